@@ -1,0 +1,107 @@
+# Cybex-P. `make help` lists what can be made.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+DGRAPH    := v25.4.0
+GOLANGCI  := v2.15.0
+GOVULN    := v1.1.4
+
+DATA      ?= data
+LISTEN    ?= 127.0.0.1:8090
+ARGS      ?=
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+
+LDFLAGS        := -s -w -X main.version=$(VERSION)
+DGRAPH_LDFLAGS := -s -w -X github.com/dgraph-io/dgraph/v25/x.dgraphVersion=$(DGRAPH)
+
+export PATH := $(CURDIR)/bin:$(PATH)
+
+##@ Use
+
+.PHONY: run
+run: build ## build, start the whole platform with a small real sample, and stay in front (Ctrl-C stops it)
+	exec bin/cybexp up --data '$(DATA)' --listen '$(LISTEN)' --demo $(ARGS)
+
+.PHONY: test
+test: build browser ## run every test, on a real Dgraph, a real NATS and a real browser
+	go test -timeout 15m ./...
+
+##@ Build
+
+.PHONY: build
+build: bin/cybexp bin/dgraph ## put bin/cybexp and bin/dgraph
+
+.PHONY: bin/cybexp
+bin/cybexp:
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/cybexp
+
+bin/dgraph: dgraph/go.mod dgraph/go.sum
+	cd dgraph && go build -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
+
+.PHONY: browser
+browser: ## install Chromium with apt when no browser is found
+	@for b in chromium chromium-browser google-chrome; do command -v $$b >/dev/null && exit 0; done; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium
+
+##@ Care
+
+.PHONY: check
+check: build browser lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
+	go vet ./...
+	go test -race -timeout 30m ./...
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## format the tree
+	bin/golangci-lint fmt
+
+.PHONY: lint
+lint: bin/golangci-lint ## formatting and static analysis
+	@diff=$$(bin/golangci-lint fmt --diff); if [ -n "$$diff" ]; then echo "$$diff"; echo 'not formatted: run make fmt'; exit 1; fi
+	bin/golangci-lint run
+
+.PHONY: tidy
+tidy: ## go.mod and go.sum say what is used, no more
+	go mod tidy -diff
+	cd dgraph && go mod tidy -diff
+
+.PHONY: golden
+golden: ## rewrite the golden files from what the code does now
+	UPDATE_GOLDEN=1 go test $(GOLDEN)
+
+.PHONY: golden-clean
+golden-clean: ## rewriting the golden files changes nothing
+	@before=$$(git status --porcelain | sha256sum); UPDATE_GOLDEN=1 go test -count=1 $(GOLDEN) && \
+	after=$$(git status --porcelain | sha256sum); \
+	[ "$$before" = "$$after" ] || { git --no-pager diff --stat; echo 'goldens are not current: run make golden and read the diff'; exit 1; }
+
+GOLDEN := ./tahoe/... ./tdql/... ./ingest/filter/...
+
+.PHONY: bench
+bench: build ## measure: Go benchmarks and one end-to-end run, as a table with ratios
+	go run ./internal/bench -benchtime '$(BENCHTIME)'
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME
+	@set -e; for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime '$(FUZZTIME)' $$p; \
+	  done; done
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what we import
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULN) ./...
+
+.PHONY: clean
+clean: ## remove what was built (never the data folder)
+	rm -rf bin
+
+bin/golangci-lint:
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z\/-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
