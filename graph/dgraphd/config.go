@@ -1,0 +1,49 @@
+package dgraphd
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+)
+
+// AutoOffset lets Start choose free ports.
+const AutoOffset = -1
+
+// maxOffset keeps every port below 65536.
+const maxOffset = 65535 - alphaGRPC
+
+// Config says which Dgraph to run, and where.
+type Config struct {
+	Bin       string // the dgraph program
+	Dir       string // data folder, made when absent; holds everything including the logs
+	Offset    int    // added to Dgraph's own ports (0 is what Ratel expects), or AutoOffset
+	MemoryMiB int    // what the alpha's Go heap aims to stay under; DefaultConfig's when 0
+	Logger    *slog.Logger
+}
+
+// DefaultConfig is a Dgraph for one machine that it shares with others, on free ports.
+func DefaultConfig() Config {
+	return Config{Bin: "bin/dgraph", Dir: "data/dgraph", Offset: AutoOffset, MemoryMiB: 1500}
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	if c.Dir == "" {
+		return errors.New("dgraph data folder is not set")
+	}
+	if c.Offset != AutoOffset && (c.Offset < 0 || c.Offset > maxOffset) {
+		return fmt.Errorf("dgraph port offset %d is not between 0 and %d", c.Offset, maxOffset)
+	}
+	if c.MemoryMiB < 0 || c.MemoryMiB > 0 && c.MemoryMiB < 300 {
+		return fmt.Errorf("dgraph memory of %d MiB is less than 300", c.MemoryMiB)
+	}
+	info, err := os.Stat(c.Bin)
+	if err != nil {
+		return fmt.Errorf("dgraph program: %w (`make build` builds it)", err)
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return fmt.Errorf("dgraph program %s is not an executable file", c.Bin)
+	}
+	return nil
+}
