@@ -1,0 +1,58 @@
+package tahoe
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// Raw is a record as it came. Its hash leaves the organisation out, so the identity of an upload is hash and organisation together.
+type Raw struct {
+	core
+	data            Value
+	orgid, timezone string
+}
+
+// NewRaw makes a raw of any JSON data. The sub_type is the format, such as cowrie; the timezone is for stamps in it that name none.
+func NewRaw(subType string, data Value, orgid, timezone string) (*Raw, error) {
+	if err := ValidSubType(subType); err != nil {
+		return nil, err
+	}
+	if !utf8.ValidString(orgid) || !utf8.ValidString(timezone) {
+		return nil, fmt.Errorf("raw %s: %w: orgid or timezone is not UTF-8", subType, ErrData)
+	}
+	text, err := Canonical(data)
+	if err != nil {
+		return nil, fmt.Errorf("raw %s: %w", subType, err)
+	}
+	r := &Raw{core: core{kind: KindRaw, subType: subType, canonical: text}, data: data, orgid: orgid, timezone: timezone}
+	r.seal()
+	return r, nil
+}
+
+// Data is the record.
+func (r *Raw) Data() Value { return r.data }
+
+// OrgID is the hash of the organisation that uploaded the record.
+func (r *Raw) OrgID() string { return r.orgid }
+
+// Timezone names the zone of stamps in the record that name none.
+func (r *Raw) Timezone() string { return r.timezone }
+
+// RawState says what analytics made of a raw.
+type RawState string
+
+// The states of a raw.
+const (
+	Mapped       RawState = "mapped"        // gave rise to instances
+	Kept         RawState = "kept"          // valid, with nothing to map
+	NotSupported RawState = "not_supported" // no filter for its format yet
+	Invalid      RawState = "invalid"       // not of the format it claims
+)
+
+// Record is one raw and what came of it: the unit in which ingest writes the graph.
+type Record struct {
+	Raw      *Raw
+	State    RawState
+	Events   []*Event
+	Sessions []*Session
+}

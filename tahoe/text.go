@@ -1,0 +1,135 @@
+package tahoe
+
+import (
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+// AppendJSON appends the value as compact JSON with sorted keys and list order kept, so that ParseValue gives an equal value.
+func (v Value) AppendJSON(buf []byte) []byte {
+	switch v.typ {
+	case TypeNull, TypeBool, TypeInt, TypeFloat:
+		return v.appendBare(buf)
+	case TypeString:
+		return appendQuoted(buf, v.text, false)
+	case TypeArray:
+		buf = append(buf, '[')
+		for i, e := range v.sub.values {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = e.AppendJSON(buf)
+		}
+		return append(buf, ']')
+	case TypeObject:
+		buf = append(buf, '{')
+		for i, e := range v.sub.values {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = appendQuoted(buf, v.sub.keys[i], false)
+			buf = append(buf, ':')
+			buf = e.AppendJSON(buf)
+		}
+		return append(buf, '}')
+	}
+	panic("tahoe: value of unknown type " + v.typ.String())
+}
+
+// appendBare writes null, a truth value or a number.
+func (v Value) appendBare(buf []byte) []byte {
+	switch {
+	case v.typ == TypeNull:
+		return append(buf, "null"...)
+	case v.typ == TypeBool:
+		return strconv.AppendBool(buf, v.bits == 1)
+	case v.typ == TypeFloat:
+		return appendFloat(buf, math.Float64frombits(v.bits))
+	case v.text != "":
+		return append(buf, v.text...)
+	}
+	return strconv.AppendInt(buf, int64(v.bits), 10)
+}
+
+// appendFloat writes f as Python's repr does: the shortest digits that read back as f, always with a point or an exponent.
+func appendFloat(buf []byte, f float64) []byte {
+	switch abs := math.Abs(f); {
+	case math.IsNaN(f):
+		return append(buf, "NaN"...)
+	case math.IsInf(f, 1):
+		return append(buf, "Infinity"...)
+	case math.IsInf(f, -1):
+		return append(buf, "-Infinity"...)
+	case abs != 0 && (abs < 1e-4 || abs >= 1e16):
+		return strconv.AppendFloat(buf, f, 'e', -1, 64)
+	case abs == math.Trunc(abs):
+		return append(strconv.AppendFloat(buf, f, 'f', -1, 64), ".0"...)
+	}
+	return strconv.AppendFloat(buf, f, 'f', -1, 64)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendQuoted writes s as a JSON string; with ascii set, as Python's json.dumps does: everything from U+007F on is escaped.
+// Half a surrogate pair, which Go text cannot hold but JSON can, stands in s as the three bytes that UTF-8 would give it.
+func appendQuoted(buf []byte, s string, ascii bool) []byte {
+	buf = append(buf, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
+			i++
+			continue
+		}
+		r, width := decode(s[i:])
+		if r >= 0x7f && !ascii && !isSurrogate(r) {
+			i += width
+			continue
+		}
+		buf = append(buf, s[start:i]...)
+		buf = appendEscaped(buf, r)
+		i += width
+		start = i
+	}
+	buf = append(buf, s[start:]...)
+	return append(buf, '"')
+}
+
+func appendEscaped(buf []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(buf, '\\', byte(r))
+	case '\b':
+		return append(buf, '\\', 'b')
+	case '\f':
+		return append(buf, '\\', 'f')
+	case '\n':
+		return append(buf, '\\', 'n')
+	case '\r':
+		return append(buf, '\\', 'r')
+	case '\t':
+		return append(buf, '\\', 't')
+	}
+	if r > 0xffff {
+		r -= 0x10000
+		buf = appendUnit(buf, 0xd800+r>>10)
+		r = 0xdc00 + r&0x3ff
+	}
+	return appendUnit(buf, r)
+}
+
+func appendUnit(buf []byte, r rune) []byte {
+	return append(buf, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}
+
+// decode reads the first rune of s, half a surrogate pair included.
+func decode(s string) (rune, int) {
+	r, width := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && width == 1 && len(s) >= 3 && s[0] == 0xed && s[1]&0xe0 == 0xa0 && s[2]&0xc0 == 0x80 {
+		return 0xd000 | rune(s[1]&0x3f)<<6 | rune(s[2]&0x3f), 3
+	}
+	return r, width
+}
+
+func isSurrogate(r rune) bool { return r >= 0xd800 && r < 0xe000 }
