@@ -48,9 +48,12 @@ func (c *canon) text(v Value, depth int) (string, error) {
 			return "", tooLarge()
 		}
 	}
-	s, err := list(texts)
+	var s string
+	var err error
 	if v.typ == TypeObject {
 		s, err = dict(v.sub.keys, texts)
+	} else {
+		s, err = list(texts)
 	}
 	c.work -= len(s)
 	return s, err

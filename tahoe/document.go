@@ -1,6 +1,7 @@
 package tahoe
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -22,7 +23,7 @@ func MarshalInstance(i Instance) ([]byte, error) {
 	case *Session:
 		d.hold(&i.family)
 		for _, e := range i.events {
-			d.Refs = ptr(with(*d.Refs, e.Hash()))
+			*d.Refs = with(*d.Refs, e.Hash())
 		}
 		d.StartTime, d.EndTime, d.Duration = i.StartTime, i.EndTime, i.Duration
 	case *Raw:
@@ -31,7 +32,13 @@ func MarshalInstance(i Instance) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%w: document of a %T", ErrData, i)
 	}
-	return json.Marshal(d)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(d); err != nil {
+		return nil, fmt.Errorf("document of %s %s: %w", d.Kind, d.SubType, err)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // document is the stored form of any instance; fields that its kind does not have are nil.

@@ -172,7 +172,7 @@ func (c *core) gather(kind Kind, subType string, f *family, children []Node) err
 	if c.depth > MaxDepth {
 		return fmt.Errorf("%s %s: data of more than %d levels: %w", kind, subType, MaxDepth, ErrTooDeep)
 	}
-	text, err := f.canonical()
+	text, err := f.text()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, subType, err)
 	}
@@ -226,8 +226,8 @@ func distinct(nodes []Node) ([]Node, error) {
 	return kept, nil
 }
 
-// canonical is the canonical text of Data, made of those of the children.
-func (f *family) canonical() (string, error) {
+// text is the canonical text of Data, made of those of the children.
+func (f *family) text() (string, error) {
 	byName := slices.Clone(f.children)
 	slices.SortStableFunc(byName, func(a, b Node) int { return strings.Compare(a.SubType(), b.SubType()) })
 	keys := make([]string, 0, len(byName))
