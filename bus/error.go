@@ -1,0 +1,43 @@
+package bus
+
+import (
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Errors that a caller may want to tell apart.
+var (
+	ErrInUse    = errors.New("data folder is in use by another process")
+	ErrExists   = errors.New("key exists already")
+	ErrNotFound = errors.New("key not found")
+	ErrConflict = errors.New("key was changed by somebody else")
+	ErrFull     = errors.New("queue is full")
+	ErrTooLarge = errors.New("message is too large")
+	ErrClosed   = errors.New("bus is closed")
+)
+
+// Permanent marks an error that trying again will not mend: Consume dead-letters the message at once.
+func Permanent(err error) error { return permanent{err} }
+
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// fault turns the errors of the client into ours.
+func fault(err error) error {
+	var api *jetstream.APIError
+	switch {
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, jetstream.ErrConnectionClosed):
+		return ErrClosed
+	case errors.Is(err, nats.ErrMaxPayload):
+		return ErrTooLarge
+	case errors.As(err, &api) && api.ErrorCode == codeStoreFailed:
+		return ErrFull
+	}
+	return err
+}
+
+// codeStoreFailed is the server's answer to a message that a stream with a limit cannot take.
+const codeStoreFailed = 10077

@@ -1,0 +1,144 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// HeaderID names the header that makes publishing idempotent: a message whose ID the stream has seen within the last two minutes
+// is not stored again, and Publish tells the sequence of the first.
+const HeaderID = nats.MsgIdHdr
+
+// StreamConfig describes a stream.
+type StreamConfig struct {
+	Name     string   // letters, digits, - and _
+	Subjects []string // what it keeps: a.b, a.*, a.>; no two streams may share one
+	Storage  Storage
+
+	WorkQueue bool          // a message goes when it is handled, and there is one consumer a subject
+	MaxAge    time.Duration // older messages go; 0 keeps them
+	MaxBytes  int64         // 0 is no limit; a full work queue refuses with ErrFull, others drop the oldest
+}
+
+// Stream keeps messages in order.
+type Stream struct {
+	bus  *Bus
+	name string
+	pre  string // the first subject up to its wildcard: where dead letters go
+	js   jetstream.Stream
+}
+
+// Stream creates the stream, or brings an existing one to c.
+func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
+	sc := jetstream.StreamConfig{
+		Name:        c.Name,
+		Subjects:    c.Subjects,
+		Storage:     c.Storage.kind(),
+		Replicas:    b.replicas,
+		MaxAge:      c.MaxAge,
+		MaxBytes:    -1,
+		AllowDirect: true,
+	}
+	if c.MaxBytes > 0 {
+		sc.MaxBytes = c.MaxBytes
+	}
+	if c.WorkQueue {
+		sc.Retention, sc.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
+	}
+	js, err := b.js.CreateOrUpdateStream(ctx, sc)
+	if err != nil {
+		return nil, fmt.Errorf("make stream %s: %w", c.Name, fault(err))
+	}
+	s := &Stream{bus: b, name: c.Name, js: js}
+	if len(c.Subjects) > 0 {
+		s.pre = c.Subjects[0]
+	}
+	return s, nil
+}
+
+// Publish appends a message and waits until the stream has it: on disk, if it is a File stream.
+func (s *Stream) Publish(ctx context.Context, subject string, header map[string]string, data []byte) (uint64, error) {
+	m := &nats.Msg{Subject: subject, Data: data}
+	if len(header) > 0 {
+		m.Header = make(nats.Header, len(header))
+		for k, v := range header {
+			m.Header.Set(k, v)
+		}
+	}
+	ack, err := s.bus.js.PublishMsg(ctx, m, jetstream.WithExpectStream(s.name))
+	if err != nil {
+		return 0, fmt.Errorf("publish %s: %w", subject, fault(err))
+	}
+	return ack.Sequence, nil
+}
+
+// Purge removes the messages of a subject (wildcards allowed).
+func (s *Stream) Purge(ctx context.Context, subject string) error {
+	if err := s.js.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+		return fmt.Errorf("purge %s: %w", subject, fault(err))
+	}
+	return nil
+}
+
+// Pending counts the messages that the named consumer has not yet handled, those in hand included. All of them are pending for a
+// consumer that never was.
+func (s *Stream) Pending(ctx context.Context, consumer string) (uint64, error) {
+	c, err := s.js.Consumer(ctx, consumer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		st, err := s.State(ctx)
+		return st.Messages, err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look at consumer %s: %w", consumer, fault(err))
+	}
+	i := c.CachedInfo()
+	return i.NumPending + uint64(i.NumAckPending), nil
+}
+
+// State is what a stream holds.
+type State struct {
+	Messages, Bytes uint64
+	First, Last     uint64 // sequence numbers; Last is the newest ever given
+}
+
+// State tells what the stream holds now.
+func (s *Stream) State(ctx context.Context) (State, error) {
+	i, err := s.js.Info(ctx)
+	if err != nil {
+		return State{}, fmt.Errorf("look at stream %s: %w", s.name, fault(err))
+	}
+	return State{Messages: i.State.Msgs, Bytes: i.State.Bytes, First: i.State.FirstSeq, Last: i.State.LastSeq}, nil
+}
+
+func flatten(h nats.Header) map[string]string {
+	if len(h) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(h))
+	for k, v := range h {
+		if len(v) > 0 {
+			m[k] = v[0]
+		}
+	}
+	return m
+}
+
+func message(m jetstream.Msg) (Message, error) {
+	md, err := m.Metadata()
+	if err != nil {
+		return Message{}, err
+	}
+	return Message{
+		Subject:   m.Subject(),
+		Sequence:  md.Sequence.Stream,
+		Time:      md.Timestamp.UTC(),
+		Header:    flatten(m.Headers()),
+		Data:      m.Data(),
+		Delivered: int(md.NumDelivered),
+	}, nil
+}
