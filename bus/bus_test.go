@@ -139,3 +139,24 @@ func TestReadyTellsOfALostBus(t *testing.T) {
 		t.Error("a closed bus is ready")
 	}
 }
+
+func TestStreamsAndBucketsTakeANewShape(t *testing.T) {
+	ctx, b := t.Context(), open(t, t.TempDir())
+	s := stream(t, b, bus.StreamConfig{Name: "s", Subjects: []string{"s.>"}})
+	publish(t, s, "s.a", "x")
+	k := bucket(t, b, bus.KVConfig{Bucket: "k"})
+	if _, err := k.Put(ctx, "a", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s = stream(t, b, bus.StreamConfig{Name: "s", Subjects: []string{"s.>", "more.>"}, MaxAge: time.Hour})
+		k = bucket(t, b, bus.KVConfig{Bucket: "k", TTL: time.Hour, History: 5})
+	}
+	publish(t, s, "more.a", "y")
+	if st, err := s.State(ctx); err != nil || st.Messages != 2 {
+		t.Errorf("got %+v, %v, want 2 messages", st, err)
+	}
+	if e, err := k.Get(ctx, "a"); err != nil || string(e.Value) != "x" {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 )
@@ -213,16 +213,13 @@ func (w *worker) bury(ctx context.Context, m Message, why error) error {
 		return nil
 	}
 	h := make(map[string]string, len(m.Header)+5)
-	for k, v := range m.Header {
-		h[k] = v
-	}
+	maps.Copy(h, m.Header)
 	seq := strconv.FormatUint(m.Sequence, 10)
 	h[HeaderReason] = headerText(why.Error())
 	h[HeaderSubject] = m.Subject
 	h[HeaderSequence] = seq
 	h[HeaderDelivered] = strconv.Itoa(m.Delivered)
-	h[nats.MsgIdHdr] = strings.Join([]string{w.stream.name, w.Name, seq}, "/")
-	delete(h, nats.ExpectedStreamHdr)
+	h[HeaderID] = strings.Join([]string{w.stream.name, w.Name, seq}, "/")
 	_, err := w.DeadLetter.Publish(ctx, strings.TrimSuffix(w.DeadLetter.pre, ">")+m.Subject, h, m.Data)
 	return err
 }

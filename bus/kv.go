@@ -49,11 +49,25 @@ func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
 	if c.MaxBytes > 0 {
 		kc.MaxBytes = c.MaxBytes
 	}
-	kv, err := b.js.CreateOrUpdateKeyValue(ctx, kc)
+	kv, err := b.js.KeyValue(ctx, c.Bucket)
+	if err != nil || !sameBucket(ctx, kv, kc) {
+		kv, err = b.js.CreateOrUpdateKeyValue(ctx, kc)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make bucket %s: %w", c.Bucket, fault(err))
 	}
 	return &KV{bus: b, kv: kv}, nil
+}
+
+// sameBucket tells whether a bucket needs no update; see sameStream.
+func sameBucket(ctx context.Context, kv jetstream.KeyValue, want jetstream.KeyValueConfig) bool {
+	st, err := kv.Status(ctx)
+	if err != nil {
+		return false
+	}
+	have := st.Config()
+	return have.Storage == want.Storage && have.TTL == want.TTL && have.History == want.History &&
+		have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas
 }
 
 // wrap says what went wrong with which key. stale is the error for a write that expected another revision.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -50,7 +51,10 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	if c.WorkQueue {
 		sc.Retention, sc.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
 	}
-	js, err := b.js.CreateOrUpdateStream(ctx, sc)
+	js, err := b.js.Stream(ctx, c.Name)
+	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
+		js, err = b.js.CreateOrUpdateStream(ctx, sc)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make stream %s: %w", c.Name, fault(err))
 	}
@@ -59,6 +63,14 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		s.pre = c.Subjects[0]
 	}
 	return s, nil
+}
+
+// sameStream tells whether a stream needs no update. The server is not safe against an update while it makes a consumer, so
+// that one that changes nothing is better left out.
+func sameStream(have, want jetstream.StreamConfig) bool {
+	return slices.Equal(have.Subjects, want.Subjects) && have.Storage == want.Storage && have.Replicas == want.Replicas &&
+		have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Retention == want.Retention &&
+		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect
 }
 
 // Publish appends a message and waits until the stream has it: on disk, if it is a File stream.
@@ -104,6 +116,7 @@ func (s *Stream) Pending(ctx context.Context, consumer string) (uint64, error) {
 type State struct {
 	Messages, Bytes uint64
 	First, Last     uint64 // sequence numbers; Last is the newest ever given
+	Readers         int    // consumers and running Reads, of all processes
 }
 
 // State tells what the stream holds now.
@@ -112,18 +125,20 @@ func (s *Stream) State(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("look at stream %s: %w", s.name, fault(err))
 	}
-	return State{Messages: i.State.Msgs, Bytes: i.State.Bytes, First: i.State.FirstSeq, Last: i.State.LastSeq}, nil
+	return State{Messages: i.State.Msgs, Bytes: i.State.Bytes, First: i.State.FirstSeq, Last: i.State.LastSeq, Readers: i.State.Consumers}, nil
 }
 
+// flatten leaves out what Publish added.
 func flatten(h nats.Header) map[string]string {
-	if len(h) == 0 {
-		return nil
-	}
-	m := make(map[string]string, len(h))
+	var m map[string]string
 	for k, v := range h {
-		if len(v) > 0 {
-			m[k] = v[0]
+		if len(v) == 0 || k == nats.ExpectedStreamHdr {
+			continue
 		}
+		if m == nil {
+			m = make(map[string]string, len(h))
+		}
+		m[k] = v[0]
 	}
 	return m
 }
