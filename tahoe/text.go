@@ -82,6 +82,13 @@ func appendQuoted(buf []byte, s string, ascii bool) []byte {
 			i++
 			continue
 		}
+		if c == '"' || c == '\\' {
+			buf = append(buf, s[start:i]...)
+			buf = append(buf, '\\', c)
+			i++
+			start = i
+			continue
+		}
 		r, width := decode(s[i:])
 		if r >= 0x7f && !ascii && !isSurrogate(r) {
 			i += width
@@ -98,8 +105,6 @@ func appendQuoted(buf []byte, s string, ascii bool) []byte {
 
 func appendEscaped(buf []byte, r rune) []byte {
 	switch r {
-	case '"', '\\':
-		return append(buf, '\\', byte(r))
 	case '\b':
 		return append(buf, '\\', 'b')
 	case '\f':

@@ -218,10 +218,16 @@ func (v *Value) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// clean makes s valid UTF-8: each byte that is not becomes U+FFFD.
+// clean makes s valid UTF-8: half a surrogate pair, and any other byte that does not belong, becomes U+FFFD.
 func clean(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	return string([]rune(s))
+	buf := make([]byte, 0, len(s)+8)
+	for s != "" {
+		r, width := decode(s)
+		buf = utf8.AppendRune(buf, r) // writes U+FFFD for half a pair
+		s = s[width:]
+	}
+	return string(buf)
 }
