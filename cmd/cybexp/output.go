@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// rowWriter writes the rows of a report as they come. Rows are JSON objects.
+type rowWriter interface {
+	header(fields []string) error
+	rows(rows []json.RawMessage) error
+	end() error
+}
+
+var outputFormats = []string{"table", "json", "ndjson", "csv"}
+
+// newRowWriter makes the writer for an -o value.
+func newRowWriter(format string, w io.Writer) (rowWriter, error) {
+	out := bufio.NewWriter(w)
+	switch format {
+	case "table":
+		return &tableWriter{out: out}, nil
+	case "json":
+		return &jsonWriter{out: out}, nil
+	case "ndjson":
+		return &ndjsonWriter{out: out}, nil
+	case "csv":
+		return &csvWriter{out: csv.NewWriter(w)}, nil
+	}
+	return nil, usageError{fmt.Errorf("-o %q is not an output format: one of %s", format, strings.Join(outputFormats, ", "))}
+}
+
+type ndjsonWriter struct{ out *bufio.Writer }
+
+func (*ndjsonWriter) header([]string) error { return nil }
+
+func (w *ndjsonWriter) rows(rows []json.RawMessage) error {
+	for _, r := range rows {
+		w.out.Write(r) //nolint:errcheck // a bufio error is kept until Flush
+		w.out.WriteByte('\n')
+	}
+	return w.out.Flush()
+}
+
+func (w *ndjsonWriter) end() error { return w.out.Flush() }
+
+// jsonWriter writes one array, a row a line.
+type jsonWriter struct {
+	out   *bufio.Writer
+	begun bool
+}
+
+func (*jsonWriter) header([]string) error { return nil }
+
+func (w *jsonWriter) rows(rows []json.RawMessage) error {
+	for _, r := range rows {
+		before := ",\n "
+		if !w.begun {
+			before, w.begun = "[\n ", true
+		}
+		w.out.WriteString(before)
+		w.out.Write(r) //nolint:errcheck // a bufio error is kept until Flush
+	}
+	return w.out.Flush()
+}
+
+func (w *jsonWriter) end() error {
+	if w.begun {
+		w.out.WriteString("\n]\n")
+	} else {
+		w.out.WriteString("[]\n")
+	}
+	return w.out.Flush()
+}
+
+type csvWriter struct {
+	out    *csv.Writer
+	fields []string
+}
+
+func (w *csvWriter) header(fields []string) error {
+	w.fields = fields
+	if err := w.out.Write(fields); err != nil {
+		return err
+	}
+	w.out.Flush()
+	return w.out.Error()
+}
+
+func (w *csvWriter) rows(rows []json.RawMessage) error {
+	for _, r := range rows {
+		cells, err := cellsOf(r, w.fields)
+		if err != nil {
+			return err
+		}
+		if err := w.out.Write(cells); err != nil {
+			return err
+		}
+	}
+	w.out.Flush()
+	return w.out.Error()
+}
+
+func (w *csvWriter) end() error {
+	w.out.Flush()
+	return w.out.Error()
+}
+
+// maxColumn is the width, in characters, to which a table cell is cut; -o json has the whole.
+const maxColumn = 64
+
+// tableWriter aligns columns by the first rows that come, so that it can stream.
+type tableWriter struct {
+	out    *bufio.Writer
+	fields []string
+	widths []int
+}
+
+func (w *tableWriter) header(fields []string) error {
+	w.fields = fields
+	return nil
+}
+
+func (w *tableWriter) rows(rows []json.RawMessage) error {
+	lines := make([][]string, 0, len(rows))
+	for _, r := range rows {
+		cells, err := cellsOf(r, w.fields)
+		if err != nil {
+			return err
+		}
+		for i, c := range cells {
+			cells[i] = cut(printable(c), maxColumn)
+		}
+		lines = append(lines, cells)
+	}
+	if w.widths == nil && len(lines) > 0 {
+		w.widths = widthsOf(append([][]string{w.fields}, lines...))
+		w.line(w.fields)
+	}
+	for _, l := range lines {
+		w.line(l)
+	}
+	return w.out.Flush()
+}
+
+func (w *tableWriter) end() error { return w.out.Flush() }
+
+func (w *tableWriter) line(cells []string) {
+	for i, c := range cells {
+		w.out.WriteString(c)
+		if i < len(cells)-1 {
+			w.out.WriteString(strings.Repeat(" ", max(0, w.widths[i]-utf8.RuneCountInString(c))+2))
+		}
+	}
+	w.out.WriteByte('\n')
+}
+
+func widthsOf(lines [][]string) []int {
+	widths := make([]int, len(lines[0]))
+	for _, l := range lines {
+		for i, c := range l {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	return widths
+}
+
+// cellsOf takes the fields of a row in order, as text: strings bare, all else as JSON.
+func cellsOf(row json.RawMessage, fields []string) ([]string, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(row, &object); err != nil {
+		return nil, fmt.Errorf("read row: %w", err)
+	}
+	cells := make([]string, len(fields))
+	for i, f := range fields {
+		cells[i] = cellText(object[f])
+	}
+	return cells, nil
+}
+
+func cellText(v json.RawMessage) string {
+	v = bytes.TrimSpace(v)
+	if len(v) == 0 || string(v) == "null" {
+		return ""
+	}
+	var s string
+	if v[0] == '"' && json.Unmarshal(v, &s) == nil {
+		return s
+	}
+	return string(v)
+}
+
+// printable escapes what a terminal would act on: threat data holds escape sequences on purpose.
+func printable(s string) string {
+	if !slices.ContainsFunc([]rune(s), func(r rune) bool { return !unicode.IsPrint(r) }) && utf8.ValidString(s) {
+		return s
+	}
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
+}
+
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}

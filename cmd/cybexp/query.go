@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+func (a *app) queryCommand() *cobra.Command {
+	var r remote
+	var format string
+	var params []string
+	cmd := &cobra.Command{
+		Use:   "query TDQL",
+		Short: "Ask a question and print the rows as they come",
+		Example: `  cybexp query 'count ipv4 218.92.0.198 last 30d by day'
+  cybexp query 'ipv4 218.92.0.198 | events | attributes password | top 20' -o ndjson
+  cybexp query 'related ipv4 $ip level 2' -p ip=218.92.0.198`,
+		GroupID: "client",
+		Args:    exactArgs("one query"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(outputFormats, format) {
+				return usageError{fmt.Errorf("-o %q is not an output format: one of %s", format, strings.Join(outputFormats, ", "))}
+			}
+			values, err := parseParams(params)
+			if err != nil {
+				return err
+			}
+			if err := r.resolve(); err != nil {
+				return err
+			}
+			return a.query(cmd.Context(), &r, args[0], values, format)
+		},
+	}
+	r.bind(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "table", "output `FORMAT`: "+strings.Join(outputFormats, ", "))
+	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "bind a parameter, `NAME=VALUE`; a number, true, false, null or \"quoted\" value is read as JSON")
+	return cmd
+}
+
+// parseParams reads -p name=value. A value that is a JSON scalar is that; anything else is a string as it stands.
+func parseParams(args []string) (map[string]tahoe.Value, error) {
+	values := map[string]tahoe.Value{}
+	for _, arg := range args {
+		name, text, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, usageError{fmt.Errorf("-p %q is not NAME=VALUE", arg)}
+		}
+		v, err := tahoe.ParseValue([]byte(text))
+		if err != nil || !v.IsScalar() {
+			v = tahoe.String(text)
+		}
+		values[strings.TrimPrefix(name, "$")] = v
+	}
+	return values, nil
+}
+
+func (a *app) query(ctx context.Context, r *remote, text string, params map[string]tahoe.Value, format string) error {
+	out, err := newRowWriter(format, a.stdout)
+	if err != nil {
+		return err
+	}
+	c, err := reportd.Dial(ctx, r.server, r.token)
+	if err != nil {
+		var refused *reportd.RefusedError
+		if errors.As(err, &refused) {
+			return fmt.Errorf("the server at %s refused: %w", r.server, err)
+		}
+		return r.reachError(err)
+	}
+	defer c.Close()
+	note := newNote(a)
+	defer note.clear()
+	for f, err := range c.Query(ctx, text, params) {
+		if err != nil {
+			return queryEnded(err)
+		}
+		if err := a.showFrame(f, text, out, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func queryEnded(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errors.New("cancelled")
+	}
+	return err
+}
+
+func (a *app) showFrame(f reportd.Frame, text string, out rowWriter, note *note) error {
+	switch f.Type {
+	case reportd.TypeStatus:
+	case reportd.TypeProgress:
+		p, err := f.Progress()
+		if err != nil {
+			return err
+		}
+		note.show(fmt.Sprintf("%d rows, %d scanned, %s", p.Rows, p.Scanned, time.Duration(p.ElapsedMS)*time.Millisecond))
+	case reportd.TypeHeader:
+		h, err := f.Header()
+		if err != nil {
+			return err
+		}
+		return out.header(h.Fields)
+	case reportd.TypeRows:
+		rows, err := f.Rows()
+		if err != nil {
+			return err
+		}
+		note.clear()
+		return out.rows(rows)
+	case reportd.TypeEnd:
+		note.clear()
+		return a.showEnd(f, text, out)
+	case reportd.TypeError:
+		note.clear()
+		return a.showFailure(f, text)
+	}
+	return nil
+}
+
+func (a *app) showEnd(f reportd.Frame, text string, out rowWriter) error {
+	e, err := f.End()
+	if err != nil {
+		return err
+	}
+	if err := out.end(); err != nil {
+		return err
+	}
+	for _, w := range e.Warnings {
+		fmt.Fprintf(a.stderr, "warning: %s", renderFault(text, w))
+	}
+	if e.Status != reportd.StatusReady {
+		return fmt.Errorf("the report ended %s after %d rows", e.Status, e.Rows)
+	}
+	if a.onTerminal() {
+		fmt.Fprintf(a.stderr, "%d %s in %s\n", e.Rows, plural(e.Rows, "row"), time.Duration(e.ElapsedMS)*time.Millisecond)
+	}
+	return nil
+}
+
+// showFailure turns a fault of the query into an exit status of 2, and any other failure into 1.
+func (a *app) showFailure(f reportd.Frame, text string) error {
+	e, err := f.Failure()
+	if err != nil {
+		return err
+	}
+	if len(e.Errors) == 0 {
+		return errors.New(e.Message)
+	}
+	for _, fault := range e.Errors {
+		fmt.Fprint(a.stderr, renderFault(text, fault))
+	}
+	return silentError{usageError{errors.New(e.Message)}}
+}
+
+// renderFault shows a fault with the line it is in and carets under its span.
+func renderFault(text string, f reportd.Fault) string {
+	return (&tdql.Error{
+		Code: f.Code, Line: f.Line, Column: f.Column, Length: f.Length, Message: f.Message, Hint: f.Hint,
+	}).Render(text)
+}
+
+func plural(n uint64, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// onTerminal says whether messages go to a person.
+func (a *app) onTerminal() bool {
+	f, ok := a.stderr.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// note is a line of progress that overwrites itself; only on a terminal.
+type note struct {
+	a     *app
+	live  bool
+	shown bool
+}
+
+func newNote(a *app) *note { return &note{a: a, live: a.onTerminal()} }
+
+func (n *note) show(text string) {
+	if n.live {
+		fmt.Fprintf(n.a.stderr, "\r\x1b[K%s", text)
+		n.shown = true
+	}
+}
+
+func (n *note) clear() {
+	if n.shown {
+		fmt.Fprint(n.a.stderr, "\r\x1b[K")
+		n.shown = false
+	}
+}
+
+// compactJSON is a one-line form of any value we make ourselves.
+func compactJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}

@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/web"
+)
+
+// settings are the flags of the platform's commands.
+type settings struct {
+	data          string
+	dgraph        string // dgraph://host:port of a cluster; empty for an embedded one
+	dgraphHTTP    string
+	dgraphBin     string
+	dgraphOffset  string
+	nats          string // nats://host:port of a cluster; empty for an embedded one
+	listen        string
+	demo          bool
+	logLevel      string
+	logFormat     string
+	reportWorkers int
+}
+
+// bind defines the flags that every role has.
+func (s *settings) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.data, "data", defaultData, "data `DIR`: keys, tokens, and what embedded servers store")
+	f.StringVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080")
+	f.StringVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: http on the same host, port less 1000)")
+	f.StringVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+}
+
+func (s *settings) logger(a *app) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, usageError{fmt.Errorf("--log-level %q is not debug, info, warn or error", s.logLevel)}
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch s.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.stderr, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.stderr, opts)), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format %q is not text or json", s.logFormat)}
+}
+
+// platform is what the roles of one process share.
+type platform struct {
+	settings
+
+	log     *slog.Logger
+	bus     *bus.Bus
+	store   *graph.Store
+	users   *identity.Service
+	ingest  *ingest.Service
+	reports *reportd.Service
+	group   *errgroup.Group
+	closers []func() error
+}
+
+// later registers what close undoes, last first.
+func (p *platform) later(f func() error) { p.closers = append(p.closers, f) }
+
+func (p *platform) close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// open connects what every role needs: the bus, the graph with its schema, and who is who.
+func (p *platform) open(ctx context.Context) error {
+	if err := os.MkdirAll(p.data, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	if err := p.openBus(ctx); err != nil {
+		return err
+	}
+	if err := p.openGraph(ctx); err != nil {
+		return err
+	}
+	return p.openIdentity(ctx)
+}
+
+func (p *platform) openBus(ctx context.Context) error {
+	cfg := bus.Config{URL: p.nats, Logger: p.log}
+	if p.nats == "" {
+		cfg.Dir = filepath.Join(p.data, "bus")
+	}
+	b, err := bus.Open(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open bus: %w", err)
+	}
+	p.bus = b
+	p.later(b.Close)
+	return nil
+}
+
+func (p *platform) openGraph(ctx context.Context) error {
+	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log})
+	if err != nil {
+		return fmt.Errorf("open graph: %w", err)
+	}
+	p.store = store
+	p.later(store.Close)
+	if err := store.ApplySchema(ctx, cybexp.Schema); err != nil {
+		return fmt.Errorf("apply schema: %w", err)
+	}
+	return nil
+}
+
+func (p *platform) openIdentity(ctx context.Context) error {
+	key, err := identity.LoadOrCreateKey(filepath.Join(p.data, "keys", "token.key"))
+	if err != nil {
+		return err
+	}
+	kv, err := p.bus.KV(ctx, bus.KVConfig{Bucket: "identity"})
+	if err != nil {
+		return fmt.Errorf("open identities: %w", err)
+	}
+	p.users, err = identity.New(identityStore{kv}, key)
+	return err
+}
+
+func (p *platform) openIngest(ctx context.Context) error {
+	keys, err := ingest.LoadOrCreateKeys(filepath.Join(p.data, "keys"))
+	if err != nil {
+		return err
+	}
+	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log})
+	return err
+}
+
+func (p *platform) openReports(ctx context.Context) error {
+	cfg := reportd.DefaultConfig()
+	cfg.Bus, cfg.DB, cfg.Logger, cfg.Rights = p.bus, p.store, p.log, p.rights
+	if p.reportWorkers > 0 {
+		cfg.Workers = p.reportWorkers
+	}
+	var err error
+	p.reports, err = reportd.New(ctx, cfg)
+	return err
+}
+
+// rights tells reportd which organisations a user may read, at the moment a query runs.
+func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) {
+	hash, err := parseHash(user)
+	if err != nil {
+		return nil, err
+	}
+	orgs, err := p.users.Readable(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	readable := make([]tdql.Org, len(orgs))
+	for i, o := range orgs {
+		readable[i] = tdql.Org{Hash: o.Hash.String(), Name: o.Name}
+	}
+	return readable, nil
+}
+
+// webServer makes the HTTP server over what the platform has opened.
+func (p *platform) webServer() (*web.Server, error) {
+	cfg := web.DefaultConfig()
+	cfg.Identity, cfg.Ingest, cfg.Reports = p.users, p.ingest, p.reports
+	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
+	cfg.Version, cfg.Logger = version, p.log
+	return web.New(cfg)
+}
+
+// listenOn opens the port early, so that a taken one is told before anything is started.
+func listenOn(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --listen chooses another address, port 0 any free port", err)
+	}
+	return l, nil
+}
+
+// role is a command that runs one part of the platform against servers that run elsewhere.
+func (a *app) role(name, short string, run func(context.Context, *platform) error, more func(*cobra.Command, *settings)) *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Example: "  cybexp " + name + " --dgraph dgraph://alpha:9080 --nats nats://nats:4222",
+		GroupID: "platform",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var missing []string
+			if s.dgraph == "" {
+				missing = append(missing, "--dgraph")
+			}
+			if s.nats == "" {
+				missing = append(missing, "--nats")
+			}
+			if len(missing) > 0 {
+				return usageError{fmt.Errorf("%s alone needs %s; `cybexp up` runs everything in one process", name, strings.Join(missing, " and "))}
+			}
+			return a.runRole(cmd.Context(), s, run)
+		},
+	}
+	s.bind(cmd)
+	if more != nil {
+		more(cmd, &s)
+	}
+	return cmd
+}
+
+func (a *app) runRole(ctx context.Context, s settings, run func(context.Context, *platform) error) (err error) {
+	log, err := s.logger(a)
+	if err != nil {
+		return err
+	}
+	p := &platform{settings: s, log: log}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.open(ctx); err != nil {
+		return interrupted(ctx, err)
+	}
+	var running context.Context
+	p.group, running = errgroup.WithContext(ctx)
+	if err := run(running, p); err != nil {
+		return interrupted(ctx, err)
+	}
+	return interrupted(ctx, p.group.Wait())
+}
+
+// interrupted turns the errors of a shutdown that somebody asked for into none.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (a *app) webCommand() *cobra.Command {
+	return a.role("web", "Run the HTTP API, the websocket and the page alone",
+		func(ctx context.Context, p *platform) error {
+			l, err := listenOn(ctx, p.listen)
+			if err != nil {
+				return err
+			}
+			return a.serveWeb(ctx, p, l)
+		},
+		func(cmd *cobra.Command, s *settings) {
+			cmd.Flags().StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on")
+		})
+}
+
+// serveWeb opens what the HTTP API talks to and serves it in the platform's group, ready line included.
+func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
+	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx)); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if err := p.bootstrap(ctx); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	server, err := p.webServer()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	p.group.Go(func() error { return server.Serve(ctx, l) })
+	a.ready(l)
+	return nil
+}
+
+// ready tells, in one line on standard output, that everything answers and where.
+func (a *app) ready(l net.Listener) { fmt.Fprintf(a.stdout, "ready http://%s\n", l.Addr()) }
+
+func (a *app) reportdCommand() *cobra.Command {
+	return a.role("reportd", "Run the report daemon alone: the workers that answer queries",
+		func(ctx context.Context, p *platform) error {
+			if err := p.openReports(ctx); err != nil {
+				return err
+			}
+			p.group.Go(func() error { return p.reports.Run(ctx) })
+			return nil
+		},
+		func(cmd *cobra.Command, s *settings) {
+			cmd.Flags().IntVar(&s.reportWorkers, "workers", 0, "queries at a time (default: by the machine)")
+		})
+}
+
+// ingestCommand is a role, and the parent of the tool that tries a filter without a server.
+func (a *app) ingestCommand() *cobra.Command {
+	cmd := a.role("ingest", "Run the ingest pipeline alone: lake to graph",
+		func(ctx context.Context, p *platform) error {
+			if err := p.openIngest(ctx); err != nil {
+				return err
+			}
+			p.group.Go(func() error { return p.ingest.Run(ctx) })
+			return nil
+		}, nil)
+	cmd.AddCommand(a.ingestTryCommand())
+	return cmd
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/graph/dgraphd"
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// adminTokenFile, in the data folder, holds the superuser's token.
+const adminTokenFile = "admin.token"
+
+// adminEmail names the superuser that a first start makes.
+const adminEmail = "admin@localhost"
+
+// adminTokenLife is how long the superuser's token holds; a start with less than adminTokenRest left writes a new one.
+const (
+	adminTokenLife = 365 * 24 * time.Hour
+	adminTokenRest = 30 * 24 * time.Hour
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run the whole platform: database, bus, ingest, reports and page",
+		Long: "Run everything in one process tree, with a Dgraph and a NATS of its own unless --dgraph and --nats name others.\n" +
+			"When all of it answers, one line on standard output tells where: ready http://ADDR.\n" +
+			"The superuser's token is in DIR/admin.token.",
+		Example: "  cybexp up --demo\n  cybexp up --data /var/lib/cybexp --listen 127.0.0.1:0 --dgraph-offset auto",
+		GroupID: "platform",
+		Args:    exactArgs(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), s) },
+	}
+	s.bind(cmd)
+	f := cmd.Flags()
+	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
+	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
+	f.StringVar(&s.dgraphOffset, "dgraph-offset", "0", "`N` is added to the ports of the embedded Dgraph, `auto` finds free ones; 0 is where Ratel looks")
+	f.StringVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)")
+	return cmd
+}
+
+func (a *app) up(ctx context.Context, s settings) (err error) {
+	log, err := s.logger(a)
+	if err != nil {
+		return err
+	}
+	l, err := listenOn(ctx, s.listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // closed already when it was served
+
+	p := &platform{settings: s, log: log}
+	defer func() { err = errors.Join(err, p.close()) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running context.Context
+	p.group, running = errgroup.WithContext(ctx)
+	if err := a.start(running, p, l); err != nil {
+		cancel()
+		// The first error is the cause; what the others say on their way out is not news.
+		if ended := p.group.Wait(); ended != nil && !errors.Is(ended, context.Canceled) && errors.Is(err, context.Canceled) {
+			err = ended
+		}
+		return interrupted(ctx, err)
+	}
+	log.Info("ready", "url", "http://"+l.Addr().String())
+	a.ready(l)
+	err = p.group.Wait()
+	log.Info("stopped")
+	return interrupted(ctx, err)
+}
+
+// start brings everything up, in order, and returns when all of it answers.
+func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
+	if err := os.MkdirAll(p.data, 0o700); err != nil {
+		return fmt.Errorf("make data folder: %w", err)
+	}
+	if p.dgraph == "" {
+		if err := p.startDgraph(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx)); err != nil {
+		return err
+	}
+	if err := p.bootstrap(ctx); err != nil {
+		return err
+	}
+	server, err := p.webServer()
+	if err != nil {
+		return err
+	}
+	p.group.Go(func() error { return p.ingest.Run(ctx) })
+	p.group.Go(func() error { return p.reports.Run(ctx) })
+	p.group.Go(func() error { return server.Serve(ctx, l) })
+	if p.demo {
+		return p.loadDemo(ctx)
+	}
+	return nil
+}
+
+func (p *platform) startDgraph(ctx context.Context) error {
+	cfg := dgraphd.DefaultConfig()
+	cfg.Dir, cfg.Logger = filepath.Join(p.data, "dgraph"), p.log
+	var err error
+	if cfg.Offset, err = parseOffset(p.dgraphOffset); err != nil {
+		return err
+	}
+	if cfg.Bin, err = findDgraph(p.dgraphBin); err != nil {
+		return err
+	}
+	server, err := dgraphd.Start(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("start dgraph: %w", err)
+	}
+	p.later(func() error { server.Stop(); return nil })
+	p.dgraph, p.dgraphHTTP = server.Target(), server.HTTP()
+	p.group.Go(func() error {
+		gone := make(chan error, 1)
+		go func() { gone <- server.Wait() }() // ends with Stop, which close calls
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-gone:
+			return err
+		}
+	})
+	return nil
+}
+
+func parseOffset(text string) (int, error) {
+	if text == "auto" {
+		return dgraphd.AutoOffset, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, usageError{fmt.Errorf("--dgraph-offset %q is neither a number from 0 nor auto", text)}
+	}
+	return n, nil
+}
+
+// findDgraph finds the server program: the one given, the one beside this program, or one in PATH.
+func findDgraph(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	self, err := os.Executable()
+	if err == nil {
+		beside := filepath.Join(filepath.Dir(self), "dgraph")
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+			return beside, nil
+		}
+	}
+	path, err := lookPath("dgraph")
+	if err != nil {
+		return "", errors.New("no dgraph program beside cybexp or in PATH: `make build` builds bin/dgraph, --dgraph-bin names one, --dgraph uses a running server")
+	}
+	return path, nil
+}
+
+// bootstrap makes the superuser on a first start and keeps a valid token of theirs in the data folder.
+func (p *platform) bootstrap(ctx context.Context) error {
+	admin := tahoe.UserHash(adminEmail, true)
+	err := p.users.CreateUser(ctx, identity.User{Email: adminEmail, Name: "Administrator", Super: true})
+	if err != nil && !errors.Is(err, identity.ErrExists) {
+		return fmt.Errorf("make superuser: %w", err)
+	}
+	path := filepath.Join(p.data, adminTokenFile)
+	if text, err := os.ReadFile(path); err == nil {
+		left, err := p.users.Remaining(ctx, strings.TrimSpace(string(text)))
+		if err == nil && left > adminTokenRest {
+			return nil
+		}
+	}
+	token, err := p.users.Issue(ctx, admin, adminTokenLife)
+	if err != nil {
+		return fmt.Errorf("issue admin token: %w", err)
+	}
+	return writeSecret(path, token+"\n")
+}
+
+// writeSecret replaces a file whole, mode 0600.
+func writeSecret(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // 0600
+	if err != nil {
+		return fmt.Errorf("write secret: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write secret: %w", err), os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}
