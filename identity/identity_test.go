@@ -1,0 +1,224 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// memory is a store whose revisions are counts of writes. With down set it answers nothing.
+type memory struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	revs   map[string]uint64
+	down   error
+}
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down != nil {
+		return nil, 0, m.down
+	}
+	if v, ok := m.values[key]; ok {
+		return v, m.revs[key], nil
+	}
+	return nil, 0, fmt.Errorf("%s: %w", key, identity.ErrNotFound)
+}
+
+func (m *memory) Set(_ context.Context, key string, value []byte, revision uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.revs[key] != revision {
+		return fmt.Errorf("%s: %w", key, identity.ErrConflict)
+	}
+	m.values[key], m.revs[key] = value, revision+1
+	return nil
+}
+
+func (m *memory) List(_ context.Context, prefix string) (out [][]byte, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, v := range m.values {
+		if strings.HasPrefix(k, prefix) {
+			out = append(out, v)
+		}
+	}
+	return out, m.down
+}
+
+type clock struct{ time.Time }
+
+func (c *clock) now() time.Time { return c.Time }
+
+func service(tb testing.TB) (*identity.Service, *memory, *clock) {
+	tb.Helper()
+	m, c := &memory{values: map[string][]byte{}, revs: map[string]uint64{}}, &clock{time.Unix(1_700_000_000, 0)}
+	s, err := identity.New(identity.Config{Store: m, Key: []byte(strings.Repeat("k", 32)), Now: c.now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s, m, c
+}
+
+func user(tb testing.TB, s *identity.Service, email string) identity.User {
+	tb.Helper()
+	u, err := s.CreateUser(tb.Context(), identity.User{Email: email})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return u
+}
+
+func org(tb testing.TB, s *identity.Service, name string, creator identity.User) identity.Org {
+	tb.Helper()
+	o, err := s.CreateOrg(tb.Context(), identity.Org{Name: name}, creator.Hash)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return o
+}
+
+func TestUsersHaveTAHOEHashes(t *testing.T) {
+	s, _, _ := service(t)
+	plain := user(t, s, "a@example.org")
+	super, err := s.CreateUser(t.Context(), identity.User{Email: "a@example.org", Name: "A", Super: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain.Hash != tahoe.UserHash("a@example.org", false) || super.Hash != tahoe.UserHash("a@example.org", true) {
+		t.Errorf("got %s and %s", plain.Hash, super.Hash)
+	}
+	if got, err := s.User(t.Context(), super.Hash); err != nil || got != super {
+		t.Errorf("got %+v, %v, want %+v", got, err, super)
+	}
+	if _, err := s.CreateUser(t.Context(), identity.User{Email: "a@example.org"}); !errors.Is(err, identity.ErrExists) {
+		t.Errorf("got %v, want ErrExists", err)
+	}
+	if all, err := s.Users(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("got %v, %v, want 2 users", all, err)
+	}
+}
+
+func TestCreatorRunsTheOrg(t *testing.T) {
+	s, _, _ := service(t)
+	alice, bob := user(t, s, "alice@example.org"), user(t, s, "bob@example.org")
+	o := org(t, s, "acme", alice)
+	if o.Hash != tahoe.OrgHash("acme") || o.Title != "acme" {
+		t.Errorf("got %+v", o)
+	}
+	for _, text := range []string{"acme", o.Hash.String()} {
+		if got, err := s.FindOrg(t.Context(), text); err != nil || got.Hash != o.Hash {
+			t.Errorf("find %s: got %+v, %v", text, got, err)
+		}
+	}
+	checkRoles(t, s, alice, o, true, true, true)
+	checkRoles(t, s, bob, o, false, false, false)
+	if _, err := s.CreateOrg(t.Context(), identity.Org{Name: "acme"}, bob.Hash); !errors.Is(err, identity.ErrExists) {
+		t.Errorf("same name: got %v, want ErrExists", err)
+	}
+	if _, err := s.CreateOrg(t.Context(), identity.Org{Name: "x"}, tahoe.Hash{}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("nobody's: got %v, want ErrNotFound", err)
+	}
+	for _, text := range []string{"none", strings.Repeat("0", 64), ""} {
+		if _, err := s.FindOrg(t.Context(), text); !errors.Is(err, identity.ErrNotFound) {
+			t.Errorf("find %q: got %v, want ErrNotFound", text, err)
+		}
+	}
+	if _, err := s.Administers(t.Context(), alice.Hash, tahoe.Hash{}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+}
+
+func checkRoles(t *testing.T, s *identity.Service, u identity.User, o identity.Org, reads, belongs, runs bool) {
+	t.Helper()
+	ctx := t.Context()
+	readable, err1 := s.Readable(ctx, u.Hash)
+	member, err2 := s.MemberOf(ctx, u.Hash)
+	admin, err3 := s.AdminOf(ctx, u.Hash)
+	administers, err4 := s.Administers(ctx, u.Hash, o.Hash)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	got := []bool{len(readable) == 1, len(member) == 1, len(admin) == 1, administers}
+	if want := []bool{reads, belongs, runs, runs}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got reads, belongs, runs, administers %v, want %v", u.Email, got, want)
+	}
+}
+
+func TestRolesIncludeTheLower(t *testing.T) {
+	s, _, _ := service(t)
+	o := org(t, s, "acme", user(t, s, "alice@example.org"))
+	for role, want := range map[identity.Role][3]bool{
+		identity.Reader: {true, false, false}, identity.Member: {true, true, false}, identity.Admin: {true, true, true},
+	} {
+		u := user(t, s, fmt.Sprintf("u%d@example.org", role))
+		for range 2 {
+			if _, err := s.Grant(t.Context(), o.Hash, u.Hash, role); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkRoles(t, s, u, o, want[0], want[1], want[2])
+	}
+	if got, _ := s.Org(t.Context(), o.Hash); len(got.ACL) != 4 || len(got.Users) != 3 || len(got.Admins) != 2 {
+		t.Errorf("got %+v", got)
+	}
+	if _, err := s.Grant(t.Context(), o.Hash, tahoe.Hash{}, identity.Member); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("nobody: got %v, want ErrNotFound", err)
+	}
+}
+
+func TestGrantsAtOnceAreAllKept(t *testing.T) {
+	s, _, _ := service(t)
+	o := org(t, s, "acme", user(t, s, "alice@example.org"))
+	var wg sync.WaitGroup
+	for i := range 20 {
+		u := user(t, s, fmt.Sprintf("u%d@example.org", i))
+		wg.Go(func() {
+			if _, err := s.Grant(context.Background(), o.Hash, u.Hash, identity.Member); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got, err := s.Org(t.Context(), o.Hash); err != nil || len(got.Users) != 21 || len(got.ACL) != 21 {
+		t.Errorf("got %d users and %d readers, %v, want 21", len(got.Users), len(got.ACL), err)
+	}
+}
+
+func TestNamesAreChecked(t *testing.T) {
+	s, _, _ := service(t)
+	alice := user(t, s, "alice@example.org")
+	for _, email := range []string{"", "a", "a@", "@b", "a b@c", "A <a@b.c>", "a@b\n", "a@b,c@d", strings.Repeat("a", 251) + "@b.c", "a\u200b@b.c"} {
+		if _, err := s.CreateUser(t.Context(), identity.User{Email: email}); !errors.Is(err, identity.ErrInvalid) {
+			t.Errorf("e-mail %q: got %v, want ErrInvalid", email, err)
+		}
+	}
+	for _, name := range []string{"", " a", "a ", "a\x00", "a\nb", "\xff", strings.Repeat("ä", 65), "a\u202eb"} {
+		if _, err := s.CreateOrg(t.Context(), identity.Org{Name: name, Title: "t"}, alice.Hash); !errors.Is(err, identity.ErrInvalid) {
+			t.Errorf("name %q: got %v, want ErrInvalid", name, err)
+		}
+	}
+	for _, name := range []string{"a", "unr honeypot", strings.Repeat("ä", 64), "公司"} {
+		if _, err := s.CreateOrg(t.Context(), identity.Org{Name: name}, alice.Hash); err != nil {
+			t.Errorf("name %q: %v", name, err)
+		}
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, c := range map[string]identity.Config{
+		"no store": {Key: make([]byte, 32)}, "short key": {Store: &memory{}, Key: make([]byte, 31)},
+	} {
+		if _, err := identity.New(c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
