@@ -26,7 +26,7 @@ run: build ## build, start the whole platform with a small real sample, and stay
 	exec bin/cybexp up --data '$(DATA)' --listen '$(LISTEN)' --demo $(ARGS)
 
 .PHONY: test
-test: build browser ## run every test, on a real Dgraph, a real NATS and a real browser
+test: build debian ## run every test, on a real Dgraph, a real NATS and a real browser
 	go test -timeout 15m ./...
 
 ##@ Build
@@ -41,16 +41,18 @@ bin/cybexp:
 bin/dgraph: dgraph/go.mod dgraph/go.sum
 	cd dgraph && go build -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
 
-.PHONY: browser
-browser: ## install Chromium with apt when no browser is found
-	@for b in chromium chromium-browser google-chrome; do command -v $$b >/dev/null && exit 0; done; \
+.PHONY: debian
+debian: ## install what the tests use from Debian's packages, where it is missing: Chromium and jq
+	@need=; command -v jq >/dev/null || need=jq; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need="$$need chromium"; \
+	[ -z "$$need" ] && exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium
+	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends $$need
 
 ##@ Care
 
 .PHONY: check
-check: build browser lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
+check: build debian lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
 	go vet ./...
 	go test -race -timeout 30m ./...
 
