@@ -207,8 +207,7 @@ func put(t *testing.T, base, name string) {
 	t.Helper()
 	eventually(t, "write "+name, func() bool {
 		_, err := post(base+"/mutate?commitNow=true", "application/rdf",
-			fmt.Sprintf(`upsert { query { q as var(func: type(Named)) @filter(eq(val(n), %q)) { n as name } }
-				mutation { set { uid(q) <name> %q . uid(q) <dgraph.type> "Named" . } } }`, name, name))
+			fmt.Sprintf("{ set {\n_:x <name> %q .\n_:x <dgraph.type> \"Named\" .\n} }", name))
 		return err == nil
 	})
 }
@@ -236,7 +235,7 @@ func names(t *testing.T, base string) []string {
 		got = append(got, name)
 	}
 	slices.Sort(got)
-	return got
+	return slices.Compact(got) // a write whose answer was lost is there twice
 }
 
 func post(to, contentType, text string) (string, error) {
