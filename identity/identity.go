@@ -6,7 +6,7 @@
 //
 //	ids, err := identity.New(identity.Config{Store: store, Key: key})
 //	alice, err := ids.CreateUser(ctx, identity.User{Email: "alice@example.org", Name: "Alice"})
-//	acme, err := ids.CreateOrg(ctx, identity.Org{Name: "acme", Title: "Acme Inc."}, alice.Hash)
+//	acme, err := ids.CreateOrg(ctx, alice.Hash, identity.Org{Name: "acme", Title: "Acme Inc."})
 //	token, err := ids.Issue(ctx, alice.Hash, 24*time.Hour)
 //	user, err := ids.Authenticate(ctx, token)
 package identity
@@ -103,7 +103,7 @@ func (s *Service) CreateUser(ctx context.Context, u User) (User, error) {
 
 // CreateOrg adds o, which needs a Name and may have a Title, with creator as administrator, member and reader. Whether the caller
 // may do so is the caller's to check.
-func (s *Service) CreateOrg(ctx context.Context, o Org, creator tahoe.Hash) (Org, error) {
+func (s *Service) CreateOrg(ctx context.Context, creator tahoe.Hash, o Org) (Org, error) {
 	o.Title = cmp.Or(o.Title, o.Name)
 	if err := errors.Join(checkText("organisation's name", o.Name, 1, maxName), checkText("title", o.Title, 1, maxTitle)); err != nil {
 		return Org{}, err

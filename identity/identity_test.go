@@ -79,7 +79,7 @@ func user(tb testing.TB, s *identity.Service, email string) identity.User {
 
 func org(tb testing.TB, s *identity.Service, name string, creator identity.User) identity.Org {
 	tb.Helper()
-	o, err := s.CreateOrg(tb.Context(), identity.Org{Name: name}, creator.Hash)
+	o, err := s.CreateOrg(tb.Context(), creator.Hash, identity.Org{Name: name})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -121,10 +121,10 @@ func TestCreatorRunsTheOrg(t *testing.T) {
 	}
 	checkRoles(t, s, alice, o, true, true, true)
 	checkRoles(t, s, bob, o, false, false, false)
-	if _, err := s.CreateOrg(t.Context(), identity.Org{Name: "acme"}, bob.Hash); !errors.Is(err, identity.ErrExists) {
+	if _, err := s.CreateOrg(t.Context(), bob.Hash, identity.Org{Name: "acme"}); !errors.Is(err, identity.ErrExists) {
 		t.Errorf("same name: got %v, want ErrExists", err)
 	}
-	if _, err := s.CreateOrg(t.Context(), identity.Org{Name: "x"}, tahoe.Hash{}); !errors.Is(err, identity.ErrNotFound) {
+	if _, err := s.CreateOrg(t.Context(), tahoe.Hash{}, identity.Org{Name: "x"}); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("nobody's: got %v, want ErrNotFound", err)
 	}
 	for _, text := range []string{"none", strings.Repeat("0", 64), ""} {
@@ -202,12 +202,12 @@ func TestNamesAreChecked(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", " a", "a ", "a\x00", "a\nb", "\xff", strings.Repeat("ä", 65), "a\u202eb"} {
-		if _, err := s.CreateOrg(t.Context(), identity.Org{Name: name, Title: "t"}, alice.Hash); !errors.Is(err, identity.ErrInvalid) {
+		if _, err := s.CreateOrg(t.Context(), alice.Hash, identity.Org{Name: name, Title: "t"}); !errors.Is(err, identity.ErrInvalid) {
 			t.Errorf("name %q: got %v, want ErrInvalid", name, err)
 		}
 	}
 	for _, name := range []string{"a", "unr honeypot", strings.Repeat("ä", 64), "公司"} {
-		if _, err := s.CreateOrg(t.Context(), identity.Org{Name: name}, alice.Hash); err != nil {
+		if _, err := s.CreateOrg(t.Context(), alice.Hash, identity.Org{Name: name}); err != nil {
 			t.Errorf("name %q: %v", name, err)
 		}
 	}

@@ -62,6 +62,18 @@ func (s *Service) Authenticate(ctx context.Context, token string) (User, error) 
 	return u, nil
 }
 
+// Remaining tells how long a token that Authenticate accepts will still be accepted.
+func (s *Service) Remaining(ctx context.Context, token string) (time.Duration, error) {
+	if _, err := s.Authenticate(ctx, token); err != nil {
+		return 0, err
+	}
+	claims, _, err := s.parse(token)
+	if err != nil {
+		return 0, err
+	}
+	return claims.ExpiresAt.Sub(s.Now()), nil
+}
+
 // Revoke makes a token worthless from now on. One that was revoked already is no error.
 func (s *Service) Revoke(ctx context.Context, token string) error {
 	claims, _, err := s.parse(token)

@@ -2,6 +2,8 @@ package identity_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"os"
@@ -37,6 +39,9 @@ func TestTokenSignsItsUserIn(t *testing.T) {
 	}
 	if again := issue(t, s, alice); again == token {
 		t.Error("two tokens are the same")
+	}
+	if left, err := s.Remaining(t.Context(), token); err != nil || left != time.Hour {
+		t.Errorf("got %v, %v left, want an hour", left, err)
 	}
 	c.Time = c.Add(time.Hour - time.Second)
 	if _, err := s.Authenticate(t.Context(), token); err != nil {
@@ -179,13 +184,16 @@ func FuzzAuthenticate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		u, err := s.Authenticate(t.Context(), text)
-		switch {
-		case text == token:
-			if err != nil || u != alice {
-				t.Errorf("got %+v, %v, want %+v", u, err, alice)
-			}
-		case !errors.Is(err, identity.ErrToken):
+		if err == nil && (u != alice || !signed(text)) || err != nil && !errors.Is(err, identity.ErrToken) {
 			t.Errorf("%q: got %+v, %v, want a refusal", text, u, err)
 		}
 	})
+}
+
+// signed checks a token's signature by the book.
+func signed(token string) bool {
+	at := strings.LastIndexByte(token, '.')
+	mac := hmac.New(sha256.New, testKey)
+	mac.Write([]byte(token[:max(at, 0)]))
+	return token[at+1:] == base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
