@@ -1,0 +1,80 @@
+package reportd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/tdql/dql"
+)
+
+// Querier runs queries on the graph. At zero it takes a new snapshot and tells its number; given that number it reads the
+// same state again. *graph.Store meets it.
+type Querier interface {
+	Query(ctx context.Context, q dql.Query, at uint64) (body []byte, ts uint64, err error)
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Rows    uint64 // rows handed out
+	Scanned uint64 // vertices read
+	Elapsed time.Duration
+}
+
+// Stats is what a run did.
+type Stats struct {
+	Rows     uint64
+	Scanned  uint64
+	Snapshot uint64 // the state of the graph that everything was read from; zero when nothing was
+	Elapsed  time.Duration
+}
+
+// run executes a program at one snapshot. It hands rows to sink as they come, and calls progress, unless that is nil, after
+// every answer. An error of sink ends the run and is returned.
+func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.Row) error, progress func(Progress)) (Stats, error) {
+	var stats Stats
+	began := time.Now()
+	x := prog.Start()
+	for {
+		if err := ctx.Err(); err != nil {
+			return stats, context.Cause(ctx)
+		}
+		q, ok := x.Next()
+		if !ok {
+			stats.Elapsed = time.Since(began)
+			return stats, nil
+		}
+		rows, err := step(ctx, db, x, q, &stats)
+		if err != nil {
+			return stats, err
+		}
+		if len(rows) > 0 {
+			if err := sink(rows); err != nil {
+				return stats, err
+			}
+			stats.Rows += uint64(len(rows))
+		}
+		stats.Scanned, stats.Elapsed = x.Scanned(), time.Since(began)
+		if progress != nil {
+			progress(Progress{Rows: stats.Rows, Scanned: stats.Scanned, Elapsed: stats.Elapsed})
+		}
+	}
+}
+
+// step asks one query and folds the answer. An empty query asks nothing.
+func step(ctx context.Context, db Querier, x *tdql.Execution, q dql.Query, stats *Stats) ([]tdql.Row, error) {
+	var body []byte
+	if len(q.Blocks) > 0 {
+		answer, ts, err := db.Query(ctx, q, stats.Snapshot)
+		if err != nil {
+			return nil, fmt.Errorf("ask graph: %w", err)
+		}
+		body, stats.Snapshot = answer, ts
+	}
+	rows, err := x.Take(body)
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	return rows, nil
+}

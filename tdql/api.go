@@ -1,0 +1,23 @@
+package tdql
+
+import (
+	"encoding/json"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// Row is one row of an answer: a JSON object with the members of Program.Fields, in that order.
+type Row = json.RawMessage
+
+// Org is an organisation whose events may be read.
+type Org struct {
+	Hash tahoe.Hash
+	Name string
+}
+
+// Vocabulary tells which sub-types the caller's data has, for warnings. Its answer must tell of nothing that the caller may
+// not read.
+type Vocabulary interface {
+	// SubTypes lists the sub-types seen for a kind, in any order.
+	SubTypes(kind tahoe.Kind) []string
+}

@@ -1,0 +1,92 @@
+package tdql
+
+import "strings"
+
+func (p *printer) or(o *orTest) {
+	for i, a := range o.Terms {
+		if i > 0 {
+			p.word("or")
+		}
+		for j, u := range a.Terms {
+			if j > 0 {
+				p.word("and")
+			}
+			p.unary(u)
+		}
+	}
+}
+
+func (p *printer) unary(u *unary) {
+	for range u.Not {
+		p.word("not")
+	}
+	switch {
+	case u.Group != nil:
+		p.open()
+		p.or(u.Group)
+		p.close()
+	case u.Inner != nil:
+		p.word(u.Context.Text)
+		p.WriteByte('(')
+		p.tight = true
+		p.test(u.Inner)
+		p.close()
+	case u.Test != nil:
+		p.test(u.Test)
+	}
+}
+
+func (p *printer) test(t *test) {
+	p.word(t.Path.tidy())
+	switch {
+	case t.Op != nil && t.Path.field() == "timestamp":
+		p.word(t.Op.Text)
+		p.word((&instant{*t.Value}).tidyTime())
+	case t.Op != nil:
+		p.word(t.Op.Text)
+		p.word(t.Value.tidy())
+	case t.In:
+		if t.NotIn {
+			p.word("not")
+		}
+		p.word("in")
+		p.open()
+		for i, v := range t.Values.List {
+			if i > 0 {
+				p.comma()
+			}
+			p.word(v.tidy())
+		}
+		p.close()
+	}
+}
+
+// tidy spells a path: fields in lower case, backquotes only where they are needed.
+func (p *path) tidy() string {
+	if f := p.field(); f != "" {
+		return f
+	}
+	parts := p.parts()
+	for i, part := range parts {
+		parts[i] = pathName(part, len(parts) == 1)
+	}
+	return strings.Join(parts, ".")
+}
+
+// pathName spells one part of a path. A part that stands alone is in backquotes when it could be a field or a word.
+func pathName(s string, alone bool) string {
+	if alone && (contains(fieldWords, strings.ToLower(s)) || contains(testWords, strings.ToLower(s)) ||
+		strings.EqualFold(s, "malicious") || strings.EqualFold(s, "benign")) {
+		return "`" + s + "`"
+	}
+	return s
+}
+
+func contains(list []string, word string) bool {
+	for _, w := range list {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}

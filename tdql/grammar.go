@@ -1,0 +1,155 @@
+package tdql
+
+import (
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// The grammar: these structs are the syntax tree. It is a little looser than the language. Clauses and options may stand in
+// any order and after any stage, an argument may be missing, a word that belongs nowhere becomes a stray; shape.go then tells
+// all that is wrong with them in one pass.
+
+// Query is the syntax tree of a query.
+type Query struct {
+	Explain bool        `parser:"( @'explain'"`
+	Analyze bool        `parser:"  @'analyze'? )?"`
+	Watch   lexer.Token `parser:"@'watch'?"`
+	Report  *report     `parser:"( @@"`
+	Source  *source     `parser:"| @@ )"`
+	Stages  []*stage    `parser:"( '|' @@ )*"`
+
+	text string // what was parsed; places point into it
+}
+
+// pipeline is a query in parentheses.
+type pipeline struct {
+	Source *source  `parser:"@@"`
+	Stages []*stage `parser:"( '|' @@ )*"`
+}
+
+// report is a sentence: count or related.
+type report struct {
+	Pos      lexer.Position
+	Count    bool    `parser:"( @'count'"`
+	Distinct bool    `parser:"  @'distinct'?"`
+	Related  bool    `parser:"| @'related' )"`
+	Source   *source `parser:"@@?"`
+
+	// Items are the source's, which belong to the sentence as a whole.
+	Items []*item
+}
+
+// source is where a pipeline starts.
+type source struct {
+	Pos   lexer.Position
+	Any   *values   `parser:"( 'any' @@"`
+	Group *pipeline `parser:"| '(' @@ ')'"`
+	Scan  *hop      `parser:"| @@"`
+	ID    *idref    `parser:"| @@"`
+	Attr  *attrref  `parser:"| @@"`
+	Other *rest     `parser:"| @@ )"`
+	Items []*item   `parser:"@@*"`
+}
+
+// idref is an instance by hash.
+type idref struct {
+	Pos  lexer.Position
+	Kind string  `parser:"@( 'attribute' | 'object' | 'event' | 'session' | 'raw' | 'instance' )"`
+	Hash *values `parser:"@@?"`
+}
+
+// attrref is an attribute by value.
+type attrref struct {
+	SubType *name   `parser:"@@"`
+	Values  *values `parser:"@@?"`
+}
+
+type values struct {
+	List []*value `parser:"'(' @@ ( ',' @@ )* ')' | @@"`
+}
+
+// hop moves to neighbours; as a source it scans.
+type hop struct {
+	Pos      lexer.Position
+	Kind     string  `parser:"@( 'attributes' | 'objects' | 'events' | 'sessions' | 'raws' )"`
+	SubTypes []*name `parser:"( @@ ( ',' @@ )* )?"`
+	Items    []*item `parser:"@@*"`
+}
+
+type stage struct {
+	Pos      lexer.Position
+	Hop      *hop       `parser:"  @@"`
+	Related  bool       `parser:"| ( @'related'"`
+	Count    bool       `parser:"  | @'count'"`
+	Distinct bool       `parser:"    @'distinct'?"`
+	Take     string     `parser:"  | @( 'top' | 'limit' | 'page' )"`
+	Number   *value     `parser:"    @@?"`
+	SubTypes []*name    `parser:"    ( @@ ( ',' @@ )* )?"`
+	Sort     []*sortKey `parser:"  | 'sort' @@ ( ',' @@ )*"`
+	Fields   []*word    `parser:"  | 'fields' @@ ( ',' @@ )*"`
+	Where    *orTest    `parser:"  | 'where' @@ )"`
+	Items    []*item    `parser:"  @@*"`
+	Other    *rest      `parser:"| @@"`
+}
+
+type sortKey struct {
+	Field *word `parser:"@@"`
+	Desc  bool  `parser:"( @'desc' | 'asc' )?"`
+}
+
+// item is a clause of a hop or an option of a stage.
+type item struct {
+	Pos      lexer.Position
+	Word     string    `parser:"(   @'last'"`
+	Last     *duration `parser:"      @@?"`
+	FromTo   string    `parser:"  | @( 'from' | 'to' )"`
+	Time     *instant  `parser:"      @@?"`
+	Plain    string    `parser:"  | @( 'tz' | 'level' | 'page' | 'size' | 'depth' | 'decay' | 'max' | 'paths' )"`
+	Value    *value    `parser:"      @@?"`
+	Choice   string    `parser:"  | @( 'category' | 'context' | 'via' | 'return' )"`
+	Chosen   *word     `parser:"      @@?"`
+	Org      string    `parser:"  | @'org'"`
+	Orgs     []*value  `parser:"      ( @@ ( ',' @@ )* )?"`
+	By       string    `parser:"  | @'by'"`
+	Dims     []*word   `parser:"      ( @@ ( ',' @@ )* )?"`
+	WhereKey string    `parser:"  | @'where'"`
+	Where    *orTest   `parser:"      @@"`
+	Shape    string    `parser:"  | @( 'summary' | 'graph' )"`
+	Stray    *stray    `parser:"  | @@ )"`
+}
+
+// The tests of a where clause, loosest first.
+type orTest struct {
+	Terms []*andTest `parser:"@@ ( 'or' @@ )*"`
+}
+
+type andTest struct {
+	Terms []*unary `parser:"@@ ( 'and' @@ )*"`
+}
+
+type unary struct {
+	Not     []string `parser:"@'not'*"`
+	Group   *orTest  `parser:"( '(' @@ ')'"`
+	Context *word    `parser:"| (?= ( 'malicious' | 'benign' ) '(' ) @@ '('"`
+	Inner   *test    `parser:"    @@ ')'"`
+	Test    *test    `parser:"| @@ )"`
+}
+
+type test struct {
+	Pos    lexer.Position
+	Has    bool    `parser:"@'has'?"`
+	Path   *path   `parser:"@@"`
+	Op     *op     `parser:"( @@"`
+	Regex  string  `parser:"  ( @Regex"`
+	Value  *value  `parser:"  | @@ )"`
+	NotIn  bool    `parser:"| @'not'?"`
+	In     bool    `parser:"  @'in'"`
+	Values *values `parser:"  @@"`
+	Match  string  `parser:"| @( 'contains' | 'startswith' | 'endswith' | 'under' )"`
+	With   *value  `parser:"  @@ )?"`
+}
+
+var parser = participle.MustBuild[Query](
+	participle.Lexer(symbols{}),
+	participle.CaseInsensitive("Word"),
+)

@@ -1,0 +1,411 @@
+package tdql
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// shaper finds what is wrong with a tree that the grammar let pass, and tidies it: keywords in lower case, clauses in order.
+type shaper struct{ *faults }
+
+func (s shaper) query(q *Query) {
+	if q.Watch.Value != "" {
+		s.unavailable(q.Watch.Value, tokenSpan(q.Watch))
+	}
+	if q.Report != nil {
+		s.report(q.Report)
+	}
+	if q.Source != nil {
+		s.source(q.Source)
+		s.items("", q.Source.Items, nil)
+	}
+	s.stages(q.Stages)
+}
+
+func tokenSpan(t lexer.Token) span { return span{t.Pos.Offset, t.Pos.Offset + len(t.Value)} }
+
+// keywordSpan is the place of a keyword that begins at a position.
+func keywordSpan(p lexer.Position, word string) span { return span{p.Offset, p.Offset + len(word)} }
+
+func (s shaper) unavailable(word string, at span) {
+	s.add(CodeUnavailable, at, "", "%q is not available in this version", strings.ToLower(word))
+}
+
+func (s shaper) report(r *report) {
+	word, allowed := "related", slices.Concat([]string{"level", "via", "return", "page", "size"}, clauseWords)
+	if r.Count {
+		word, allowed = "count", slices.Concat(clauseWords, []string{"by"})
+	}
+	if r.Source == nil {
+		s.add(CodeSyntax, keywordSpan(r.Pos, word), "as in "+word+" ipv4 1.1.1.1", "%q needs something to start at", word)
+		return
+	}
+	s.source(r.Source)
+	r.Items, r.Source.Items = r.Source.Items, nil
+	if scan := r.Source.Scan; scan != nil {
+		r.Items, scan.Items = append(scan.Items, r.Items...), nil
+	}
+	s.items(word, r.Items, allowed)
+}
+
+func (s shaper) source(src *source) {
+	switch {
+	case src.Any != nil:
+		s.values(src.Any)
+	case src.Group != nil:
+		s.source(src.Group.Source)
+		s.items("", src.Group.Source.Items, nil)
+		s.stages(src.Group.Stages)
+	case src.Scan != nil:
+		s.hop(src.Scan)
+		src.Scan.Items = append(src.Scan.Items, src.Items...)
+		src.Items = nil
+	case src.ID != nil:
+		s.idref(src.ID)
+	case src.Attr != nil:
+		s.attrref(src.Attr)
+	case src.Other != nil:
+		s.otherSource(src.Other)
+	}
+}
+
+func (s shaper) idref(id *idref) {
+	at := keywordSpan(id.Pos, id.Kind)
+	id.Kind = strings.ToLower(id.Kind)
+	if id.Hash == nil {
+		s.add(CodeSyntax, at, "for all of them, write "+id.Kind+"s", "%q needs a hash", id.Kind)
+		return
+	}
+	for _, h := range id.Hash.List {
+		if h.kind != tokParam && !isHash(h.Text) {
+			s.add(CodeValue, h.at, "a hash is 64 digits 0-9 a-f", "%s is not a hash", quote(h.Text))
+		}
+		s.value(h)
+	}
+}
+
+func isHash(text string) bool {
+	text = strings.Trim(text, `"'`)
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdefABCDEF") == ""
+}
+
+func (s shaper) attrref(a *attrref) {
+	switch {
+	case a.Values != nil:
+		s.values(a.Values)
+	case a.SubType.Text != "":
+		hint := didYouMean(a.SubType.Text, stageWords, reportWords, queryWords)
+		if hint == "" {
+			hint = "as in " + a.SubType.Text + " 1.1.1.1, or attributes " + a.SubType.Text + " for all of them"
+		}
+		s.add(CodeSyntax, a.SubType.at, hint, "%s needs a value", quote(a.SubType.Text))
+	}
+}
+
+func (s shaper) otherSource(r *rest) {
+	word := strings.ToLower(r.first.Text)
+	switch {
+	case word == "threatrank" || word == "path":
+		s.unavailable(word, r.first.at)
+	case slices.Contains(stageWords, word):
+		s.add(CodeSyntax, r.first.at, "", "a query cannot begin with %q", word)
+	default:
+		hint := didYouMean(word, reportWords, hopWords)
+		if hint == "" {
+			hint = "a query begins with a sub-type and a value, as in ipv4 1.1.1.1; with any and a value; or with events"
+		}
+		s.add(CodeSyntax, r.first.at, hint, "%s is not a sub-type", quote(r.first.Text))
+	}
+}
+
+func (s shaper) values(v *values) {
+	for _, one := range v.List {
+		s.value(one)
+	}
+}
+
+// value checks the spelling of a value.
+func (s shaper) value(v *value) {
+	switch {
+	case v.kind == tokParam:
+		if !isIdentifier(v.Text[1:]) {
+			s.add(CodeSyntax, v.at, "a parameter is a dollar sign and a name, as in $ip; quote a value that begins with $",
+				"%s is not a parameter", quote(v.Text))
+		}
+	case v.kind == tokQuoted:
+		if _, err := v.literal(); err != nil {
+			s.add(CodeSyntax, v.at, `write \" \\ \n \u00e9 as in JSON, or use single quotes`, "%s is not a JSON string", v.Text)
+		}
+	}
+}
+
+func (s shaper) stages(list []*stage) {
+	for _, st := range list {
+		s.stage(st)
+	}
+}
+
+func (s shaper) stage(st *stage) {
+	var allowed []string
+	word := strings.ToLower(st.Take)
+	switch {
+	case st.Hop != nil:
+		s.hop(st.Hop)
+		s.items(st.Hop.Kind, st.Hop.Items, clauseWords)
+		return
+	case st.Other != nil:
+		s.otherStage(st.Other)
+		return
+	case st.Related:
+		word, allowed = "related", slices.Concat([]string{"level", "via"}, clauseWords)
+	case st.Count:
+		word, allowed = "count", []string{"by", "tz"}
+	case st.Sort != nil:
+		s.unavailable("sort", keywordSpan(st.Pos, "sort"))
+	case st.Fields != nil:
+		s.unavailable("fields", keywordSpan(st.Pos, "fields"))
+	case st.Where != nil:
+		word = "where"
+		s.tests(st.Where)
+	case word == "page":
+		allowed = []string{"size"}
+	}
+	if st.Distinct {
+		s.unavailable("count distinct", keywordSpan(st.Pos, "count"))
+	}
+	if st.Take != "" {
+		s.number(word, keywordSpan(st.Pos, word), st.Number, 1, 1e9)
+		st.Take = word
+		if word != "top" && len(st.SubTypes) > 0 {
+			s.unexpected(st.SubTypes[0].leaf, allowed)
+		}
+	}
+	s.items(word, st.Items, allowed)
+
+}
+
+func (s shaper) hop(h *hop) { h.Kind = strings.ToLower(h.Kind) }
+
+func (s shaper) otherStage(r *rest) {
+	word := strings.ToLower(r.first.Text)
+	if slices.Contains(stageWords, word) {
+		if word == "where" || word == "sort" || word == "fields" {
+			s.add(CodeSyntax, r.first.at, "", "%q needs something after it", word)
+			return
+		}
+		s.unavailable(word, r.first.at)
+		return
+	}
+	hint := didYouMean(word, stageWords)
+	if hint == "" {
+		hint = "stages begin with " + oneOf(stageWords)
+	}
+	s.add(CodeSyntax, r.first.at, hint, "%s is not a stage", quote(r.first.Text))
+}
+
+// number checks a whole number that is a literal.
+func (s shaper) number(word string, at span, v *value, low, high int64) {
+	switch {
+	case v == nil:
+		s.add(CodeSyntax, at, fmt.Sprintf("as in %s %d", word, min(20, high)), "%q needs a number", word)
+	case v.kind == tokParam:
+		s.value(v)
+	default:
+		n, err := strconv.ParseInt(v.Text, 10, 64)
+		if err != nil || n < low || n > high {
+			s.add(CodeValue, v.at, "", "%s is not a whole number from %d to %d", quote(v.Text), low, high)
+		}
+	}
+}
+
+// unexpected tells of a word that belongs nowhere.
+func (s shaper) unexpected(l leaf, allowed []string) {
+	hint := didYouMean(l.Text, allowed, []string{"|"})
+	if hint == "" && len(allowed) > 0 {
+		hint = "expected " + oneOf(allowed) + ", or | and a stage"
+	}
+	if hint == "" {
+		hint = "expected | and a stage, or the end of the query"
+	}
+	s.add(CodeSyntax, l.at, hint, "unexpected %s", quote(l.Text))
+}
+
+// items checks the clauses and options of a stage, given what may stand there.
+func (s shaper) items(stage string, list []*item, allowed []string) {
+	seen := make(map[string]bool, len(list))
+	strayed := false
+	for _, it := range list {
+		if it.Stray != nil {
+			if !strayed {
+				s.unexpected(it.Stray.leaf, allowed)
+			}
+			strayed = true
+			continue
+		}
+		strayed = false
+		word := it.key()
+		at := keywordSpan(it.Pos, word)
+		switch {
+		case !slices.Contains(allowed, word):
+			s.misplaced(stage, word, at)
+		case seen[word]:
+			s.add(CodeSyntax, at, "", "%q is given twice", word)
+		case word == "last" && (seen["from"] || seen["to"]), (word == "from" || word == "to") && seen["last"]:
+			s.add(CodeMeaning, at, "", `"last" does not go together with "from" and "to"`)
+		}
+		seen[word] = true
+		s.item(it, word, at)
+		it.lower()
+	}
+	slices.SortStableFunc(list, func(a, b *item) int {
+		return slices.Index(itemOrder, a.key()) - slices.Index(itemOrder, b.key())
+	})
+}
+
+// lower puts the item's keyword in lower case.
+func (it *item) lower() {
+	for _, word := range []*string{&it.Word, &it.FromTo, &it.Plain, &it.Choice, &it.Org, &it.By, &it.WhereKey, &it.Shape} {
+		*word = strings.ToLower(*word)
+	}
+}
+
+func (s shaper) misplaced(stage, word string, at span) {
+	switch {
+	case word == "summary" || word == "graph":
+		s.unavailable(word, at)
+	case stage == "":
+		s.add(CodeSyntax, at, "a clause belongs to a hop, as in | events last 7d", "%q has nothing to narrow here", word)
+	default:
+		s.add(CodeSyntax, at, "", "%q does not go with %q", word, stage)
+	}
+}
+
+// key is the item's keyword in lower case.
+func (it *item) key() string {
+	return strings.ToLower(it.Word + it.FromTo + it.Plain + it.Choice + it.Org + it.By + it.WhereKey + it.Shape)
+}
+
+// item checks one clause or option.
+func (s shaper) item(it *item, word string, at span) {
+	switch word {
+	case "last":
+		s.duration(it.Last, at)
+	case "from", "to":
+		s.instant(word, it.Time, at)
+	case "tz":
+		s.zone(it.Value, at)
+	case "level":
+		s.number(word, at, it.Value, 1, 3)
+	case "page":
+		s.number(word, at, it.Value, 1, 1e9)
+	case "size":
+		s.number(word, at, it.Value, 1, 1e6)
+	case "category", "context":
+		s.choice(word, it.Chosen, at, triWords)
+	case "via":
+		s.choice(word, it.Chosen, at, viaWords)
+	case "return":
+		s.choice(word, it.Chosen, at, returnWords)
+	case "org":
+		if len(it.Orgs) == 0 {
+			s.add(CodeSyntax, at, "", `"org" needs the name or the hash of an organisation`)
+		}
+		for _, o := range it.Orgs {
+			s.value(o)
+		}
+	case "by":
+		s.dims(it.Dims, at)
+	case "where":
+		s.tests(it.Where)
+	}
+}
+
+func (s shaper) duration(d *duration, at span) {
+	switch {
+	case d == nil:
+		s.add(CodeSyntax, at, durationHint, `"last" needs a duration`)
+	case d.kind == tokParam:
+		s.value(&d.value)
+	default:
+		if _, err := parseDuration(unquoted(d.Text)); err != nil {
+			s.add(CodeValue, d.at, durationHint, "%s is not a duration", quote(d.Text))
+		}
+	}
+}
+
+func (s shaper) instant(word string, i *instant, at span) {
+	switch {
+	case i == nil:
+		s.add(CodeSyntax, at, timeHint, "%q needs a time", word)
+	case i.kind == tokParam:
+		s.value(&i.value)
+	default:
+		if _, err := parseTime(unquoted(i.Text), time.Unix(0, 0), time.UTC); err != nil {
+			s.add(CodeValue, i.at, timeHint, "%s is not a time", quote(i.Text))
+		}
+	}
+}
+
+func (s shaper) zone(v *value, at span) {
+	switch {
+	case v == nil:
+		s.add(CodeSyntax, at, "as in tz Europe/Berlin", `"tz" needs the name of a time zone`)
+	case v.kind == tokParam:
+		s.value(v)
+	default:
+		if _, err := loadZone(unquoted(v.Text)); err != nil {
+			s.add(CodeValue, v.at, "zones have IANA names, as in UTC, Europe/Berlin, America/Los_Angeles", "%s is not a time zone", quote(v.Text))
+		}
+	}
+}
+
+func (s shaper) choice(word string, w *word, at span, choices []string) {
+	switch {
+	case w == nil:
+		s.add(CodeSyntax, at, "", "%q needs one of %s", word, oneOf(choices))
+	case !slices.Contains(choices, w.key()):
+		hint := didYouMean(w.Text, choices)
+		s.add(CodeValue, w.at, hint, "%s is not %s", quote(w.Text), oneOf(choices))
+	default:
+		w.Text = w.key()
+	}
+}
+
+func (s shaper) dims(list []*word, at span) {
+	if len(list) == 0 {
+		s.add(CodeSyntax, at, "as in count by day, category", `"by" needs something to count by`)
+	}
+	for _, d := range list {
+		switch key := d.key(); {
+		case slices.Contains(timeDims, key), key == "sub_type", key == "category", key == "org":
+			d.Text = key
+		case key != "" && (isReserved(key) || !isIdentifier(key)):
+			s.add(CodeSyntax, d.at, didYouMean(d.Text, timeDims, []string{"sub_type", "category", "org"}), "cannot count by %s", quote(d.Text))
+		}
+	}
+}
+
+// unquoted takes plain quotes off a duration, a time or a zone.
+func unquoted(text string) string {
+	if len(text) >= 2 && (text[0] == '"' || text[0] == '\'') {
+		return text[1 : len(text)-1]
+	}
+	return text
+}
+
+// quote shows a piece of the query in a message.
+func quote(text string) string {
+	text = strings.Trim(text, "\"`")
+	if len(text) > 60 {
+		text = text[:strings.LastIndexFunc(text[:57], func(r rune) bool { return true })] + "…"
+	}
+	return `"` + printable(text) + `"`
+}
+
+// itemOrder is the order of clauses and options in tidy text.
+var itemOrder = []string{"level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "page", "size"}
