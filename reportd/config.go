@@ -1,0 +1,113 @@
+package reportd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+// Caller is who asks: the hash of a user, and the organisations whose events the user may read.
+type Caller struct {
+	ID   string
+	Orgs []tdql.Org
+}
+
+// Config says what a Service works with and how much it takes. Begin with DefaultConfig.
+type Config struct {
+	Bus *bus.Bus
+	// DB answers the queries of Workers; a process that only takes questions and shows answers has neither.
+	DB Querier
+	// Rights tells what a user may read now. A worker asks when it runs a query, which may be long after it was sent.
+	Rights func(ctx context.Context, userID string) ([]tdql.Org, error)
+	// Vocabulary knows the sub-types that have been seen, for warnings; nil warns of none.
+	Vocabulary tdql.Vocabulary
+	Logger     *slog.Logger
+	Now        func() time.Time
+
+	Workers  int              // queries that run at a time here; 0 runs none
+	Attempts int              // how often a query is begun before it is given up, when workers die
+	Retry    func(error) bool // whether a failure of DB may pass, so that the query is tried again; nil is never
+
+	QueryBytes  int           // longest text of a query
+	QueryTime   time.Duration // longest run of a query
+	QueryRows   uint64        // most rows of a report; 0 is no limit
+	QueueBytes  int64         // most bytes of waiting queries
+	FrameBytes  int64         // most bytes of frames kept, of all reports
+	ReportBytes int64         // most bytes of report records kept
+	ReportTTL   time.Duration // how long a report is kept
+
+	Socket SocketLimits
+}
+
+// SocketLimits bound what one websocket may do.
+type SocketLimits struct {
+	MessageBytes int64         // longest message of a client
+	Operations   int           // operations at a time
+	SignIn       time.Duration // time to sign in
+	Write        time.Duration // longest wait for a client to take one frame
+	Ping         time.Duration // time between pings
+	Silence      time.Duration // time after which a client that does not even answer pings is dropped
+	Linger       time.Duration // how long a query outlives a connection that broke, so that its client can come back
+	Drain        time.Duration // longest shutdown
+}
+
+// DefaultConfig returns a Config that lacks only Bus, DB and Rights.
+func DefaultConfig() Config {
+	return Config{
+		Logger:      slog.New(slog.DiscardHandler),
+		Now:         time.Now,
+		Workers:     8,
+		Attempts:    5,
+		QueryBytes:  64 << 10,
+		QueryTime:   10 * time.Minute,
+		QueueBytes:  256 << 20,
+		FrameBytes:  512 << 20,
+		ReportBytes: 64 << 20,
+		ReportTTL:   time.Hour,
+		Socket: SocketLimits{
+			MessageBytes: 1 << 20,
+			Operations:   32,
+			SignIn:       10 * time.Second,
+			Write:        30 * time.Second,
+			Ping:         25 * time.Second,
+			Silence:      60 * time.Second,
+			Linger:       10 * time.Second,
+			Drain:        5 * time.Second,
+		},
+	}
+}
+
+// Validate says what is missing or makes no sense.
+func (c Config) Validate() error {
+	s := c.Socket
+	return errors.Join(
+		require(c.Bus != nil, "a bus is needed"),
+		require(c.Logger != nil, "a logger is needed"),
+		require(c.Now != nil, "a clock is needed"),
+		require(c.Workers >= 0, "workers: %d is negative", c.Workers),
+		require(c.Workers == 0 || c.DB != nil, "workers need a database"),
+		require(c.Workers == 0 || c.Rights != nil, "workers need to know rights"),
+		require(c.Attempts > 0, "attempts: %d is too few", c.Attempts),
+		require(c.QueryBytes > 0, "query bytes: %d is too few", c.QueryBytes),
+		require(c.QueryTime > 0, "query time: %s is too short", c.QueryTime),
+		require(c.QueueBytes > 0 && c.FrameBytes > 0 && c.ReportBytes > 0, "queue, frame and report bytes need bounds"),
+		require(c.ReportTTL >= time.Second, "report ttl: %s is too short", c.ReportTTL),
+		require(s.MessageBytes > 0, "message bytes: %d is too few", s.MessageBytes),
+		require(s.Operations > 0, "operations: %d is too few", s.Operations),
+		require(s.SignIn > 0 && s.Write > 0 && s.Ping > 0 && s.Drain > 0, "sign-in, write, ping and drain times must be positive"),
+		require(s.Silence > s.Ping, "silence: %s is not longer than the time between pings, %s", s.Silence, s.Ping),
+		require(s.Linger >= 0, "linger: %s is negative", s.Linger),
+	)
+}
+
+func require(ok bool, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("reportd config: "+format, args...)
+}

@@ -1,0 +1,27 @@
+package reportd
+
+import "errors"
+
+var (
+	// ErrNotFound says that the caller has no such report: it never was, it expired, or it is somebody else's.
+	ErrNotFound = errors.New("report not found")
+	// ErrExpired says that the report is known but that its first rows are no longer kept.
+	ErrExpired = errors.New("rows of the report are no longer kept")
+	// ErrFinished says that a report has ended and cannot be cancelled.
+	ErrFinished = errors.New("report has ended")
+	// ErrTooLarge says that a query's text is longer than the limit.
+	ErrTooLarge = errors.New("query text is too long")
+	// ErrBadRequest says that a request cannot be understood; the text around it says why.
+	ErrBadRequest = errors.New("bad request")
+	// ErrBusy says that too many queries wait already.
+	ErrBusy = errors.New("too many queries wait")
+	// ErrClosing says that the service is shutting down.
+	ErrClosing = errors.New("report service is shutting down")
+)
+
+// Causes with which a running query's context ends.
+var (
+	errCancelled = errors.New("cancelled by the asker")
+	errTimeLimit = errors.New("the query passed the time limit")
+	errRowLimit  = errors.New("the query passed the row limit")
+)

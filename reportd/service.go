@@ -1,0 +1,117 @@
+package reportd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	jobSubject    = "reportd.jobs"
+	cancelSubject = "reportd.cancel"
+	workerGroup   = "workers"
+)
+
+// Service takes queries, runs them, and streams their reports. Its methods may be called concurrently.
+type Service struct {
+	cfg     Config
+	jobs    *bus.Stream
+	frames  *bus.Stream
+	records records
+
+	waiting atomic.Int64  // jobs in the queue and in hand, a moment ago
+	buffers sync.Pool     // of websockets that write
+	closing chan struct{} // closed when Run is told to end
+
+	mu      sync.Mutex
+	running map[string]context.CancelCauseFunc // what the workers here have in hand, by report
+	sockets map[*socket]struct{}
+	closed  bool
+}
+
+// New makes the streams that a service needs, and the service. It does nothing until Run.
+func New(ctx context.Context, cfg Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg:     cfg,
+		closing: make(chan struct{}),
+		running: map[string]context.CancelCauseFunc{},
+		sockets: map[*socket]struct{}{},
+	}
+	var err error
+	s.jobs, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
+		Name: "reportd-jobs", Subjects: []string{jobSubject}, WorkQueue: true, Storage: bus.File, MaxBytes: cfg.QueueBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open query queue: %w", err)
+	}
+	s.frames, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
+		Name: "reportd-frames", Subjects: []string{frameSubject + "*"}, Storage: bus.Memory,
+		MaxAge: cfg.ReportTTL + cfg.QueryTime, MaxBytes: cfg.FrameBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open frames: %w", err)
+	}
+	s.records.kv, err = cfg.Bus.KV(ctx, bus.KVConfig{
+		Bucket: "reportd-reports", Storage: bus.Memory, TTL: cfg.ReportTTL, MaxBytes: cfg.ReportBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open reports: %w", err)
+	}
+	return s, nil
+}
+
+// Run runs the workers until ctx ends, then gives what they have in hand back to the queue and closes the websockets. It is
+// called once.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if s.cfg.Workers > 0 {
+		cancels := s.cfg.Bus.Listen(ctx, cancelSubject)
+		g.Go(func() error { return s.hearCancels(ctx, cancels) })
+		g.Go(func() error {
+			return s.jobs.Consume(ctx, bus.ConsumerConfig{
+				Name: workerGroup, Concurrency: s.cfg.Workers, AckWait: 15 * time.Second, Retry: retryAfter,
+			}, s.work)
+		})
+	}
+	g.Go(func() error { s.countWaiting(ctx); return nil })
+	g.Go(func() error {
+		<-ctx.Done()
+		s.closeSockets()
+		return nil
+	})
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("run reports: %w", err)
+	}
+	return nil
+}
+
+// retryAfter is short, because somebody waits: 1 s, 2 s, 4 s …
+func retryAfter(delivered int) time.Duration {
+	return min(time.Minute, time.Second<<min(max(delivered-1, 0), 6))
+}
+
+// countWaiting keeps the length of the queue in mind, so that who asks is told it without asking the bus.
+func (s *Service) countWaiting(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		n, err := s.jobs.Pending(ctx, workerGroup)
+		if err == nil {
+			s.waiting.Store(int64(n))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

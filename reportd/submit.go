@@ -1,0 +1,243 @@
+package reportd
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// Request is a query as it is asked: as text, or in the classic form.
+type Request struct {
+	TDQL    string
+	Params  map[string]tahoe.Value // values of $names in TDQL
+	Classic *Classic
+	Shared  bool // whether an equal question of the same user in the same clock hour may be answered by one report
+	Redo    bool // make a new report even so
+}
+
+// Classic is a query in the classic JSON form.
+type Classic struct {
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// job is a query on its way to a worker. It has all that a worker needs, so that it can be run after everything else that was
+// known of it is lost.
+type job struct {
+	Report  Report                 `json:"report"`
+	Tied    bool                   `json:"tied,omitempty"`
+	TDQL    string                 `json:"tdql,omitempty"`
+	Params  map[string]tahoe.Value `json:"params,omitempty"`
+	Classic *Classic               `json:"classic,omitempty"`
+}
+
+func (j job) request() Request {
+	return Request{TDQL: j.TDQL, Params: j.Params, Classic: j.Classic, Shared: j.Report.Shared}
+}
+
+// Submit checks a query and puts it on the queue. A fault of the query comes back at once, as tdql's errors. When the request
+// is shared and its report exists, that is returned instead.
+func (s *Service) Submit(ctx context.Context, c Caller, req Request) (Report, error) {
+	j, err := s.prepare(c, req)
+	if err != nil {
+		return Report{}, err
+	}
+	if !req.Shared {
+		return j.Report, s.enqueue(ctx, j)
+	}
+	return s.submitShared(ctx, j, req.Redo)
+}
+
+// prepare checks a query and names its report.
+func (s *Service) prepare(c Caller, req Request) (job, error) {
+	if !isWord(c.ID) {
+		return job{}, fmt.Errorf("%w: %q cannot be a user's id", ErrBadRequest, c.ID)
+	}
+	size := len(req.TDQL)
+	if req.Classic != nil {
+		size += len(req.Classic.Data)
+	}
+	if size > s.cfg.QueryBytes {
+		return job{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, size, s.cfg.QueryBytes)
+	}
+	now := s.cfg.Now().UTC()
+	p, err := s.plan(req, c.Orgs, now)
+	if err != nil {
+		return job{}, err
+	}
+	j := job{TDQL: req.TDQL, Params: req.Params, Classic: req.Classic, Report: Report{
+		ID: newID(), Status: StatusWait, Canonical: p.canonical, User: c.ID, Shared: req.Shared, Created: now, Warnings: p.warnings,
+		Position: int(s.waiting.Load()) + 1,
+	}}
+	return j, nil
+}
+
+// submitShared puts a shared query on the queue, unless its report exists. The first report of the hour has the name that the
+// question gives it; one that redoes it has a name of its own, which the first then points to.
+func (s *Service) submitShared(ctx context.Context, j job, redo bool) (Report, error) {
+	redone := j
+	j.Report.ID = sharedID(j)
+	first := &record{Report: j.Report}
+	err := s.records.create(ctx, first)
+	if err == nil {
+		return j.Report, s.enqueueCreated(ctx, j)
+	}
+	if !errors.Is(err, bus.ErrExists) {
+		return Report{}, err
+	}
+	if first, err = s.records.load(ctx, j.Report.User, j.Report.ID); err != nil {
+		return Report{}, err
+	}
+	if !redo {
+		return s.newest(ctx, first)
+	}
+	if err := s.enqueue(ctx, redone); err != nil {
+		return Report{}, err
+	}
+	return redone.Report, s.records.change(ctx, first, func(r *record) error {
+		r.Newer = redone.Report.ID
+		return nil
+	})
+}
+
+// newest returns the report that redid r, or r.
+func (s *Service) newest(ctx context.Context, r *record) (Report, error) {
+	if r.Newer == "" {
+		return r.Report, nil
+	}
+	n, err := s.records.load(ctx, r.User, r.Newer)
+	if errors.Is(err, ErrNotFound) {
+		return r.Report, nil
+	}
+	if err != nil {
+		return Report{}, err
+	}
+	return n.Report, nil
+}
+
+// enqueue keeps the report and puts its job on the queue.
+func (s *Service) enqueue(ctx context.Context, j job) error {
+	r := &record{Report: j.Report, Tied: j.Tied}
+	if j.Tied {
+		r.Holders = 1
+	}
+	if err := s.records.create(ctx, r); err != nil {
+		return err
+	}
+	return s.enqueueCreated(ctx, j)
+}
+
+// enqueueCreated puts the job of a report that is kept already on the queue. The report is forgotten when that fails.
+func (s *Service) enqueueCreated(ctx context.Context, j job) error {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("write job: %w", err)
+	}
+	wait := statusFrame(j.Report.ID, StatusWait, j.Report.Position)
+	if _, err = s.log(j.Report.ID).append(ctx, wait, 0); err == nil {
+		_, err = s.jobs.Publish(ctx, jobSubject, nil, data)
+	}
+	if errors.Is(err, bus.ErrFull) {
+		err = ErrBusy
+	}
+	if err != nil {
+		forget := s.records.kv.Delete(context.WithoutCancel(ctx), recordKey(j.Report.User, j.Report.ID))
+		return errors.Join(fmt.Errorf("queue query: %w", err), forget)
+	}
+	return nil
+}
+
+// Report returns a report of the caller.
+func (s *Service) Report(ctx context.Context, c Caller, id string) (Report, error) {
+	r, err := s.records.load(ctx, c.ID, id)
+	if err != nil {
+		return Report{}, err
+	}
+	return r.Report, nil
+}
+
+// Reports lists the reports of the caller that are kept, newest first.
+func (s *Service) Reports(ctx context.Context, c Caller) ([]Report, error) {
+	if !isWord(c.ID) {
+		return nil, nil
+	}
+	entries, err := s.records.kv.List(ctx, recordKey(c.ID, ">"))
+	if err != nil {
+		return nil, fmt.Errorf("list reports: %w", err)
+	}
+	reports := make([]Report, 0, len(entries))
+	for _, e := range entries {
+		r, err := decodeRecord(e)
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, r.Report)
+	}
+	slices.SortFunc(reports, func(a, b Report) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return reports, nil
+}
+
+// Cancel ends a report of the caller that has not ended; ErrFinished when it has. What waits is cancelled when Cancel returns,
+// what runs a moment later.
+func (s *Service) Cancel(ctx context.Context, c Caller, id string) error {
+	r, err := s.records.load(ctx, c.ID, id)
+	if err != nil {
+		return err
+	}
+	return s.cancel(ctx, r, func(*record) error { return nil })
+}
+
+// cancel ends a report, unless a last look at its newest state gives an error.
+func (s *Service) cancel(ctx context.Context, r *record, look func(*record) error) error {
+	err := s.records.change(ctx, r, func(r *record) error {
+		if r.Status.Ended() {
+			return ErrFinished
+		}
+		if err := look(r); err != nil {
+			return err
+		}
+		if r.Status == StatusProcessing {
+			r.Cancel = true // the worker ends it, or the next worker if that one died
+			return nil
+		}
+		now := s.cfg.Now().UTC()
+		r.Status, r.Ended = StatusCancelled, &now
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if r.Status == StatusProcessing {
+		return s.cfg.Bus.Notify(cancelSubject, []byte(r.ID))
+	}
+	_, err = s.log(r.ID).append(ctx, r.last(), 0)
+	return err
+}
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// sharedID names the report of a question in its clock hour.
+func sharedID(j job) string {
+	params, _ := json.Marshal(j.Params) // values are always JSON, and a map's keys are sorted
+	h := sha256.New()
+	for _, part := range []string{j.Report.User, j.Report.Canonical, string(params), j.Report.Created.Truncate(time.Hour).Format(time.RFC3339)} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

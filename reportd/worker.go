@@ -1,0 +1,248 @@
+package reportd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+// settleTime is how long a worker takes at most to tell how a report ended.
+const settleTime = 10 * time.Second
+
+// attempt is one worker's try to make a report.
+type attempt struct {
+	*Service
+
+	job   job
+	rec   *record
+	log   frameLog
+	epoch uint64
+	past  past // what earlier attempts have shown
+	start time.Time
+}
+
+// work runs one job of the queue. An error gives the job back.
+func (s *Service) work(ctx context.Context, m bus.Message) error {
+	var j job
+	if err := json.Unmarshal(m.Data, &j); err != nil {
+		return bus.Permanent(fmt.Errorf("read job: %w", err))
+	}
+	ctx, forget := s.register(ctx, j.Report.ID)
+	defer forget()
+
+	a := &attempt{Service: s, job: j, log: s.log(j.Report.ID), start: time.Now()}
+	goOn, err := a.claim(ctx, m.Delivered)
+	if err != nil {
+		return s.giveBack(ctx, a, err)
+	}
+	if !goOn {
+		return nil
+	}
+	if m.Delivered > s.cfg.Attempts {
+		return a.finish(ctx, 0, nil, errors.New("given up: begun too often"))
+	}
+	rows, warnings, err := a.run(ctx)
+	if err != nil && s.again(ctx, err, m.Delivered) {
+		return s.giveBack(ctx, a, err)
+	}
+	return a.finish(ctx, rows, warnings, err)
+}
+
+// again says whether a job that ended with err goes back to the queue: we are shutting down, or the database may come back.
+func (s *Service) again(ctx context.Context, err error, delivered int) bool {
+	if cause := context.Cause(ctx); cause != nil {
+		return !errors.Is(cause, errCancelled)
+	}
+	return delivered < s.cfg.Attempts && s.cfg.Retry != nil && s.cfg.Retry(err)
+}
+
+func (s *Service) giveBack(ctx context.Context, a *attempt, err error) error {
+	if ctx.Err() == nil {
+		s.cfg.Logger.WarnContext(ctx, "report interrupted", "report", a.job.Report.ID, "err", err)
+	}
+	return fmt.Errorf("report %s: %w", a.job.Report.ID, err)
+}
+
+// claim makes the report this attempt's. It is not when the report has ended.
+func (a *attempt) claim(ctx context.Context, delivered int) (bool, error) {
+	rec, err := a.record(ctx, delivered)
+	if err != nil {
+		return false, err
+	}
+	a.rec = rec
+	if a.epoch, err = a.log.begin(ctx, statusFrame(rec.ID, StatusProcessing, 0)); err != nil {
+		return false, err
+	}
+	err = a.records.change(ctx, rec, func(r *record) error {
+		if r.Status.Ended() {
+			return ErrFinished
+		}
+		now := a.cfg.Now().UTC()
+		if r.Started == nil {
+			r.Started = &now
+		}
+		r.Status, r.Epoch, r.Position = StatusProcessing, a.epoch, 0
+		return nil
+	})
+	if errors.Is(err, ErrFinished) { // perhaps its log does not say so, or says so before our epoch
+		_, err = a.log.append(ctx, rec.last(), a.epoch)
+		return false, err
+	}
+	if err != nil || delivered == 1 {
+		return err == nil, err
+	}
+	a.past, err = a.log.until(ctx, a.epoch)
+	if errors.Is(err, ErrExpired) {
+		return false, a.finish(ctx, 0, nil, err)
+	}
+	return err == nil, err
+}
+
+// record loads the report of the job, or makes it again from the job if it is lost.
+func (a *attempt) record(ctx context.Context, delivered int) (*record, error) {
+	for {
+		rec, err := a.records.load(ctx, a.job.Report.User, a.job.Report.ID)
+		if !errors.Is(err, ErrNotFound) {
+			return rec, err
+		}
+		rec = &record{Report: a.job.Report, Tied: a.job.Tied, Restarted: delivered > 1}
+		if err := a.records.create(ctx, rec); !errors.Is(err, bus.ErrExists) {
+			return rec, err
+		}
+	}
+}
+
+// run makes the report: it checks the query again, with the rights that the asker has now, and appends what the runner finds.
+func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, err error) {
+	if a.rec.Cancel {
+		return a.past.rows, nil, errCancelled
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.QueryTime, errTimeLimit)
+	defer cancel()
+	orgs, err := a.cfg.Rights(ctx, a.job.Report.User)
+	if err != nil {
+		return 0, nil, fmt.Errorf("resolve rights: %w", err)
+	}
+	p, err := a.plan(a.job.request(), orgs, a.job.Report.Created)
+	if err != nil {
+		return 0, nil, err
+	}
+	program, err := tdql.Compile(p.plan)
+	if err != nil {
+		return 0, nil, fmt.Errorf("compile: %w", err)
+	}
+	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot}
+	w := &writer{
+		log: a.log, epoch: a.epoch, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows, start: a.start, db: db,
+		head: Header{Type: TypeHeader, Kind: string(program.Kind), Fields: program.Fields, Canonical: p.canonical},
+	}
+	_, err = run(ctx, db, program,
+		func(rows []tdql.Row) error { return w.rows(ctx, rows) },
+		func(p Progress) { w.progress(ctx, p) })
+	if errors.Is(err, errRowLimit) {
+		p.warnings = append(p.warnings, rowLimitReached(a.cfg.QueryRows))
+		err = nil
+	}
+	if err == nil {
+		err = w.end(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return max(w.made, w.skip), p.warnings, err
+}
+
+func rowLimitReached(limit uint64) *tdql.Error {
+	return &tdql.Error{Code: codeRows, Message: fmt.Sprintf("stopped after %d rows, the limit of this server", limit)}
+}
+
+// finish tells how the report ended, first its record and then its log, so that who has read the last frame finds the report
+// ended. It says nothing when another attempt has taken over.
+func (a *attempt) finish(ctx context.Context, rows uint64, warnings tdql.Errors, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	err := a.records.change(ctx, a.rec, func(r *record) error {
+		if r.Status.Ended() || r.Epoch != a.epoch {
+			return ErrFinished
+		}
+		a.settle(&r.Report, rows, warnings, failed)
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, bus.ErrNotFound) { // expired while it ran
+		a.settle(&a.rec.Report, rows, warnings, failed)
+		err = nil
+	}
+	if errors.Is(err, ErrFinished) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.tell(ctx, failed)
+	_, err = a.log.append(ctx, a.rec.last(), a.epoch)
+	return err
+}
+
+// settle writes the outcome into the report.
+func (a *attempt) settle(r *Report, rows uint64, warnings tdql.Errors, failed error) {
+	now := a.cfg.Now().UTC()
+	r.Ended, r.Rows, r.Warnings = &now, rows, warnings
+	r.ElapsedMS = time.Since(a.start).Milliseconds()
+	switch {
+	case failed == nil:
+		r.Status = StatusReady
+	case errors.Is(failed, errCancelled):
+		r.Status = StatusCancelled
+	default:
+		f, _ := failure(failed)
+		r.Status, r.Error = StatusFailed, &f
+	}
+}
+
+func (a *attempt) tell(ctx context.Context, failed error) {
+	r := a.rec.Report
+	log := a.cfg.Logger.With("report", r.ID, "user", r.User, "rows", r.Rows, "elapsed_ms", r.ElapsedMS)
+	if r.Status != StatusFailed {
+		log.InfoContext(ctx, "report finished", "status", r.Status)
+		return
+	}
+	if _, ours := failure(failed); ours {
+		log.ErrorContext(ctx, "report failed", "err", failed)
+		return
+	}
+	log.InfoContext(ctx, "report failed", "err", failed)
+}
+
+// register makes the job's context one that a cancel signal ends.
+func (s *Service) register(ctx context.Context, id string) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s.mu.Lock()
+	s.running[id] = cancel
+	s.mu.Unlock()
+	return ctx, func() {
+		s.mu.Lock()
+		delete(s.running, id)
+		s.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+// hearCancels ends the jobs here that somebody, anywhere, cancels.
+func (s *Service) hearCancels(ctx context.Context, signals func(func(bus.Message, error) bool)) error {
+	for m, err := range signals {
+		if err != nil {
+			return fmt.Errorf("hear cancels: %w", err)
+		}
+		s.mu.Lock()
+		if cancel, ok := s.running[string(m.Data)]; ok {
+			cancel(errCancelled)
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package reportd
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/tdql/dql"
+)
+
+// Bounds of one rows frame, and the pause between two progress frames.
+const (
+	frameRows     = 500
+	frameBytes    = 64 << 10
+	progressEvery = 250 * time.Millisecond
+)
+
+// errMoved says that a second attempt at a report found less than the first had shown.
+var errMoved = errors.New("the snapshot of an interrupted report has changed")
+
+// snapshot is a Querier that asks everything of one state of the graph: that of an earlier attempt, or the one that the first
+// query finds.
+type snapshot struct {
+	db Querier
+	at uint64
+
+	seen atomic.Uint64
+}
+
+// Query implements Querier.
+func (s *snapshot) Query(ctx context.Context, q dql.Query, at uint64) ([]byte, uint64, error) {
+	if at == 0 {
+		at = s.at
+	}
+	body, ts, err := s.db.Query(ctx, q, at)
+	if err == nil {
+		s.seen.Store(ts)
+	}
+	return body, ts, err
+}
+
+// writer turns the rows of one attempt into frames.
+type writer struct {
+	log    frameLog
+	epoch  uint64
+	db     *snapshot
+	head   Header
+	headed bool
+	skip   uint64 // rows that an earlier attempt has shown
+	made   uint64 // rows that this attempt has found
+	limit  uint64 // 0 is none
+	start  time.Time
+
+	progressed time.Time
+}
+
+// rows appends a page of rows, all of it before it returns.
+func (w *writer) rows(ctx context.Context, rows []tdql.Row) error {
+	if err := w.header(ctx); err != nil {
+		return err
+	}
+	over := w.limit > 0 && uint64(len(rows)) > w.limit-w.made
+	if over {
+		rows = rows[:w.limit-w.made]
+	}
+	if w.made < w.skip {
+		n := min(w.skip-w.made, uint64(len(rows)))
+		w.made += n
+		rows = rows[n:]
+	}
+	for len(rows) > 0 {
+		n := fit(rows)
+		if _, err := w.log.append(ctx, rowsFrame(w.made, rows[:n]), w.epoch); err != nil {
+			return err
+		}
+		w.made += uint64(n)
+		rows = rows[n:]
+	}
+	if over {
+		return errRowLimit
+	}
+	return nil
+}
+
+// fit says how many rows go in one frame; at least one does.
+func fit(rows []tdql.Row) int {
+	size := 0
+	for i, r := range rows {
+		if size += len(r) + 1; i > 0 && (size > frameBytes || i == frameRows) {
+			return i
+		}
+	}
+	return len(rows)
+}
+
+// header appends the header, once.
+func (w *writer) header(ctx context.Context) error {
+	if w.headed {
+		return nil
+	}
+	if ts := w.db.seen.Load(); ts != 0 {
+		w.head.Snapshot = strconv.FormatUint(ts, 10)
+	}
+	if w.head.Fields == nil {
+		w.head.Fields = []string{}
+	}
+	w.headed = true
+	_, err := w.log.append(ctx, newFrame(TypeHeader, w.head), w.epoch)
+	return err
+}
+
+// progress appends how far the query is, if it is a while since it last did. What fails here fails again at the next rows.
+func (w *writer) progress(ctx context.Context, p Progress) {
+	if now := time.Now(); now.Sub(w.start) < progressEvery || now.Sub(w.progressed) < progressEvery {
+		return
+	}
+	w.progressed = time.Now()
+	note := ProgressNote{Type: TypeProgress, Rows: w.made, Scanned: p.Scanned, ElapsedMS: time.Since(w.start).Milliseconds()}
+	_, _ = w.log.append(ctx, newFrame(TypeProgress, note), w.epoch)
+}
+
+// end is called when all rows have been found.
+func (w *writer) end(ctx context.Context) error {
+	if w.made < w.skip {
+		return errMoved
+	}
+	return w.header(ctx)
+}
