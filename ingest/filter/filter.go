@@ -1,0 +1,81 @@
+// Package filter turns raw records into TAHOE instances, one filter a format, one file a filter. Filters are pure: they read no clock,
+// no network and no store, and the same record always gives the same instances. What becomes of the instances is not their business.
+//
+//	f, ok := filter.For("cowrie")
+//	result, err := f.Apply(filter.Input{Data: raw.Data(), OrgID: raw.OrgID(), Timezone: raw.Timezone(), Received: received})
+//
+// What each filter makes of which record is written down in docs/filters.md.
+package filter
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// ErrFormat is a record that is not of the filter's format at all.
+var ErrFormat = errors.New("record is not of this format")
+
+// Input is a raw record and what is known about it.
+type Input struct {
+	Data     tahoe.Value
+	OrgID    string    // hash of the organisation, which owns the events
+	Timezone string    // zone of stamps that name none
+	Received time.Time // when the record arrived, for records without a usable stamp
+}
+
+// Result is what a record gave.
+type Result struct {
+	Events   []*tahoe.Event
+	Sessions []*tahoe.Session
+	Problems []Problem
+}
+
+// Problem is a part of a record that could not be used. The rest of the record counts.
+type Problem struct {
+	Field   string
+	Message string
+}
+
+// String is the problem in a line.
+func (p Problem) String() string { return p.Field + ": " + p.Message }
+
+// Filter makes instances of the records of one format.
+type Filter struct {
+	ID      string // names the filter for good, whatever it is called
+	Typetag string // the format, as uploads name it
+
+	apply func(Input) (Result, error)
+}
+
+// Apply makes instances of a record. An error, which wraps ErrFormat, says that the record as a whole is not of the format; what is
+// wrong with parts of it is in the result.
+func (f Filter) Apply(in Input) (Result, error) { return f.apply(in) }
+
+func filters() []Filter {
+	return []Filter{
+		{ID: "d2076b75-715e-4e4d-ae0a-a291cc6d90b7", Typetag: "cowrie", apply: applyCowrie},
+	}
+}
+
+// For finds the filter of a format.
+func For(typetag string) (Filter, bool) {
+	all := filters()
+	i := slices.IndexFunc(all, func(f Filter) bool { return f.Typetag == typetag })
+	if i < 0 {
+		return Filter{}, false
+	}
+	return all[i], true
+}
+
+// Typetags lists the formats that have a filter, sorted.
+func Typetags() []string {
+	var tags []string
+	for _, f := range filters() {
+		tags = append(tags, f.Typetag)
+	}
+	slices.Sort(tags)
+	return tags
+}

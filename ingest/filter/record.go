@@ -1,0 +1,155 @@
+package filter
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// record reads the fields of a raw record and makes nodes of them, and collects what goes wrong on the way. A nil Node is one that
+// could not be made; it may be handed on.
+type record struct {
+	fields   tahoe.Value
+	problems []Problem
+}
+
+func (r *record) problem(field, format string, args ...any) {
+	r.problems = append(r.problems, Problem{field, fmt.Sprintf(format, args...)})
+}
+
+// scalar is a field that is there, not null, and no list or object.
+func (r *record) scalar(field string) (tahoe.Value, bool) {
+	v, _ := r.fields.Get(field)
+	if !v.IsScalar() {
+		r.problem(field, "is an %s", v.Type())
+		return tahoe.Null(), false
+	}
+	return v, !v.IsNull()
+}
+
+// need is scalar for a field that ought to be there.
+func (r *record) need(field string) (tahoe.Value, bool) {
+	before := len(r.problems)
+	v, ok := r.scalar(field)
+	if !ok && len(r.problems) == before {
+		r.problem(field, "is missing")
+	}
+	return v, ok
+}
+
+// text is a field as text, empty where it is missing.
+func (r *record) text(field string) string {
+	v, ok := r.scalar(field)
+	if !ok {
+		return ""
+	}
+	return v.Text()
+}
+
+// list is a field that is a list of words, or one string of words with commas between.
+func (r *record) list(field string) []string {
+	v, ok := r.fields.Get(field)
+	if !ok || v.IsNull() {
+		return nil
+	}
+	if s, ok := v.Str(); ok {
+		return strings.Split(s, ",")
+	}
+	if v.Type() != tahoe.TypeArray {
+		r.problem(field, "is no list but of type %s", v.Type())
+	}
+	var words []string
+	for _, e := range v.Elements() {
+		if !e.IsScalar() {
+			r.problem(field, "holds an %s", e.Type())
+			continue
+		}
+		words = append(words, e.Text())
+	}
+	return words
+}
+
+// attribute makes an attribute of a field that ought to be there.
+func (r *record) attribute(subType, field string) tahoe.Node {
+	v, ok := r.need(field)
+	if !ok {
+		return nil
+	}
+	return r.make(subType, field, v)
+}
+
+// optional makes an attribute of a field that may be missing or empty.
+func (r *record) optional(subType, field string) tahoe.Node {
+	v, ok := r.scalar(field)
+	if !ok || v.Text() == "" {
+		return nil
+	}
+	return r.make(subType, field, v)
+}
+
+// make makes an attribute; field is where the value comes from.
+func (r *record) make(subType, field string, v tahoe.Value) tahoe.Node {
+	a, err := tahoe.NewAttribute(subType, v)
+	if err != nil {
+		r.problem(field, "%v", err)
+		return nil
+	}
+	return a
+}
+
+// object groups the nodes that could be made; nil if there are none.
+func (r *record) object(subType string, children ...tahoe.Node) tahoe.Node {
+	children = present(children)
+	if len(children) == 0 {
+		return nil
+	}
+	o, err := tahoe.NewObject(subType, children...)
+	if err != nil {
+		r.problem(subType, "%v", err)
+		return nil
+	}
+	return o
+}
+
+// address makes ipv4, ipv6, hostname or url of a field, whichever it holds.
+func (r *record) address(field string) tahoe.Node {
+	v, ok := r.need(field)
+	if !ok {
+		return nil
+	}
+	text := strings.TrimSpace(v.Text())
+	if text == "" {
+		r.problem(field, "is empty")
+		return nil
+	}
+	subType, text := classify(text)
+	return r.make(subType, field, tahoe.String(text))
+}
+
+// classify tells what kind of address text is, and gives its usual spelling.
+func classify(text string) (subType, spelling string) {
+	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	ip, err := netip.ParseAddr(bare)
+	switch ip = ip.Unmap().WithZone(""); {
+	case err == nil && ip.Is4():
+		return "ipv4", ip.String()
+	case err == nil:
+		return "ipv6", ip.String()
+	case strings.Contains(text, "/"):
+		return "url", text
+	}
+	return "hostname", text
+}
+
+// present leaves out the nodes that could not be made.
+func present(nodes []tahoe.Node) []tahoe.Node {
+	var kept []tahoe.Node
+	for _, n := range nodes {
+		if n != nil {
+			kept = append(kept, n)
+		}
+	}
+	return kept
+}

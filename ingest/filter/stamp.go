@@ -1,0 +1,82 @@
+package filter
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones are read from the program, so that a record means the same on every host
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// stamp is the time of the record in unix seconds, from a field that holds ISO 8601 or unix seconds, else the time it arrived.
+func (r *record) stamp(field string, in Input) (float64, error) {
+	v, ok := r.need(field)
+	if seconds, isNumber := v.Number(); isNumber {
+		return seconds, nil
+	}
+	if ok {
+		t, err := parseStamp(v.Text(), r.zone(v.Text(), in.Timezone))
+		if err == nil {
+			return unixSeconds(t), nil
+		}
+		r.problem(field, "%v", err)
+	}
+	if in.Received.IsZero() {
+		return 0, fmt.Errorf("%w: no usable %s", ErrFormat, field)
+	}
+	r.problem(field, "the time of arrival stands in")
+	return unixSeconds(in.Received), nil
+}
+
+// unixSeconds counts in microseconds first, so that the float is the one nearest to the stamp.
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
+
+// zone is the zone of a stamp that names none.
+func (r *record) zone(stamp, name string) *time.Location {
+	if name == "" || hasZone(stamp) {
+		return time.UTC
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		r.problem("timezone", "unknown zone %q, UTC stands in", name)
+		return time.UTC
+	}
+	return zone
+}
+
+func hasZone(stamp string) bool {
+	_, clock, _ := strings.Cut(stamp, ":")
+	return strings.ContainsAny(clock, "Zz+-")
+}
+
+func parseStamp(text string, zone *time.Location) (time.Time, error) {
+	text = strings.TrimSpace(text)
+	for _, date := range []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
+		for _, suffix := range []string{"Z07:00", "Z0700", "Z07", ""} {
+			if t, err := time.ParseInLocation(date+suffix, text, zone); err == nil {
+				return t, nil
+			}
+		}
+	}
+	return time.Time{}, fmt.Errorf("%.60q is no time", text)
+}
+
+// seconds is a field that holds a number of seconds, as a number or as text; nil where it is missing.
+func (r *record) seconds(field string) *float64 {
+	v, ok := r.scalar(field)
+	if !ok {
+		return nil
+	}
+	if text, isText := v.Str(); isText {
+		if parsed, err := tahoe.ParseValue([]byte(strings.TrimSpace(text))); err == nil {
+			v = parsed
+		}
+	}
+	seconds, ok := v.Number()
+	if !ok {
+		r.problem(field, "%.60q is no number", v.Text())
+		return nil
+	}
+	return &seconds
+}
