@@ -238,10 +238,8 @@ func (l *cowrieLine) command(success tahoe.Node) content {
 // clientVersion also has the key lists that Cowries of 2018 put beside the version.
 func (l *cowrieLine) clientVersion() content {
 	var version tahoe.Node
-	if text := unquote(l.text("version")); text != "" {
-		version = l.make("ssh_version", "version", tahoe.String(text))
-	} else {
-		l.problem("version", "is missing or empty")
+	if v, ok := l.need("version"); ok {
+		version = l.make("ssh_version", "version", tahoe.String(unquote(v.Text())))
 	}
 	return content{subType: "ssh", children: []tahoe.Node{version, l.keyExchange(nil)}}
 }
