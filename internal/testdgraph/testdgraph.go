@@ -15,12 +15,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/graph/dgraphd"
 )
 
@@ -91,6 +96,44 @@ func start() (*dgraphd.Server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return dgraphd.Start(ctx, dgraphd.Config{Bin: bin, Dir: shared.dir, Offset: dgraphd.AutoOffset, MemoryMiB: 1000})
+}
+
+// Open returns a store on the running Dgraph, with the schema and without data. It is closed when the test ends.
+func Open(tb testing.TB) *graph.Store {
+	tb.Helper()
+	Wipe(tb)
+	return Connect(tb)
+}
+
+// Connect returns one more store on the data of the test, as another process would have.
+func Connect(tb testing.TB) *graph.Store {
+	tb.Helper()
+	server := Server(tb)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	store, err := graph.Open(ctx, graph.Config{Target: server.Target(), HTTP: server.HTTP()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { store.Close() })
+	if err := store.ApplySchema(ctx, cybexp.Schema); err != nil {
+		tb.Fatal(err)
+	}
+	return store
+}
+
+// Wipe drops all data and keeps the schema. Stores that were open before remember what is gone: open another.
+func Wipe(tb testing.TB) {
+	tb.Helper()
+	res, err := http.Post(Server(tb).HTTP()+"/alter", "application/json", strings.NewReader(`{"drop_op":"DATA"}`))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || strings.Contains(string(body), `"errors"`) {
+		tb.Fatalf("drop data: %s %v", body, err)
+	}
 }
 
 // Binary finds the dgraph program: $CYBEXP_DGRAPH_BIN, or bin/dgraph at the root of the module that the test is in.

@@ -1,0 +1,193 @@
+package graph
+
+import (
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// item is one vertex of a batch, and what the batch's records say of it together. Those fields that belong to a kind are empty
+// for the others.
+type item struct {
+	instance tahoe.Instance
+	piece    int // the first that holds it
+
+	malicious, benign []tahoe.Hash // event
+
+	events           []tahoe.Hash // session, raw: what they point at, sessions of a raw included; may repeat
+	start, end, last *float64     // session: earliest start, latest end, longest duration
+
+	orgs  []string // raw
+	state tahoe.RawState
+}
+
+// merges tells whether the vertex may have to be read before it is written when it exists: everything else about an instance
+// follows from its hash.
+func (it *item) merges() bool {
+	return len(it.malicious)+len(it.benign) > 0 || it.start != nil || it.end != nil || it.last != nil || it.state != ""
+}
+
+// batch is the vertices that one transaction writes, each once.
+type batch struct {
+	items map[tahoe.Hash]*item
+	order []tahoe.Hash // children before their parents, events before what points at them
+}
+
+// gather makes a batch of the pieces. It fails when two instances in them have one hash.
+func gather(pieces []*piece) (*batch, error) {
+	b := &batch{items: make(map[tahoe.Hash]*item, 512)}
+	for i, p := range pieces {
+		if err := b.record(i, p.record); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (b *batch) record(piece int, r tahoe.Record) error {
+	for _, e := range r.Events {
+		if err := b.event(piece, e); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.Sessions {
+		if err := b.session(piece, s); err != nil {
+			return err
+		}
+	}
+	if r.Raw == nil {
+		return nil
+	}
+	raw, _, err := b.add(piece, r.Raw)
+	if err != nil {
+		return err
+	}
+	raw.orgs = appendNew(raw.orgs, r.Raw.OrgID())
+	if rank(r.State) > rank(raw.state) {
+		raw.state = r.State
+	}
+	for _, e := range r.Events {
+		raw.events = append(raw.events, e.Hash())
+	}
+	for _, s := range r.Sessions {
+		raw.events = append(raw.events, s.Hash())
+	}
+	return nil
+}
+
+// add returns the instance's item, and whether it is new to the batch.
+func (b *batch) add(piece int, i tahoe.Instance) (it *item, fresh bool, err error) {
+	h := i.Hash()
+	if it = b.items[h]; it != nil {
+		return it, false, collision(h, it.instance.SubType(), i.SubType())
+	}
+	it = &item{instance: i, piece: piece}
+	b.items[h] = it
+	b.order = append(b.order, h)
+	return it, true, nil
+}
+
+func (b *batch) nodes(piece int, nodes []tahoe.Node) error {
+	for _, n := range nodes {
+		if _, _, err := b.add(piece, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) event(piece int, e *tahoe.Event) error {
+	if err := b.nodes(piece, e.Refs()); err != nil {
+		return err
+	}
+	it, _, err := b.add(piece, e)
+	if err != nil {
+		return err
+	}
+	it.malicious = appendApart(it.malicious, it.benign, e.Malicious())
+	it.benign = appendApart(it.benign, it.malicious, e.Benign())
+	return nil
+}
+
+func (b *batch) session(piece int, s *tahoe.Session) error {
+	if err := b.nodes(piece, s.Refs()); err != nil {
+		return err
+	}
+	it, _, err := b.add(piece, s)
+	if err != nil {
+		return err
+	}
+	for _, e := range s.Events() {
+		if err := b.event(piece, e); err != nil {
+			return err
+		}
+		it.events = append(it.events, e.Hash())
+	}
+	it.start = best(it.start, s.StartTime, math.Min)
+	it.end = best(it.end, s.EndTime, math.Max)
+	it.last = best(it.last, s.Duration, math.Max)
+	return nil
+}
+
+// rank orders what can become of a raw: a state gives way to a later one.
+func rank(s tahoe.RawState) int {
+	switch s {
+	case tahoe.NotSupported:
+		return 1
+	case tahoe.Invalid:
+		return 2
+	case tahoe.Kept:
+		return 3
+	case tahoe.Mapped:
+		return 4
+	}
+	return 0
+}
+
+// collision is nil when both sub_types are equal: the hash of an instance runs its kind, sub_type and data together without a mark
+// between them, so two instances with one hash differ in the sub_type.
+func collision(h tahoe.Hash, a, b string) error {
+	if a == b {
+		return nil
+	}
+	return fmt.Errorf("%w: %v is a %s and a %s", tahoe.ErrCollision, h, a, b)
+}
+
+func digest(subType string) uint32 { return crc32.ChecksumIEEE([]byte(subType)) }
+
+// best picks one of two numbers, either of which may be missing. Numbers that no date can hold are missing.
+func best(a, b *float64, pick func(a, b float64) float64) *float64 {
+	if b == nil || math.IsNaN(*b) || math.IsInf(*b, 0) {
+		return a
+	}
+	if a == nil {
+		return b
+	}
+	c := pick(*a, *b)
+	return &c
+}
+
+func appendNew[T comparable](list []T, v T) []T {
+	for _, have := range list {
+		if have == v {
+			return list
+		}
+	}
+	return append(list, v)
+}
+
+// appendApart appends those that are in neither list: an instance has one context in an event, the one it had first.
+func appendApart(list, other, add []tahoe.Hash) []tahoe.Hash {
+next:
+	for _, h := range add {
+		for _, have := range other {
+			if have == h {
+				continue next
+			}
+		}
+		list = appendNew(list, h)
+	}
+	return list
+}

@@ -1,0 +1,218 @@
+package graph
+
+import (
+	"math"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dgraph-io/dgo/v230/protos/api"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+const (
+	maxValue = 4096 // bytes of an attribute's value that are indexed
+	maxName  = 80   // characters of a label
+)
+
+// quads spells an attempt for Dgraph.
+type quads struct {
+	*attempt
+	names map[tahoe.Hash]string // uids as text
+	set   []*api.NQuad
+}
+
+// spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.
+func (a *attempt) spell() []*api.NQuad {
+	q := &quads{attempt: a, names: make(map[tahoe.Hash]string, len(a.uids)), set: make([]*api.NQuad, 0, 12*len(a.fresh)+16)}
+	for h, uid := range a.uids {
+		q.names[h] = hex(uid)
+	}
+	for _, h := range a.batch.order {
+		it := a.batch.items[h]
+		if a.fresh[h] {
+			q.vertex(h, it)
+		}
+		q.merge(h, it)
+	}
+	return q.set
+}
+
+// vertex writes what the hash stands for; it never changes.
+func (q *quads) vertex(h tahoe.Hash, it *item) {
+	i, uid := it.instance, q.names[h]
+	q.text(uid, "hash", h.String())
+	q.text(uid, "itype", string(i.Kind()))
+	q.text(uid, "sub_type", i.SubType())
+	name := i.SubType()
+	switch i := i.(type) {
+	case *tahoe.Attribute:
+		text := i.Value().Text()
+		name = cutRunes(text, maxName)
+		q.text(uid, "value", cutBytes(text, maxValue))
+		q.json(uid, i.Value())
+		q.types(uid, "Attribute", "Node")
+	case *tahoe.Object:
+		q.json(uid, i.Data())
+		q.nodes(uid, "ocref", i.Children())
+		q.types(uid, "Object", "Node")
+	case *tahoe.Event:
+		q.json(uid, i.Data())
+		q.text(uid, "orgid", i.OrgID())
+		q.time(uid, "timestamp", i.Time())
+		q.float(uid, "ts", i.Timestamp())
+		q.text(uid, "category", string(i.Category()))
+		q.nodes(uid, "cref", i.Children())
+		q.nodes(uid, "ref", i.Refs())
+		q.types(uid, "Event")
+	case *tahoe.Session:
+		q.json(uid, i.Data())
+		q.nodes(uid, "sattr", i.Refs())
+		q.types(uid, "Session")
+	case *tahoe.Raw:
+		q.json(uid, i.Data())
+		q.text(uid, "timezone", i.Timezone())
+		q.types(uid, "Raw")
+	}
+	q.text(uid, "name", name)
+}
+
+// merge writes what can be added to an instance later.
+func (q *quads) merge(h tahoe.Hash, it *item) {
+	have := q.have[h]
+	if have == nil {
+		have = &existing{}
+	}
+	uid := q.names[h]
+	switch it.instance.(type) {
+	case *tahoe.Attribute, *tahoe.Object:
+	case *tahoe.Event:
+		q.contexts(uid, it, have)
+	case *tahoe.Session:
+		q.edges(uid, "sref", it.events)
+		q.sessionTimes(uid, it, have)
+	case *tahoe.Raw:
+		q.edges(uid, "rref", it.events)
+		for _, org := range it.orgs {
+			q.text(uid, "orgs", org)
+		}
+		if rank(it.state) > rank(have.State) {
+			q.text(uid, "state", string(it.state))
+		}
+	}
+}
+
+// contexts adds the contexts of descendants that have none in the event yet. Then it also writes the category again as it is, so that
+// of two writers who merge one event at once, or an analyst who changes it, one starts over.
+func (q *quads) contexts(uid string, it *item, have *existing) {
+	taken := map[string]bool{}
+	for _, v := range append(have.Mal, have.Ben...) {
+		taken[v.UID] = true
+	}
+	before := len(q.set)
+	for _, h := range it.malicious {
+		if !taken[q.names[h]] {
+			q.edge(uid, "mal_ref", q.names[h])
+		}
+	}
+	for _, h := range it.benign {
+		if !taken[q.names[h]] {
+			q.edge(uid, "ben_ref", q.names[h])
+		}
+	}
+	if len(q.set) > before && have.Category != "" {
+		q.text(uid, "category", have.Category)
+	}
+}
+
+func (q *quads) sessionTimes(uid string, it *item, have *existing) {
+	if it.start != nil {
+		if t := unixTime(*it.start); have.Start == nil || t.Before(*have.Start) {
+			q.time(uid, "start_time", t)
+		}
+	}
+	if it.end != nil {
+		if t := unixTime(*it.end); have.End == nil || t.After(*have.End) {
+			q.time(uid, "end_time", t)
+		}
+	}
+	if it.last != nil && (have.Duration == nil || *it.last > *have.Duration) {
+		q.float(uid, "duration", *it.last)
+	}
+}
+
+func (q *quads) nodes(uid, predicate string, nodes []tahoe.Node) {
+	for _, n := range nodes {
+		q.edge(uid, predicate, q.names[n.Hash()])
+	}
+}
+
+func (q *quads) edges(uid, predicate string, to []tahoe.Hash) {
+	slices.SortFunc(to, tahoe.Hash.Compare)
+	for _, h := range slices.Compact(to) {
+		q.edge(uid, predicate, q.names[h])
+	}
+}
+
+func (q *quads) edge(uid, predicate, to string) {
+	q.set = append(q.set, &api.NQuad{Subject: uid, Predicate: predicate, ObjectId: to})
+}
+
+func (q *quads) value(uid, predicate string, v *api.Value) {
+	q.set = append(q.set, &api.NQuad{Subject: uid, Predicate: predicate, ObjectValue: v})
+}
+
+func (q *quads) text(uid, predicate, text string) {
+	q.value(uid, predicate, &api.Value{Val: &api.Value_StrVal{StrVal: text}})
+}
+
+func (q *quads) types(uid string, names ...string) {
+	for _, name := range names {
+		q.text(uid, "dgraph.type", name)
+	}
+}
+
+func (q *quads) json(uid string, v tahoe.Value) {
+	q.text(uid, "data", string(v.AppendJSON(nil)))
+}
+
+func (q *quads) float(uid, predicate string, f float64) {
+	q.value(uid, predicate, &api.Value{Val: &api.Value_DoubleVal{DoubleVal: f}})
+}
+
+func (q *quads) time(uid, predicate string, t time.Time) {
+	binary, err := t.MarshalBinary()
+	if err != nil {
+		panic("time in UTC: " + err.Error())
+	}
+	q.value(uid, predicate, &api.Value{Val: &api.Value_DatetimeVal{DatetimeVal: binary}})
+}
+
+// unixTime is the time in UTC to the microsecond, within the years 1 to 9999.
+func unixTime(seconds float64) time.Time {
+	const first, last = -62135596800, 253402300799
+	whole, part := math.Modf(min(max(seconds, first), last))
+	return time.Unix(int64(whole), int64(math.Round(part*1e6))*1000).UTC()
+}
+
+// cutBytes cuts s to n bytes, less if that is inside a character.
+func cutBytes(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func cutRunes(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}

@@ -1,0 +1,266 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/dgo/v230"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// claim is a vertex that an attempt is about to make.
+type claim struct {
+	entry
+	owner *attempt
+}
+
+// attempt is one try to write a batch.
+type attempt struct {
+	batch *batch
+	txn   *dgo.Txn
+	uids  map[tahoe.Hash]uint64
+	fresh map[tahoe.Hash]bool      // vertices that this attempt makes
+	have  map[tahoe.Hash]*existing // what the graph knows of those that merge
+	needs map[*attempt]struct{}    // attempts that make vertices which this one points at
+
+	done      chan struct{} // closed when it has ended; committed is set before
+	committed bool
+}
+
+// existing is the part of a vertex that a later record can add to.
+type existing struct {
+	UID      string `json:"uid"`
+	State    tahoe.RawState
+	Category string
+	Start    *time.Time `json:"start_time"`
+	End      *time.Time `json:"end_time"`
+	Duration *float64
+	Mal      []vertex `json:"mal_ref"`
+	Ben      []vertex `json:"ben_ref"`
+}
+
+type vertex struct {
+	UID     string `json:"uid"`
+	Hash    tahoe.Hash
+	SubType string `json:"sub_type"`
+}
+
+func (v vertex) number() (uint64, error) {
+	return strconv.ParseUint(strings.TrimPrefix(v.UID, "0x"), 16, 64)
+}
+
+func hex(uid uint64) string { return "0x" + strconv.FormatUint(uid, 16) }
+
+// resolve finds or makes a uid for every hash of the batch. What it makes is claimed until finish.
+func (w *writer) resolve(ctx context.Context, b *batch) (*attempt, error) {
+	a := &attempt{batch: b, done: make(chan struct{})}
+	for {
+		owner, err := w.resolveNow(ctx, a)
+		if err != nil {
+			w.finish(a, false)
+			return nil, err
+		}
+		if owner == nil {
+			break
+		}
+		select { // somebody is making a vertex that this batch has to read
+		case <-owner.done:
+		case <-ctx.Done():
+			w.finish(a, false)
+			return nil, ctx.Err()
+		}
+	}
+	if err := a.readExisting(ctx); err != nil {
+		w.finish(a, false)
+		return nil, err
+	}
+	return a, nil
+}
+
+// resolveNow is one pass of resolve, alone at a time. It returns another attempt when that one has to end first.
+func (w *writer) resolveNow(ctx context.Context, a *attempt) (wait *attempt, err error) {
+	select {
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	a.txn = w.store.transaction()
+	a.uids = make(map[tahoe.Hash]uint64, len(a.batch.order))
+	a.fresh, a.needs = map[tahoe.Hash]bool{}, map[*attempt]struct{}{}
+	missing, wait, err := w.recall(a)
+	if err != nil || wait != nil {
+		return wait, err
+	}
+	// The look-up is in the transaction that makes what it does not find, so that two writers who make the same vertex conflict.
+	found, err := lookup(ctx, a.txn, missing)
+	if err != nil {
+		return nil, err
+	}
+	return nil, w.claim(ctx, a, missing, found)
+}
+
+// recall takes uids from the cache and from other attempts' claims.
+func (w *writer) recall(a *attempt) (missing []tahoe.Hash, wait *attempt, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range a.batch.order {
+		it := a.batch.items[h]
+		e, ok := w.known.get(h)
+		if !ok {
+			var c claim
+			if c, ok = w.claims[h]; ok {
+				if it.merges() {
+					return nil, c.owner, nil
+				}
+				e, a.needs[c.owner] = c.entry, struct{}{}
+			}
+		}
+		if !ok {
+			missing = append(missing, h)
+			continue
+		}
+		if e.sub != digest(it.instance.SubType()) {
+			return nil, nil, collision(h, "another sub_type", it.instance.SubType())
+		}
+		a.uids[h] = e.uid
+	}
+	return missing, nil, nil
+}
+
+// claim remembers what was found and gives the rest uids of their own.
+func (w *writer) claim(ctx context.Context, a *attempt, missing []tahoe.Hash, found map[tahoe.Hash]vertex) error {
+	for _, h := range missing {
+		subType := a.batch.items[h].instance.SubType()
+		v, ok := found[h]
+		if !ok {
+			uid, err := w.lease.take(ctx)
+			if err != nil {
+				return err
+			}
+			a.uids[h], a.fresh[h] = uid, true
+			continue
+		}
+		if err := collision(h, v.SubType, subType); err != nil {
+			return err
+		}
+		uid, err := v.number()
+		if err != nil {
+			return fmt.Errorf("uid of %v: %w", h, err)
+		}
+		a.uids[h] = uid
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range missing {
+		e := entry{uid: a.uids[h], sub: digest(a.batch.items[h].instance.SubType())}
+		if a.fresh[h] {
+			w.claims[h] = claim{entry: e, owner: a}
+		} else {
+			w.known.put(h, e)
+		}
+	}
+	return nil
+}
+
+// finish ends an attempt: its claims become known vertices, or nobody's.
+func (w *writer) finish(a *attempt, committed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for h := range a.fresh {
+		c, ok := w.claims[h]
+		if !ok || c.owner != a {
+			continue
+		}
+		delete(w.claims, h)
+		if committed {
+			w.known.put(h, c.entry)
+		}
+	}
+	a.committed = committed
+	close(a.done)
+}
+
+// lookupSize bounds the hashes of one look-up.
+const lookupSize = 2000
+
+func lookup(ctx context.Context, txn *dgo.Txn, hashes []tahoe.Hash) (map[tahoe.Hash]vertex, error) {
+	found := make(map[tahoe.Hash]vertex, len(hashes))
+	for len(hashes) > 0 {
+		part := hashes[:min(lookupSize, len(hashes))]
+		hashes = hashes[len(part):]
+		var q strings.Builder
+		q.WriteString(`{ q(func: eq(hash, [`)
+		for i, h := range part {
+			if i > 0 {
+				q.WriteByte(',')
+			}
+			q.WriteString(`"` + h.String() + `"`)
+		}
+		q.WriteString(`])) { uid hash sub_type } }`)
+		var answer struct{ Q []vertex }
+		if err := ask(ctx, txn, q.String(), &answer); err != nil {
+			return nil, fmt.Errorf("look up hashes: %w", err)
+		}
+		for _, v := range answer.Q {
+			if have, twice := found[v.Hash]; twice {
+				return nil, fmt.Errorf("hash %v has two vertices, %s and %s", v.Hash, have.UID, v.UID)
+			}
+			found[v.Hash] = v
+		}
+	}
+	return found, nil
+}
+
+// readExisting reads what the graph holds of vertices that exist and have to be merged, in the transaction that will write them.
+func (a *attempt) readExisting(ctx context.Context) error {
+	var uids []string
+	byUID := map[string]tahoe.Hash{}
+	for _, h := range a.batch.order {
+		if !a.fresh[h] && a.batch.items[h].merges() {
+			uid := hex(a.uids[h])
+			uids, byUID[uid] = append(uids, uid), h
+		}
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	var answer struct{ Q []*existing }
+	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration mal_ref { uid } ben_ref { uid } } }`
+	if err := ask(ctx, a.txn, q, &answer); err != nil {
+		return fmt.Errorf("read vertices: %w", err)
+	}
+	a.have = make(map[tahoe.Hash]*existing, len(uids))
+	for _, e := range answer.Q {
+		a.have[byUID[e.UID]] = e
+	}
+	return nil
+}
+
+func ask(ctx context.Context, txn *dgo.Txn, q string, answer any) error {
+	res, err := txn.Query(ctx, q)
+	if err != nil {
+		return readable(ctx, err)
+	}
+	return json.Unmarshal(res.GetJson(), answer)
+}
+
+// settled waits for the attempts that this one builds on. It fails if one of them did.
+func (a *attempt) settled(ctx context.Context) error {
+	for owner := range a.needs {
+		select {
+		case <-owner.done:
+			if !owner.committed {
+				return errAborted
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. It waits for a Dgraph that
+// has just started, which takes schemas some seconds later than queries.
+func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
+	var err error
+	for delay := 100 * time.Millisecond; ; delay = min(2*delay, time.Second) {
+		var current string
+		if current, err = s.currentSchema(ctx); err == nil {
+			if current == sdl {
+				return nil
+			}
+			if err = s.uploadSchema(ctx, sdl); err == nil {
+				s.logger.Info("schema applied")
+				return nil
+			}
+		}
+		if !unready(err) {
+			return fmt.Errorf("apply schema: %w", err)
+		}
+		if pause(ctx, delay) != nil {
+			return fmt.Errorf("apply schema: %w (%v)", ctx.Err(), err)
+		}
+	}
+}
+
+// schemaError is an answer, as opposed to none.
+type schemaError string
+
+func (e schemaError) Error() string { return string(e) }
+
+// unready tells whether it is worth asking again: there was no answer, or one that says so.
+func unready(err error) bool {
+	answer, ok := err.(schemaError)
+	if !ok {
+		return true
+	}
+	text := strings.ToLower(string(answer))
+	for _, part := range []string{"not ready", "please retry", "errindexinginprogress", "already a schema", "leader", "unavailable"} {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) currentSchema(ctx context.Context) (string, error) {
+	var data struct {
+		GetGQLSchema struct{ Schema string }
+	}
+	ask := []byte(`{"query":"{ getGQLSchema { schema } }"}`)
+	if err := s.admin(ctx, "/admin", "application/json", ask, &data); err != nil {
+		return "", err
+	}
+	return data.GetGQLSchema.Schema, nil
+}
+
+func (s *Store) uploadSchema(ctx context.Context, sdl string) error {
+	return s.admin(ctx, "/admin/schema", "application/graphql", []byte(sdl), nil)
+}
+
+// admin posts to one of the alpha's admin endpoints and reads the data of the answer.
+func (s *Store) admin(ctx context.Context, path, contentType string, body []byte, data any) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+path, bytes.NewReader(body))
+	if err != nil {
+		return schemaError(err.Error())
+	}
+	req.Header.Set("Content-Type", contentType)
+	res, err := s.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Data   json.RawMessage
+		Errors []struct{ Message string }
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return schemaError(fmt.Sprintf("%s: %s: %.200s", path, res.Status, text))
+	}
+	if len(answer.Errors) > 0 {
+		return schemaError(answer.Errors[0].Message)
+	}
+	if data == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Data, data)
+}

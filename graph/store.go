@@ -1,0 +1,118 @@
+package graph
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/dgo/v230"
+	"github.com/dgraph-io/dgo/v230/protos/api"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// maxMessage bounds a request or an answer. A page of 5,000 rows is below 10 MB.
+const maxMessage = 256 << 20
+
+// Config says where the graph is.
+type Config struct {
+	Target string // dgraph://host:port of an alpha's gRPC
+	HTTP   string // http://host:port of the same alpha; derived from Target when empty
+	Logger *slog.Logger
+
+	CacheSize int           // hashes whose vertices are remembered; DefaultConfig's when 0
+	Patience  time.Duration // how long Write and Query wait for a Dgraph that does not answer; DefaultConfig's when 0
+}
+
+// DefaultConfig is a Dgraph on its own ports of this machine.
+func DefaultConfig() Config {
+	return Config{Target: "dgraph://127.0.0.1:9080", CacheSize: 500_000, Patience: time.Minute}
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	if _, _, err := c.addresses(); err != nil {
+		return err
+	}
+	if c.CacheSize < 0 || c.Patience < 0 {
+		return errors.New("graph: cache size and patience cannot be negative")
+	}
+	return nil
+}
+
+// addresses splits the target into what gRPC dials, and the base of HTTP: Dgraph's ports lie 1000 apart.
+func (c Config) addresses() (grpcAddr, httpBase string, err error) {
+	u, err := url.Parse(c.Target)
+	if err != nil {
+		return "", "", fmt.Errorf("dgraph target: %w", err)
+	}
+	port, portErr := strconv.Atoi(u.Port())
+	if u.Scheme != "dgraph" || u.Hostname() == "" || portErr != nil || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "" {
+		return "", "", fmt.Errorf("dgraph target %q is not of the form dgraph://host:port", u.Redacted())
+	}
+	httpBase = strings.TrimRight(c.HTTP, "/")
+	if httpBase == "" {
+		httpBase = "http://" + net.JoinHostPort(u.Hostname(), strconv.Itoa(port-1000))
+	}
+	return u.Host, httpBase, nil
+}
+
+// Store is a connection to the graph. It may be used concurrently.
+type Store struct {
+	conn     *grpc.ClientConn
+	alpha    api.DgraphClient
+	base     string // of HTTP
+	client   *http.Client
+	logger   *slog.Logger
+	patience time.Duration
+	writer   *writer
+}
+
+// Open connects to a Dgraph. It does not wait for it: a Dgraph that is not there yet shows in Ready, and other calls wait for
+// as long as Config.Patience says. The caller closes the store.
+func Open(_ context.Context, c Config) (*Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	addr, base, err := c.addresses()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient("passthrough:///"+addr,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("dial dgraph: %w", err)
+	}
+	s := &Store{
+		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: &http.Client{}, logger: c.Logger,
+		patience: cmp.Or(c.Patience, DefaultConfig().Patience),
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	s.writer = newWriter(s, cmp.Or(c.CacheSize, DefaultConfig().CacheSize))
+	return s, nil
+}
+
+func (s *Store) transaction() *dgo.Txn { return dgo.NewDgraphClient(s.alpha).NewTxn() }
+
+// Close ends the connection. Writes that are under way fail.
+func (s *Store) Close() error {
+	s.writer.close()
+	s.client.CloseIdleConnections()
+	return s.conn.Close()
+}

@@ -1,0 +1,311 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/dgo/v230"
+	"github.com/dgraph-io/dgo/v230/protos/api"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+const (
+	batchWeight = 450 // instances of a batch, repeated ones counted each time: about 50 events
+	commits     = 2   // transactions that are sent at once
+	underWay    = commits + 1
+	tryTimeout  = 30 * time.Second // of one try
+)
+
+// Write adds the records to the graph and returns how many vertices that made. When it returns nil, they are on Dgraph's disk. They
+// may be there already, in part or whole: of an instance that is known, only new edges, contexts, session times, organisations and a
+// raw's later state are written. It may be called concurrently; small writes are then put together.
+//
+// An event and all that hangs on it are written in one transaction, a record of many events in several. An error wraps
+// ErrUnavailable when Dgraph did not answer for as long as patience lasts, or joins a *RecordError for each record that cannot be
+// written. When ctx ends, what was already sent may still be written.
+func (s *Store) Write(ctx context.Context, records []tahoe.Record) (added int, err error) {
+	added, err = s.writer.write(ctx, records)
+	if err != nil {
+		return added, fmt.Errorf("write graph: %w", err)
+	}
+	return added, nil
+}
+
+// call is one call of Write.
+type call struct {
+	left  int // pieces that are not written
+	added int
+	errs  []error
+	done  chan struct{}
+}
+
+// piece is a record, or a part of one with many events.
+type piece struct {
+	call   *call
+	index  int // of the record
+	record tahoe.Record
+	weight int
+}
+
+// writer writes batches, several at a time.
+type writer struct {
+	store  *Store
+	ctx    context.Context // ends with the store
+	cancel context.CancelFunc
+	active sync.WaitGroup
+
+	turn  chan struct{} // held by the one who resolves; guards lease
+	lease lease
+	send  chan struct{} // held by those whose request is on the way
+
+	mu      sync.Mutex
+	closed  bool
+	queue   []*piece
+	running int
+	known   *cache
+	claims  map[tahoe.Hash]claim
+}
+
+func newWriter(s *Store, cacheSize int) *writer {
+	w := &writer{
+		store: s, turn: make(chan struct{}, 1), send: make(chan struct{}, commits),
+		lease: lease{conn: s.conn}, known: newCache(cacheSize), claims: map[tahoe.Hash]claim{},
+	}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.cancel()
+	w.active.Wait()
+}
+
+func (w *writer) write(ctx context.Context, records []tahoe.Record) (int, error) {
+	c := &call{done: make(chan struct{})}
+	pieces := split(c, records)
+	if c.left = len(pieces); c.left == 0 {
+		return 0, nil
+	}
+	if !w.enqueue(pieces) {
+		return 0, ErrClosed
+	}
+	select {
+	case <-c.done:
+		return c.added, errors.Join(c.errs...)
+	case <-ctx.Done():
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.queue = slices.DeleteFunc(w.queue, func(p *piece) bool { return p.call == c })
+		return c.added, ctx.Err()
+	}
+}
+
+// split cuts the records into pieces that fit into a batch. Each has the raw, and the last one the sessions, whose events are then
+// already there.
+func split(c *call, records []tahoe.Record) []*piece {
+	var pieces []*piece
+	for i, r := range records {
+		p := &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State}, weight: 1}
+		for _, e := range r.Events {
+			weight := 1 + len(e.Refs())
+			if len(p.record.Events) > 0 && p.weight+weight > batchWeight {
+				pieces = append(pieces, p)
+				p = &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State}, weight: 1}
+			}
+			p.record.Events, p.weight = append(p.record.Events, e), p.weight+weight
+		}
+		p.record.Sessions = r.Sessions
+		for _, s := range r.Sessions {
+			p.weight += 1 + len(s.Refs())
+		}
+		pieces = append(pieces, p)
+	}
+	return pieces
+}
+
+// enqueue hands the pieces to goroutines that take them in batches, and starts those. It returns false after close.
+func (w *writer) enqueue(pieces []*piece) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.queue = append(w.queue, pieces...)
+	for w.running < underWay {
+		batch := w.take()
+		if batch == nil {
+			break
+		}
+		w.running++
+		w.active.Go(func() { w.run(batch) })
+	}
+	return true
+}
+
+// take removes a batch from the queue. The caller holds mu.
+func (w *writer) take() []*piece {
+	n, weight := 0, 0
+	for n < len(w.queue) && (n == 0 || weight+w.queue[n].weight <= batchWeight) {
+		weight += w.queue[n].weight
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	taken := slices.Clone(w.queue[:n])
+	w.queue = slices.Delete(w.queue, 0, n)
+	return taken
+}
+
+// run writes a batch, and then others until there are none.
+func (w *writer) run(pieces []*piece) {
+	for pieces != nil {
+		w.process(pieces)
+		w.mu.Lock()
+		if pieces = w.take(); pieces == nil {
+			w.running--
+		}
+		w.mu.Unlock()
+	}
+}
+
+// process writes the pieces. If Dgraph or the resolver refuses them it halves them, until the one that is refused stands alone.
+func (w *writer) process(pieces []*piece) {
+	added, err := w.persist(pieces)
+	if err == nil || len(pieces) == 1 || errors.Is(err, ErrUnavailable) || w.ctx.Err() != nil {
+		w.report(pieces, added, err)
+		return
+	}
+	half := len(pieces) / 2
+	w.process(pieces[:half])
+	w.process(pieces[half:])
+}
+
+// report tells the callers what became of their pieces; added is by piece.
+func (w *writer) report(pieces []*piece, added []int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, p := range pieces {
+		c := p.call
+		switch {
+		case err == nil:
+			c.added += added[i]
+		case w.ctx.Err() != nil:
+			c.errs = []error{ErrClosed}
+		case errors.Is(err, ErrUnavailable):
+			c.errs = []error{err}
+		default:
+			c.errs = append(c.errs, &RecordError{Index: p.index, Err: err})
+		}
+		if c.left--; c.left == 0 {
+			close(c.done)
+		}
+	}
+}
+
+// persist tries until the pieces are in the graph, patience ends, or they are refused.
+func (w *writer) persist(pieces []*piece) (added []int, err error) {
+	b, err := gather(pieces)
+	if err != nil {
+		return nil, err
+	}
+	var down time.Time // since when Dgraph is unavailable
+	delay := 50 * time.Millisecond
+	for try := 1; ; try++ {
+		a, err := w.try(b)
+		switch {
+		case err == nil:
+			return a.counts(len(pieces)), nil
+		case w.ctx.Err() != nil:
+			return nil, ErrClosed
+		case errors.Is(err, errAborted):
+			down, delay = time.Time{}, 50*time.Millisecond
+			pause(w.ctx, time.Duration(1+rand.IntN(10*min(try, 20)))*time.Millisecond)
+		case errors.Is(err, ErrUnavailable):
+			if down.IsZero() {
+				down = time.Now()
+				w.store.logger.Warn("graph does not take writes, trying again", "err", err)
+			}
+			if time.Since(down) > w.store.patience {
+				return nil, err
+			}
+			pause(w.ctx, delay)
+			delay = min(2*delay, 2*time.Second)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// try writes the batch once, in one transaction.
+func (w *writer) try(b *batch) (a *attempt, err error) {
+	ctx, cancel := context.WithTimeout(w.ctx, tryTimeout)
+	defer cancel()
+	defer func() {
+		if err != nil && errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: no answer in %v", ErrUnavailable, tryTimeout)
+		}
+	}()
+	if a, err = w.resolve(ctx, b); err != nil {
+		return nil, err
+	}
+	defer func() { w.finish(a, err == nil) }()
+	set := a.spell()
+	if len(set) == 0 {
+		return a, a.settled(ctx)
+	}
+	return a, w.commit(ctx, a, set)
+}
+
+// commit sends the quads. When others are still making vertices that they point at, it commits after them.
+func (w *writer) commit(ctx context.Context, a *attempt, set []*api.NQuad) error {
+	last := len(a.needs) == 0
+	req := &api.Request{Mutations: []*api.Mutation{{Set: set}}, CommitNow: last}
+	err := w.sending(ctx, func() error {
+		_, err := a.txn.Do(ctx, req)
+		return err
+	})
+	if err != nil || last {
+		return err
+	}
+	if err := a.settled(ctx); err != nil {
+		discard(a.txn)
+		return err
+	}
+	return w.sending(ctx, func() error { return a.txn.Commit(ctx) })
+}
+
+// sending runs f when it is its turn. Nobody waits for another attempt in f, so all get their turn.
+func (w *writer) sending(ctx context.Context, f func() error) error {
+	select {
+	case w.send <- struct{}{}:
+		defer func() { <-w.send }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return readable(ctx, f())
+}
+
+func discard(txn *dgo.Txn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	txn.Discard(ctx) // if this fails, Dgraph drops the transaction after some minutes
+}
+
+// counts tells how many vertices each of n pieces made.
+func (a *attempt) counts(n int) []int {
+	added := make([]int, n)
+	for h := range a.fresh {
+		added[a.batch.items[h].piece]++
+	}
+	return added
+}
