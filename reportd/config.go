@@ -30,6 +30,7 @@ type Config struct {
 	Now        func() time.Time
 
 	Workers  int              // queries that run at a time here; 0 runs none
+	Lease    time.Duration    // silence after which the query of a worker that died goes to another
 	Attempts int              // how often a query is begun before it is given up, when workers die
 	Retry    func(error) bool // whether a failure of DB may pass, so that the query is tried again; nil is never
 
@@ -62,6 +63,7 @@ func DefaultConfig() Config {
 		Logger:      slog.New(slog.DiscardHandler),
 		Now:         time.Now,
 		Workers:     8,
+		Lease:       6 * time.Second,
 		Attempts:    5,
 		QueryBytes:  64 << 10,
 		QueryTime:   10 * time.Minute,
@@ -92,6 +94,7 @@ func (c Config) Validate() error {
 		require(c.Workers >= 0, "workers: %d is negative", c.Workers),
 		require(c.Workers == 0 || c.DB != nil, "workers need a database"),
 		require(c.Workers == 0 || c.Rights != nil, "workers need to know rights"),
+		require(c.Lease >= time.Second, "lease: %s is too short", c.Lease),
 		require(c.Attempts > 0, "attempts: %d is too few", c.Attempts),
 		require(c.QueryBytes > 0, "query bytes: %d is too few", c.QueryBytes),
 		require(c.QueryTime > 0, "query time: %s is too short", c.QueryTime),

@@ -78,7 +78,7 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Go(func() error { return s.hearCancels(ctx, cancels) })
 		g.Go(func() error {
 			return s.jobs.Consume(ctx, bus.ConsumerConfig{
-				Name: workerGroup, Concurrency: s.cfg.Workers, AckWait: 15 * time.Second, Retry: retryAfter,
+				Name: workerGroup, Concurrency: s.cfg.Workers, AckWait: s.cfg.Lease, Retry: retryAfter,
 			}, s.work)
 		})
 	}
