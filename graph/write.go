@@ -228,6 +228,7 @@ func (w *writer) persist(pieces []*piece) (added []int, err error) {
 		case w.ctx.Err() != nil:
 			return nil, ErrClosed
 		case errors.Is(err, errAborted):
+			w.store.logger.Debug("transaction aborted, trying again", "try", try)
 			down, delay = time.Time{}, 50*time.Millisecond
 			pause(w.ctx, time.Duration(1+rand.IntN(10*min(try, 20)))*time.Millisecond)
 		case errors.Is(err, ErrUnavailable):

@@ -1,0 +1,250 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// dump is a graph as text: a hash to what stands at its vertex, edges included.
+type dump map[string]string
+
+// check compares all of the graph with what the records say should be there.
+func check(t *testing.T, records []tahoe.Record) {
+	t.Helper()
+	if diff := cmp.Diff(expected(records), stored(t)); diff != "" {
+		t.Errorf("graph differs (-want +got):\n%.3000s", diff)
+	}
+}
+
+// stored reads the whole graph, and fails if a hash has two vertices.
+func stored(t *testing.T) dump {
+	t.Helper()
+	type node struct{ Hash string }
+	var answer struct {
+		Data struct {
+			Q []struct {
+				Hash, Itype, Orgid, Category, State string
+				SubType                             string `json:"sub_type"`
+				Timestamp, Start_time, End_time     string
+				Ts, Duration                        *float64
+				Data                                string
+				Orgs                                []string
+				Cref, Ref, Mal_ref, Ben_ref, Ocref  []node
+				Sref, Sattr, Rref                   []node
+			}
+		}
+	}
+	dql(t, `{ q(func: has(hash)) { hash itype sub_type orgid category state timestamp ts start_time end_time duration data orgs
+		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash } } }`, &answer)
+	d := dump{}
+	for _, v := range answer.Data.Q {
+		if d[v.Hash] != "" {
+			t.Fatalf("hash %s has two vertices", v.Hash)
+		}
+		l := newLine(v.Itype, v.SubType, v.Data)
+		l.word("org", v.Orgid)
+		l.word("category", v.Category)
+		l.word("state", v.State)
+		l.word("timestamp", v.Timestamp)
+		l.word("start", v.Start_time)
+		l.word("end", v.End_time)
+		l.number("ts", v.Ts)
+		l.number("duration", v.Duration)
+		l.list("orgs", v.Orgs)
+		for _, edges := range []struct {
+			name string
+			to   []node
+		}{{"cref", v.Cref}, {"ref", v.Ref}, {"mal", v.Mal_ref}, {"ben", v.Ben_ref}, {"ocref", v.Ocref}, {"sref", v.Sref}, {"sattr", v.Sattr}, {"rref", v.Rref}} {
+			var hashes []string
+			for _, n := range edges.to {
+				hashes = append(hashes, n.Hash)
+			}
+			l.list(edges.name, hashes)
+		}
+		d[v.Hash] = l.String()
+	}
+	return d
+}
+
+// expected is the graph that the records make, found without the code under test.
+func expected(records []tahoe.Record) dump {
+	d := dump{}
+	sessions, raws := map[tahoe.Hash][]tahoe.Record{}, map[tahoe.Hash][]tahoe.Record{}
+	for _, r := range records {
+		raws[r.Raw.Hash()] = append(raws[r.Raw.Hash()], r)
+		for _, e := range r.Events {
+			d.event(e)
+		}
+		for _, s := range r.Sessions {
+			d.nodes(s.Refs())
+			sessions[s.Hash()] = append(sessions[s.Hash()], tahoe.Record{Sessions: []*tahoe.Session{s}})
+		}
+	}
+	for _, list := range sessions {
+		d.session(list)
+	}
+	for _, list := range raws {
+		d.raw(list)
+	}
+	return d
+}
+
+func (d dump) nodes(nodes []tahoe.Node) {
+	for _, n := range nodes {
+		switch n := n.(type) {
+		case *tahoe.Attribute:
+			d[n.Hash().String()] = newLine("attribute", n.SubType(), n.Value().String()).String()
+		case *tahoe.Object:
+			l := newLine("object", n.SubType(), n.Data().String())
+			l.list("ocref", hashes(n.Children()))
+			d[n.Hash().String()] = l.String()
+		}
+	}
+}
+
+func (d dump) event(e *tahoe.Event) {
+	d.nodes(e.Refs())
+	ts := e.Timestamp()
+	l := newLine("event", e.SubType(), e.Data().String())
+	l.word("org", e.OrgID())
+	l.word("category", string(e.Category()))
+	l.word("timestamp", e.Time().Format(time.RFC3339Nano))
+	l.number("ts", &ts)
+	l.list("cref", hashes(e.Children()))
+	l.list("ref", hashes(e.Refs()))
+	l.list("mal", texts(e.Malicious()))
+	l.list("ben", texts(e.Benign()))
+	d[e.Hash().String()] = l.String()
+}
+
+func (d dump) session(list []tahoe.Record) {
+	var start, end, duration *float64
+	var events []string
+	for _, r := range list {
+		s := r.Sessions[0]
+		if s.StartTime != nil && (start == nil || *s.StartTime < *start) {
+			start = s.StartTime
+		}
+		if s.EndTime != nil && (end == nil || *s.EndTime > *end) {
+			end = s.EndTime
+		}
+		if s.Duration != nil && (duration == nil || *s.Duration > *duration) {
+			duration = s.Duration
+		}
+		for _, e := range s.Events() {
+			events = append(events, e.Hash().String())
+		}
+	}
+	s := list[0].Sessions[0]
+	l := newLine("session", s.SubType(), s.Data().String())
+	l.word("start", clock(start))
+	l.word("end", clock(end))
+	l.number("duration", duration)
+	l.list("sref", events)
+	l.list("sattr", hashes(s.Refs()))
+	d[s.Hash().String()] = l.String()
+}
+
+func (d dump) raw(list []tahoe.Record) {
+	var orgs, to []string
+	for _, r := range list {
+		orgs = append(orgs, r.Raw.OrgID())
+		for _, e := range r.Events {
+			to = append(to, e.Hash().String())
+		}
+		for _, s := range r.Sessions {
+			to = append(to, s.Hash().String())
+		}
+	}
+	l := newLine("raw", list[0].Raw.SubType(), list[0].Raw.Data().String())
+	l.word("state", string(list[len(list)-1].State))
+	l.list("orgs", orgs)
+	l.list("rref", to)
+	d[list[0].Raw.Hash().String()] = l.String()
+}
+
+// line is one vertex; its words stand in a fixed order.
+type line struct{ words []string }
+
+func newLine(words ...string) *line { return &line{words} }
+
+func (l *line) word(name, v string) {
+	if v != "" {
+		l.words = append(l.words, name+"="+v)
+	}
+}
+
+func (l *line) number(name string, f *float64) {
+	if f != nil {
+		l.word(name, fmt.Sprint(*f))
+	}
+}
+
+func (l *line) list(name string, list []string) {
+	slices.Sort(list)
+	l.word(name, strings.Join(slices.Compact(list), ","))
+}
+
+func (l *line) String() string {
+	slices.Sort(l.words)
+	return strings.Join(l.words, " ")
+}
+
+func hashes(nodes []tahoe.Node) []string {
+	var list []string
+	for _, n := range nodes {
+		list = append(list, n.Hash().String())
+	}
+	return list
+}
+
+func texts(list []tahoe.Hash) []string {
+	var all []string
+	for _, h := range list {
+		all = append(all, h.String())
+	}
+	return all
+}
+
+func clock(seconds *float64) string {
+	if seconds == nil {
+		return ""
+	}
+	return time.UnixMicro(int64(*seconds * 1e6)).UTC().Format(time.RFC3339Nano)
+}
+
+// dql asks Dgraph directly.
+func dql(t testing.TB, query string, answer any) {
+	t.Helper()
+	post(t, "/query?ro=true", "application/dql", query, answer)
+}
+
+func post(t testing.TB, path, contentType, body string, answer any) {
+	t.Helper()
+	res, err := http.Post(testdgraph.Server(t).HTTP()+path, contentType, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text[:min(len(text), 200)]), `"errors"`) {
+		t.Fatalf("%s answers %s", body, text)
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		t.Fatalf("%s answers %.300s: %v", body, text, err)
+	}
+}
