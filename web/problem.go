@@ -1,0 +1,139 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+// A problem is the body of every answer that is not a success: RFC 9457, with a message for clients of the classic API.
+type problem struct {
+	Type      string      `json:"type"`
+	Title     string      `json:"title"`
+	Status    int         `json:"status"`
+	Detail    string      `json:"detail"`
+	Message   string      `json:"message"` // the same as Detail: what clients of the classic API read
+	RequestID string      `json:"request_id"`
+	Errors    tdql.Errors `json:"errors,omitempty"` // what is wrong with a query, with places
+
+	retryAfter time.Duration
+}
+
+// Error makes a problem an error, so that a handler returns it.
+func (p *problem) Error() string { return p.Detail }
+
+// refuse is the problem that a handler returns when the caller is at fault. The code is the last part of the problem's type.
+func refuse(status int, code, detail string) *problem {
+	return &problem{Type: "urn:cybexp:problem:" + code, Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+// badRequest is the most common refusal.
+func badRequest(detail string) *problem { return refuse(http.StatusBadRequest, "bad-request", detail) }
+
+// queryFaults makes a problem of what is wrong with a query.
+func queryFaults(errs tdql.Errors) *problem {
+	p := refuse(http.StatusBadRequest, "query", errs[0].Message)
+	p.Errors = errs
+	return p
+}
+
+// problemOf turns any error into what the caller may know of it. What is not known here is a fault of the server: its text stays in
+// the log.
+func problemOf(err error) *problem {
+	var (
+		known   *problem
+		queries tdql.Errors
+		tooBig  *http.MaxBytesError
+		routing *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &known):
+		copied := *known
+		return &copied
+	case errors.As(err, &queries) && len(queries) > 0:
+		return queryFaults(queries)
+	case errors.As(err, &tooBig):
+		return refuse(http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("The body is larger than %d bytes.", tooBig.Limit))
+	case errors.As(err, &routing) && routing.Code == http.StatusNotFound:
+		return refuse(http.StatusNotFound, "not-found", "There is nothing here.")
+	case errors.As(err, &routing) && routing.Code == http.StatusMethodNotAllowed:
+		return refuse(http.StatusMethodNotAllowed, "method", "This method is not allowed here.")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, "time-out", "The body did not come in time.")
+	}
+	if errors.Is(err, errAuthDown) {
+		return refuse(http.StatusInternalServerError, "server", "Authentication database down!")
+	}
+	if p := reportProblem(err); p != nil {
+		return p
+	}
+	if p := uploadProblem(err); p != nil {
+		return p
+	}
+	return refuse(http.StatusInternalServerError, "server", "500 Server Error")
+}
+
+// reportProblem is the part of problemOf that knows the report service; nil for any other error.
+func reportProblem(err error) *problem {
+	switch {
+	case errors.Is(err, reportd.ErrNotFound):
+		return refuse(http.StatusNotFound, "no-report", "There is no such report.")
+	case errors.Is(err, reportd.ErrExpired):
+		return refuse(http.StatusGone, "expired", "Rows of the report are no longer kept. Ask again.")
+	case errors.Is(err, reportd.ErrFinished):
+		return refuse(http.StatusConflict, "ended", "The report has ended.")
+	case errors.Is(err, reportd.ErrTooLarge):
+		return refuse(http.StatusRequestEntityTooLarge, "too-large", "The query's text is too long.")
+	case errors.Is(err, reportd.ErrBadRequest):
+		return badRequest("The query cannot be understood.")
+	case errors.Is(err, reportd.ErrBusy), errors.Is(err, reportd.ErrClosing):
+		p := refuse(http.StatusServiceUnavailable, "busy", "The server is busy. Try again shortly.")
+		p.retryAfter = retryAfter
+		return p
+	}
+	return nil
+}
+
+// retryAfter is what a caller is told who comes when the server is busy.
+const retryAfter = 5 * time.Second
+
+// answerError is echo's error handler and the only door by which errors leave.
+func (s *Server) answerError(err error, c echo.Context) {
+	p := problemOf(err)
+	p.RequestID = requestID(c)
+	p.Message = p.Detail
+	ctx := c.Request().Context()
+	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+		s.log.LogAttrs(ctx, slog.LevelError, "request failed",
+			slog.String("request_id", p.RequestID), slog.String("route", c.Path()), slog.Any("err", err))
+	}
+	if c.Response().Committed {
+		return
+	}
+	header := c.Response().Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Cache-Control", "no-store")
+	if p.Status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", `Bearer realm="cybexp"`)
+	}
+	if p.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(p.retryAfter.Seconds())))
+	}
+	c.Response().WriteHeader(p.Status)
+	if c.Request().Method == http.MethodHead {
+		return
+	}
+	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
+		s.log.DebugContext(ctx, "caller left before its problem", "request_id", p.RequestID, "err", err)
+	}
+}

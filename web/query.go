@@ -1,0 +1,331 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+// textType is the type of a query that is text; the classic types are count, related and threatrank.
+const textType = "tdql"
+
+// A classicQuestion is the body of POST /query: either Type and Data, or TDQL and Params.
+type classicQuestion struct {
+	Type   string
+	Data   json.RawMessage
+	TDQL   string
+	Params map[string]tahoe.Value
+	Redo   bool
+}
+
+// decodeClassic reads the body of POST /query. Like the original it looks over members that it does not know.
+func decodeClassic(body []byte) (classicQuestion, error) {
+	var q struct {
+		Type   *string                `json:"type"`
+		Data   json.RawMessage        `json:"data"`
+		TDQL   *string                `json:"tdql"`
+		Params map[string]tahoe.Value `json:"params"`
+		Redo   bool                   `json:"redo"`
+	}
+	if err := json.Unmarshal(body, &q); err != nil {
+		return classicQuestion{}, badRequest("Invalid query format! " + err.Error())
+	}
+	switch {
+	case q.TDQL != nil && (q.Type != nil || q.Data != nil):
+		return classicQuestion{}, badRequest("Invalid query format! Either 'tdql' or 'type' and 'data'.")
+	case q.TDQL != nil:
+		return classicQuestion{Type: textType, TDQL: *q.TDQL, Params: q.Params, Redo: q.Redo}, nil
+	case q.Type == nil:
+		return classicQuestion{}, badRequest("Invalid query format! KeyError('type')'type'")
+	case q.Data == nil:
+		return classicQuestion{}, badRequest("Invalid query format! KeyError('data')'data'")
+	}
+	return classicQuestion{Type: *q.Type, Data: q.Data, Redo: q.Redo}, nil
+}
+
+// request is the question as reportd takes it.
+func (q classicQuestion) request() reportd.Request {
+	r := reportd.Request{TDQL: q.TDQL, Params: q.Params, Shared: true, Redo: q.Redo}
+	if q.TDQL == "" && q.Data != nil {
+		r.Classic = &reportd.Classic{Type: q.Type, Data: q.Data}
+	}
+	return r
+}
+
+// classicQuery is POST /query: 201 with the report, or 202 when it is not ready in time. The same question within the hour is the
+// same report, so a client asks again until it is there.
+func (s *Server) classicQuery(c echo.Context) error {
+	body, err := s.readBody(c)
+	if err != nil {
+		return err
+	}
+	q, err := decodeClassic(body)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	who, err := s.asker(ctx, caller(c))
+	if err != nil {
+		return err
+	}
+	report, err := s.cfg.Reports.Submit(ctx, who, q.request())
+	var faults tdql.Errors
+	if errors.As(err, &faults) && q.Type != textType {
+		return s.failedDocument(c, q, reportd.Report{User: who.ID, Created: time.Now()}, faultText(faults))
+	}
+	if err != nil {
+		return fmt.Errorf("submit report: %w", err)
+	}
+	if report, err = s.await(ctx, who, report); err != nil {
+		return err
+	}
+	switch report.Status {
+	case reportd.StatusReady:
+		return s.document(c, q, report)
+	case reportd.StatusFailed, reportd.StatusCancelled:
+		return s.failedDocument(c, q, report, failureText(report))
+	case reportd.StatusWait, reportd.StatusProcessing:
+	}
+	return c.JSON(http.StatusAccepted, map[string]string{"message": "check back later", "status": "processing", "report": report.ID})
+}
+
+// await waits for a report to end, but not for long, and returns what has become of it.
+func (s *Server) await(ctx context.Context, who reportd.Caller, report reportd.Report) (reportd.Report, error) {
+	if report.Status.Ended() {
+		return report, nil
+	}
+	patience, cancel := context.WithTimeout(ctx, s.cfg.Patience)
+	defer cancel()
+	for frame, err := range s.cfg.Reports.Frames(patience, who, report.ID, 0) {
+		if err != nil && patience.Err() == nil {
+			return report, fmt.Errorf("await report: %w", err)
+		}
+		if err != nil || frame.Last() {
+			break
+		}
+	}
+	report, err := s.cfg.Reports.Report(ctx, who, report.ID)
+	if err != nil {
+		return report, fmt.Errorf("load report: %w", err)
+	}
+	return report, nil
+}
+
+// failureText says why a report has no data, in its data, where classic clients look for it.
+func failureText(r reportd.Report) string {
+	switch {
+	case r.Error == nil:
+		return "The report was cancelled."
+	case len(r.Error.Errors) > 0:
+		return faultText(r.Error.Errors)
+	}
+	return r.Error.Message
+}
+
+func faultText(faults tdql.Errors) string {
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = f.Message
+		if f.Hint != "" {
+			texts[i] += " (" + f.Hint + ")"
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// A reportDocument is a report as POST /query answers with it.
+type reportDocument struct {
+	IType       string     `json:"itype"`
+	SubType     string     `json:"sub_type"`
+	UserID      string     `json:"userid"`
+	Timestamp   float64    `json:"timestamp"`
+	Hash        tahoe.Hash `json:"_hash"`
+	Report      string     `json:"report,omitempty"` // its id in the current API
+	Status      string     `json:"status"`
+	Data        any        `json:"data"`
+	CurrentPage int        `json:"current_page"`
+	NextPage    int        `json:"next_page"` // 1 after the last page, which is empty
+}
+
+func newDocument(q classicQuestion, r reportd.Report) reportDocument {
+	asked := float64(r.Created.UnixMicro()) / 1e6
+	return reportDocument{
+		IType: "report", SubType: q.Type, UserID: r.User, Timestamp: asked, Report: r.ID, Status: string(r.Status),
+		Hash: tahoe.QueryHash(q.Type, q.hash(r), r.User, asked), CurrentPage: q.options().Page, NextPage: 1,
+	}
+}
+
+// hash is the part of the report's identity that the question gives it.
+func (q classicQuestion) hash(r reportd.Report) string {
+	text := r.Canonical
+	if v, err := tahoe.ParseValue(q.Data); err == nil {
+		if canonical, err := tahoe.Canonical(v); err == nil {
+			text = canonical
+		}
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// classicOptions are the members of a classic query's data that shape the answer. That they are well is tdql's to check.
+type classicOptions struct {
+	Page    int   `json:"page"`
+	Summary *bool `json:"summary"`
+}
+
+func (q classicQuestion) options() classicOptions {
+	o := classicOptions{Page: 1}
+	if json.Unmarshal(q.Data, &o) != nil || o.Page < 1 {
+		o.Page = 1
+	}
+	return o
+}
+
+// summarised says whether the answer to a related query is the values by sub-type, which it is unless the asker wants instances.
+func (q classicQuestion) summarised() bool {
+	o := q.options()
+	return q.Type == "related" && (o.Summary == nil || *o.Summary)
+}
+
+// failedDocument answers with a report that failed. Classic clients expect it as they expect any report, with a text for data.
+func (s *Server) failedDocument(c echo.Context, q classicQuestion, r reportd.Report, text string) error {
+	if q.Type == textType {
+		return refuse(http.StatusConflict, "report-"+string(r.Status), text)
+	}
+	r.Status = reportd.StatusFailed
+	doc := newDocument(q, r)
+	doc.Data = text
+	return c.JSON(http.StatusCreated, doc)
+}
+
+// document answers with a report that is ready.
+func (s *Server) document(c echo.Context, q classicQuestion, r reportd.Report) error {
+	ctx, done := s.streaming(c.Request().Context())
+	defer done()
+	doc := newDocument(q, r)
+	var format rowFormat
+	switch {
+	case q.Type == "count":
+		format = &countDocument{doc: doc, w: c.Response()}
+	case q.summarised():
+		format = &summaryDocument{doc: doc, w: c.Response(), values: map[string][]json.RawMessage{}}
+	default:
+		format = &listDocument{doc: doc, w: c.Response()}
+	}
+	out := newRowStream(c, http.StatusCreated, mediaJSON, format)
+	return s.stream(ctx, out, reportd.Caller{ID: r.User}, r.ID, 0)
+}
+
+// countDocument is a report whose data is a number.
+type countDocument struct {
+	doc reportDocument
+	w   *echo.Response
+}
+
+func (d *countDocument) header([]string) error { return nil }
+
+func (d *countDocument) row(row json.RawMessage) error {
+	var r struct {
+		Count json.Number `json:"count"`
+	}
+	if err := json.Unmarshal(row, &r); err != nil {
+		return fmt.Errorf("read count: %w", err)
+	}
+	d.doc.Data = r.Count
+	return nil
+}
+
+func (d *countDocument) end() error { return json.NewEncoder(d.w).Encode(d.doc) }
+
+// summaryDocument is a report whose data are the values of attributes by sub-type. A page of a classic report holds few enough to
+// gather.
+type summaryDocument struct {
+	doc    reportDocument
+	w      *echo.Response
+	values map[string][]json.RawMessage
+}
+
+func (d *summaryDocument) header([]string) error { return nil }
+
+func (d *summaryDocument) row(row json.RawMessage) error {
+	var r struct {
+		IType   string          `json:"itype"`
+		SubType string          `json:"sub_type"`
+		Data    json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(row, &r); err != nil {
+		return fmt.Errorf("read instance: %w", err)
+	}
+	if r.IType == string(tahoe.KindAttribute) {
+		d.values[r.SubType] = append(d.values[r.SubType], r.Data)
+	}
+	return nil
+}
+
+func (d *summaryDocument) end() error {
+	d.doc.Data = d.values
+	if len(d.values) > 0 {
+		d.doc.NextPage = d.doc.CurrentPage + 1
+	}
+	return json.NewEncoder(d.w).Encode(d.doc)
+}
+
+// listDocument is a report whose data are its rows, written as they come.
+type listDocument struct {
+	doc  reportDocument
+	w    *echo.Response
+	rows jsonRows
+}
+
+func (d *listDocument) header([]string) error {
+	d.rows.w = d.w
+	head, _, err := d.around()
+	if err != nil {
+		return err
+	}
+	_, err = d.w.Write(head)
+	return err
+}
+
+func (d *listDocument) row(row json.RawMessage) error { return d.rows.row(row) }
+
+func (d *listDocument) end() error {
+	if err := d.rows.end(); err != nil {
+		return err
+	}
+	if d.rows.any && d.doc.SubType == "related" {
+		d.doc.NextPage = d.doc.CurrentPage + 1
+	}
+	_, tail, err := d.around()
+	if err != nil {
+		return err
+	}
+	_, err = d.w.Write(append(tail, '\n'))
+	return err
+}
+
+// around is what stands before and after the rows. No string can hold the mark between, because its quotes would be escaped.
+func (d *listDocument) around() (head, tail []byte, err error) {
+	text, err := json.Marshal(d.doc)
+	if err != nil {
+		return nil, nil, err
+	}
+	head, tail, ok := bytes.Cut(text, []byte(`"data":null`))
+	if !ok {
+		return nil, nil, errors.New("document has data already")
+	}
+	return append(head, `"data":`...), tail, nil
+}

@@ -1,0 +1,122 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+// A question is the body of everything that takes a query as text.
+type question struct {
+	TDQL   string                 `json:"tdql"`
+	Params map[string]tahoe.Value `json:"params"`
+	Redo   bool                   `json:"redo"`
+}
+
+// asker is the caller as reportd knows callers: with what they may read at this moment.
+func (s *Server) asker(ctx context.Context, user identity.User) (reportd.Caller, error) {
+	orgs, err := s.readable(ctx, user)
+	return reportd.Caller{ID: user.Hash.String(), Orgs: orgs}, err
+}
+
+func (s *Server) readable(ctx context.Context, user identity.User) ([]tdql.Org, error) {
+	orgs, err := s.cfg.Identity.Readable(ctx, user.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("list readable orgs: %w", err)
+	}
+	readable := make([]tdql.Org, len(orgs))
+	for i, o := range orgs {
+		readable[i] = tdql.Org{Hash: o.Hash, Name: o.Name}
+	}
+	return readable, nil
+}
+
+// ask is POST /api/v1/reports: 201 when the report is there already, 202 when it is being made.
+func (s *Server) ask(c echo.Context) error {
+	var q question
+	if err := s.decode(c, &q); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	who, err := s.asker(ctx, caller(c))
+	if err != nil {
+		return err
+	}
+	report, err := s.cfg.Reports.Submit(ctx, who, reportd.Request{TDQL: q.TDQL, Params: q.Params, Shared: true, Redo: q.Redo})
+	if err != nil {
+		return fmt.Errorf("submit report: %w", err)
+	}
+	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/reports/"+report.ID)
+	if report.Status.Ended() {
+		return c.JSON(http.StatusCreated, report)
+	}
+	return c.JSON(http.StatusAccepted, report)
+}
+
+// reports is GET /api/v1/reports: the caller's reports that are kept, newest first.
+func (s *Server) reports(c echo.Context) error {
+	list, err := s.cfg.Reports.Reports(c.Request().Context(), owner(c))
+	if err != nil {
+		return fmt.Errorf("list reports: %w", err)
+	}
+	return c.JSON(http.StatusOK, map[string]any{"reports": list})
+}
+
+// report is GET /api/v1/reports/{id}.
+func (s *Server) report(c echo.Context) error {
+	report, err := s.cfg.Reports.Report(c.Request().Context(), owner(c), c.Param("id"))
+	if err != nil {
+		return fmt.Errorf("load report: %w", err)
+	}
+	return c.JSON(http.StatusOK, report)
+}
+
+// cancel is DELETE /api/v1/reports/{id}. To cancel what has ended changes nothing.
+func (s *Server) cancel(c echo.Context) error {
+	err := s.cfg.Reports.Cancel(c.Request().Context(), owner(c), c.Param("id"))
+	if err != nil && !errors.Is(err, reportd.ErrFinished) {
+		return fmt.Errorf("cancel report: %w", err)
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// owner is the caller as far as reportd must know them to find their reports.
+func owner(c echo.Context) reportd.Caller {
+	return reportd.Caller{ID: caller(c).Hash.String()}
+}
+
+// socket is GET /ws. A caller who sends a token with the request is signed in; others sign in with their first message.
+func (s *Server) socket(c echo.Context) error {
+	cfg := reportd.SocketConfig{SignIn: s.socketSignIn}
+	if header := c.Request().Header.Get(echo.HeaderAuthorization); header != "" {
+		token, err := bearer(header)
+		if err != nil {
+			return err
+		}
+		who, err := s.socketSignIn(c.Request().Context(), token)
+		if err != nil {
+			return err
+		}
+		cfg.Caller = &who
+	}
+	_, done := s.streaming(c.Request().Context())
+	defer done()
+	s.cfg.Reports.ServeSocket(c.Response(), c.Request(), cfg)
+	return nil
+}
+
+func (s *Server) socketSignIn(ctx context.Context, token string) (reportd.Caller, error) {
+	user, err := s.authenticate(ctx, token)
+	if err != nil {
+		return reportd.Caller{}, err
+	}
+	return s.asker(ctx, user)
+}

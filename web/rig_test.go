@@ -1,0 +1,279 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/web"
+)
+
+func TestMain(m *testing.M) { testdgraph.Main(m) }
+
+// rig is a whole platform on a port of its own. Its organisation's name is the test's, so that tests that share the Dgraph do not see
+// each other's data.
+type rig struct {
+	t     *testing.T
+	url   string
+	log   *lockedBuffer
+	users *identity.Service
+	stop  func() // ends the server as a signal would, and waits
+
+	orgName  string
+	org      identity.Org
+	admin    person // administers org
+	reader   person // reads org
+	stranger person // has nothing to do with org
+	super    person
+}
+
+// person is a user and their token.
+type person struct {
+	identity.User
+	token string
+}
+
+// newRig starts a platform. tune may change the server's configuration.
+func newRig(t *testing.T, tune ...func(*web.Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &lockedBuffer{}, orgName: strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))}
+	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b := must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}))(t)
+	t.Cleanup(func() { check(t, b.Close()) })
+	graphConfig := graph.DefaultConfig()
+	graphConfig.Target = testdgraph.Target(t)
+	store := must(graph.Open(t.Context(), graphConfig))(t)
+	t.Cleanup(func() { check(t, store.Close()) })
+	check(t, store.ApplySchema(t.Context(), cybexp.Schema))
+	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
+	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Key: bytes.Repeat([]byte("k"), 32)}))(t)
+	lake := newIngest(t, b, store, logger)
+	reports := newReports(t, b, store, r.users, logger)
+
+	cfg := web.DefaultConfig()
+	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
+	cfg.TempDir = t.TempDir()
+	cfg.Checks = map[string]func(context.Context) error{"graph": store.Ready}
+	for _, f := range tune {
+		f(&cfg)
+	}
+	r.serve(must(web.New(cfg))(t), lake.Run, reports.Run)
+	r.people()
+	return r
+}
+
+// serve runs everything until the test ends or stop is called.
+func (r *rig) serve(server *web.Server, others ...func(context.Context) error) {
+	r.t.Helper()
+	l := must(net.Listen("tcp", "127.0.0.1:0"))(r.t)
+	r.url = "http://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(ctx, l) })
+	for _, run := range others {
+		group.Go(func() error { return run(ctx) })
+	}
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+			r.t.Errorf("run: %v", err)
+		}
+	})
+	r.t.Cleanup(r.stop)
+}
+
+// people makes the users that tests sign in as.
+func (r *rig) people() {
+	r.t.Helper()
+	ctx := r.t.Context()
+	join := func(name string, super bool) person {
+		u := must(r.users.CreateUser(ctx, identity.User{Email: name + "@example.org", Name: name, Super: super}))(r.t)
+		return person{u, must(r.users.Issue(ctx, u.Hash, time.Hour))(r.t)}
+	}
+	r.admin, r.reader, r.stranger, r.super = join("ada", false), join("rita", false), join("sven", false), join("root", true)
+	r.org = must(r.users.CreateOrg(ctx, r.admin.Hash, identity.Org{Name: r.orgName, Title: "Test"}))(r.t)
+	r.org = must(r.users.Grant(ctx, r.org.Hash, r.reader.Hash, identity.Reader))(r.t)
+}
+
+func newReports(t *testing.T, b *bus.Bus, store *graph.Store, users *identity.Service, log *slog.Logger) *reportd.Service {
+	t.Helper()
+	cfg := reportd.DefaultConfig()
+	cfg.Bus, cfg.DB, cfg.Logger = b, store, log
+	cfg.Rights = func(ctx context.Context, user string) ([]tdql.Org, error) {
+		hash, err := tahoe.ParseHash(user)
+		if err != nil {
+			return nil, err
+		}
+		orgs, err := users.Readable(ctx, hash)
+		rights := make([]tdql.Org, len(orgs))
+		for i, o := range orgs {
+			rights[i] = tdql.Org{Hash: o.Hash, Name: o.Name}
+		}
+		return rights, err
+	}
+	return must(reportd.New(t.Context(), cfg))(t)
+}
+
+// A call is a request to the rig.
+type call struct {
+	method, path string
+	as           person
+	header       http.Header
+	body         io.Reader
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do sends a call and reads the whole answer.
+func (r *rig) do(c call) answer {
+	r.t.Helper()
+	req := must(http.NewRequestWithContext(r.t.Context(), c.method, r.url+c.path, c.body))(r.t)
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
+	if c.as.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.as.token)
+	}
+	if c.body != nil && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp := must(http.DefaultClient.Do(req))(r.t)
+	defer resp.Body.Close()
+	return answer{resp.StatusCode, resp.Header, must(io.ReadAll(resp.Body))(r.t)}
+}
+
+func (r *rig) get(as person, path string) answer {
+	r.t.Helper()
+	return r.do(call{method: http.MethodGet, path: path, as: as})
+}
+
+func (r *rig) post(as person, path, body string) answer {
+	r.t.Helper()
+	return r.do(call{method: http.MethodPost, path: path, as: as, body: strings.NewReader(body)})
+}
+
+// member reads one member of a JSON object.
+func (a answer) member(t *testing.T, name string) any {
+	t.Helper()
+	var object map[string]any
+	if err := json.Unmarshal(a.body, &object); err != nil {
+		t.Fatalf("answer is no JSON object: %v\n%s", err, a.body)
+	}
+	return object[name]
+}
+
+func (a answer) text(t *testing.T, name string) string {
+	t.Helper()
+	text, _ := a.member(t, name).(string)
+	return text
+}
+
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		check(t, err)
+		return v
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(30 * time.Second); !done(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
+// lockedBuffer is a log that a test may read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// identityStore keeps identities in a bucket of the bus.
+type identityStore struct{ kv *bus.KV }
+
+func (s identityStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	e, err := s.kv.Get(ctx, key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, 0, identity.ErrNotFound
+	}
+	return e.Value, e.Revision, err
+}
+
+func (s identityStore) Set(ctx context.Context, key string, value []byte, revision uint64) error {
+	write := func() (uint64, error) { return s.kv.Update(ctx, key, value, revision) }
+	if revision == 0 {
+		write = func() (uint64, error) { return s.kv.Create(ctx, key, value) }
+	}
+	_, err := write()
+	if errors.Is(err, bus.ErrExists) || errors.Is(err, bus.ErrConflict) {
+		return identity.ErrConflict
+	}
+	return err
+}
+
+func (s identityStore) List(ctx context.Context, prefix string) ([][]byte, error) {
+	entries, err := s.kv.List(ctx, prefix+">")
+	values := make([][]byte, len(entries))
+	for i, e := range entries {
+		values[i] = e.Value
+	}
+	return values, err
+}
+
+func newIngest(t *testing.T, b *bus.Bus, store *graph.Store, log *slog.Logger) *ingest.Service {
+	t.Helper()
+	keys := must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
+	return must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Keys: keys, Logger: log}))(t)
+}

@@ -1,0 +1,316 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/reportd"
+)
+
+// A rowFormat writes rows as they come.
+type rowFormat interface {
+	header(fields []string) error
+	row(json.RawMessage) error
+	end() error
+}
+
+// rows is GET /api/v1/reports/{id}/rows: the rows of a report from its first one, or from the one after ?after=, while they are made.
+// An answer that ends well is whole; when a report fails on the way, the connection is cut, so that nobody takes a part for the whole.
+func (s *Server) rows(c echo.Context) error {
+	after, err := number(c.QueryParam("after"))
+	if err != nil {
+		return badRequest("'after' must be the number of a row.")
+	}
+	media, err := acceptable(c.Request().Header.Values(echo.HeaderAccept))
+	if err != nil {
+		return err
+	}
+	ctx, done := s.streaming(c.Request().Context())
+	defer done()
+	return s.stream(ctx, newRowStream(c, http.StatusOK, media, newRowFormat(c.Response(), media)), owner(c), c.Param("id"), after)
+}
+
+// stream passes a report's rows on as they come.
+func (s *Server) stream(ctx context.Context, out *rowStream, who reportd.Caller, id string, after uint64) error {
+	for frame, err := range s.cfg.Reports.Frames(ctx, who, id, after) {
+		if err == nil {
+			err = out.frame(frame)
+		}
+		if err != nil {
+			return s.cut(ctx, out, err)
+		}
+	}
+	return nil
+}
+
+// cut tells of an error while there is still a status to tell it with, and cuts the connection after that.
+func (s *Server) cut(ctx context.Context, out *rowStream, err error) error {
+	if ctx.Err() != nil && out.c.Request().Context().Err() == nil {
+		err = reportd.ErrClosing
+	}
+	if !out.c.Response().Committed {
+		return err
+	}
+	s.log.InfoContext(ctx, "rows cut off", "request_id", requestID(out.c), "err", err)
+	panic(http.ErrAbortHandler)
+}
+
+// number reads a row number; nothing is 0.
+func number(text string) (uint64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return strconv.ParseUint(text, 10, 64)
+}
+
+// Media types of rows.
+const (
+	mediaNDJSON = "application/x-ndjson"
+	mediaJSON   = "application/json"
+	mediaCSV    = "text/csv"
+)
+
+// acceptable chooses the first media type in Accept that we have; NDJSON when there is none or any will do.
+func acceptable(accept []string) (string, error) {
+	named := false
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		named = true
+		media, params, err := mime.ParseMediaType(part)
+		if err != nil || params["q"] == "0" {
+			continue
+		}
+		switch media {
+		case mediaNDJSON, "application/ndjson", "*/*", "application/*":
+			return mediaNDJSON, nil
+		case mediaJSON, mediaCSV:
+			return media, nil
+		case "text/*":
+			return mediaCSV, nil
+		}
+	}
+	if named {
+		return "", refuse(http.StatusNotAcceptable, "not-acceptable", "Rows are application/x-ndjson, application/json or text/csv.")
+	}
+	return mediaNDJSON, nil
+}
+
+func newRowFormat(w io.Writer, media string) rowFormat {
+	switch media {
+	case mediaCSV:
+		return &csvRows{w: csv.NewWriter(w)}
+	case mediaJSON:
+		return &jsonRows{w: w}
+	}
+	return ndjsonRows{w}
+}
+
+// rowStream is an answer made of rows. It is committed with the first frame that says that there will be rows.
+type rowStream struct {
+	c      echo.Context
+	conn   *http.ResponseController
+	status int
+	media  string
+	format rowFormat
+}
+
+func newRowStream(c echo.Context, status int, media string, format rowFormat) *rowStream {
+	r := &rowStream{c: c, conn: http.NewResponseController(c.Response()), status: status, media: media, format: format}
+	_ = r.conn.SetReadDeadline(time.Time{}) // a report may take longer than a request; a test's recorder has no deadlines
+	r.patience()
+	return r
+}
+
+// patience gives the caller time to take what is written next.
+func (r *rowStream) patience() { _ = r.conn.SetWriteDeadline(time.Now().Add(bodyTimeout)) }
+
+func (r *rowStream) frame(f reportd.Frame) error {
+	r.patience()
+	switch f.Type {
+	case reportd.TypeStatus, reportd.TypeProgress:
+		return nil
+	case reportd.TypeHeader:
+		return r.header(f)
+	case reportd.TypeRows:
+		return r.rows(f)
+	case reportd.TypeEnd:
+		return r.end(f)
+	case reportd.TypeError:
+		failure, err := f.Failure()
+		if err != nil {
+			return err
+		}
+		return reportFailed(failure)
+	}
+	return fmt.Errorf("unknown frame %q", f.Type)
+}
+
+func (r *rowStream) header(f reportd.Frame) error {
+	header, err := f.Header()
+	if err != nil {
+		return err
+	}
+	return r.commit(header.Fields)
+}
+
+// commit sends the status and what stands before the rows. A report that was begun again has a second header, which says the same.
+func (r *rowStream) commit(fields []string) error {
+	if r.c.Response().Committed {
+		return nil
+	}
+	h := r.c.Response().Header()
+	h.Set(echo.HeaderContentType, r.media)
+	h.Set(echo.HeaderCacheControl, "no-store")
+	if r.media == mediaCSV {
+		h.Set(echo.HeaderContentType, mediaCSV+"; charset=utf-8; header=present")
+		h.Set(echo.HeaderContentDisposition, `attachment; filename="report.csv"`)
+	}
+	r.c.Response().WriteHeader(r.status)
+	if err := r.format.header(fields); err != nil {
+		return err
+	}
+	return r.conn.Flush()
+}
+
+func (r *rowStream) rows(f reportd.Frame) error {
+	rows, err := f.Rows()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := r.format.row(row); err != nil {
+			return err
+		}
+	}
+	return r.conn.Flush()
+}
+
+func (r *rowStream) end(f reportd.Frame) error {
+	end, err := f.End()
+	if err != nil {
+		return err
+	}
+	if end.Status != reportd.StatusReady {
+		return refuse(http.StatusConflict, "report-"+string(end.Status), "The report was "+string(end.Status)+".")
+	}
+	if err := r.commit(nil); err != nil {
+		return err
+	}
+	if err := r.format.end(); err != nil {
+		return err
+	}
+	return r.conn.Flush()
+}
+
+// reportFailed is a failed report as a problem.
+func reportFailed(f reportd.Failure) *problem {
+	if len(f.Errors) > 0 {
+		return queryFaults(f.Errors)
+	}
+	return refuse(http.StatusConflict, "report-failed", f.Message)
+}
+
+// ndjsonRows writes one row a line.
+type ndjsonRows struct{ w io.Writer }
+
+func (n ndjsonRows) header([]string) error { return nil }
+func (n ndjsonRows) end() error            { return nil }
+
+func (n ndjsonRows) row(row json.RawMessage) error {
+	if bytes.IndexByte(row, '\n') >= 0 {
+		return errors.New("row has a line break")
+	}
+	if _, err := n.w.Write(row); err != nil {
+		return err
+	}
+	_, err := n.w.Write([]byte{'\n'})
+	return err
+}
+
+// jsonRows writes one JSON array.
+type jsonRows struct {
+	w   io.Writer
+	any bool
+}
+
+func (j *jsonRows) header([]string) error { return nil }
+
+func (j *jsonRows) row(row json.RawMessage) error {
+	separator := ",\n"
+	if !j.any {
+		separator, j.any = "[", true
+	}
+	if _, err := io.WriteString(j.w, separator); err != nil {
+		return err
+	}
+	_, err := j.w.Write(row)
+	return err
+}
+
+func (j *jsonRows) end() error {
+	text := "]\n"
+	if !j.any {
+		text = "[]\n"
+	}
+	_, err := io.WriteString(j.w, text)
+	return err
+}
+
+// csvRows writes a line of field names, then the rows. Strings stand bare, anything else as JSON, null and absent as nothing.
+type csvRows struct {
+	w      *csv.Writer
+	fields []string
+}
+
+func (r *csvRows) header(fields []string) error {
+	r.fields = fields
+	return r.line(fields)
+}
+
+func (r *csvRows) row(row json.RawMessage) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(row, &members); err != nil {
+		return fmt.Errorf("read row: %w", err)
+	}
+	cells := make([]string, len(r.fields))
+	for i, name := range r.fields {
+		cells[i] = cellText(members[name])
+	}
+	return r.line(cells)
+}
+
+func (r *csvRows) end() error { return nil }
+
+func (r *csvRows) line(cells []string) error {
+	if err := r.w.Write(cells); err != nil {
+		return err
+	}
+	r.w.Flush()
+	return r.w.Error()
+}
+
+// cellText is a JSON value as a cell.
+func cellText(value json.RawMessage) string {
+	var text string
+	if len(value) > 0 && value[0] == '"' && json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	if string(value) == "null" {
+		return ""
+	}
+	return string(value)
+}

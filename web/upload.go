@@ -1,0 +1,64 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/ingest"
+)
+
+// accept hands a file to the lake, and returns when it is on disk.
+func (s *Server) accept(c echo.Context, upload ingest.Upload, file io.Reader) (ingest.Receipt, error) {
+	receipt, err := s.cfg.Ingest.Accept(c.Request().Context(), upload, file)
+	if err != nil {
+		return receipt, fmt.Errorf("accept upload: %w", err)
+	}
+	return receipt, nil
+}
+
+// uploadProblem is the part of problemOf that knows uploads; nil for any other error.
+func uploadProblem(err error) *problem {
+	switch {
+	case errors.Is(err, ingest.ErrInvalid):
+		_, reason, _ := strings.Cut(err.Error(), ingest.ErrInvalid.Error()+": ")
+		return badRequest("Invalid input: " + reason)
+	case errors.Is(err, ingest.ErrTaken):
+		return refuse(http.StatusConflict, "taken", "Another upload has this Idempotency-Key.")
+	case errors.Is(err, ingest.ErrBusy):
+		p := refuse(http.StatusServiceUnavailable, "busy", "Too much is waiting to be worked on. Try again later.")
+		p.retryAfter = time.Minute
+		return p
+	case errors.Is(err, ingest.ErrNotFound):
+		return noUpload()
+	case errors.Is(err, ingest.ErrBody):
+		return brokenOff()
+	}
+	return nil
+}
+
+// upload is GET /api/v1/uploads/{id}: how far an upload has come, for those who may upload for its organisation.
+func (s *Server) upload(c echo.Context) error {
+	ctx := c.Request().Context()
+	status, err := s.cfg.Ingest.Upload(ctx, c.Param("id"))
+	if err != nil {
+		return fmt.Errorf("load upload: %w", err)
+	}
+	admin, err := s.cfg.Identity.Administers(ctx, caller(c).Hash, status.Org)
+	if err != nil {
+		return fmt.Errorf("check administrator: %w", err)
+	}
+	if !admin {
+		return noUpload()
+	}
+	return c.JSON(http.StatusOK, status)
+}
+
+func noUpload() *problem {
+	return refuse(http.StatusNotFound, "no-upload", "There is no such upload.")
+}

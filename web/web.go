@@ -1,0 +1,122 @@
+// Package web is the HTTP server: the classic API, the current API under /api/v1, the websocket's door and the page. It signs callers
+// in, bounds what they send, and turns errors into problems. It decides nothing about queries, uploads or rights: reportd, ingest and
+// identity do.
+//
+//	server, err := web.New(web.Config{Identity: users, Ingest: lake, Reports: reports, Ready: store.Ready})
+//	…
+//	err = server.Serve(ctx, listener)
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/reportd"
+)
+
+// Config is what a server needs. Identity, Ingest, Reports and Checks' functions must be safe for concurrent use.
+type Config struct {
+	Identity *identity.Service
+	Ingest   *ingest.Service
+	Reports  *reportd.Service
+
+	// Checks are asked by /readyz, by name: "graph", "bus".
+	Checks map[string]func(context.Context) error
+
+	Version   string
+	Logger    *slog.Logger
+	MaxJSON   int64         // bytes of a JSON body
+	MaxUpload int64         // bytes of an upload; 0 is no limit
+	TempDir   string        // where uploads whose fields come after the file wait; "" is the system's
+	Patience  time.Duration // how long POST /query and POST /api/v1/reports wait for a report before they answer 202
+	Drain     time.Duration // how long requests in hand may take at shutdown
+}
+
+// DefaultConfig returns the limits in use when nothing else is said. The services and the logger are the caller's to add.
+func DefaultConfig() Config {
+	return Config{Version: "dev", MaxJSON: 1 << 20, Patience: 5 * time.Second, Drain: 5 * time.Second}
+}
+
+// Validate says what is missing.
+func (c Config) Validate() error {
+	switch {
+	case c.Identity == nil:
+		return errors.New("web: Identity is required")
+	case c.Ingest == nil:
+		return errors.New("web: Ingest is required")
+	case c.Reports == nil:
+		return errors.New("web: Reports is required")
+	case c.Logger == nil:
+		return errors.New("web: Logger is required")
+	case c.MaxJSON <= 0:
+		return errors.New("web: MaxJSON must be positive")
+	case c.MaxUpload < 0:
+		return errors.New("web: MaxUpload must not be negative")
+	case c.Patience <= 0 || c.Drain <= 0:
+		return errors.New("web: Patience and Drain must be positive")
+	}
+	return nil
+}
+
+// A Server answers HTTP requests. It is safe for concurrent use; New makes it.
+type Server struct {
+	cfg  Config
+	log  *slog.Logger
+	echo *echo.Echo
+
+	draining chan struct{} // closed when the server begins to drain
+	streams  sync.WaitGroup
+}
+
+// New makes a server. It starts nothing.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), draining: make(chan struct{})}
+	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.Use(identify, s.accessLog, recovered, secured, sameOrigin())
+	s.routes()
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// routes is the table of everything that is served.
+func (s *Server) routes() {
+	e := s.echo
+	s.page()
+	e.GET("/healthz", s.healthy)
+	e.GET("/readyz", s.ready)
+	e.GET("/ws", s.socket)
+
+	// The classic API.
+	e.GET("/ping", s.ping)
+	e.POST("/raw", s.classicRaw, s.signedIn)
+	e.POST("/query", s.classicQuery, s.signedIn)
+
+	v1 := e.Group("/api/v1")
+	v1.GET("/version", s.version)
+	v1.GET("/me", s.me, s.signedIn)
+	v1.GET("/orgs", s.orgs, s.signedIn)
+	v1.POST("/orgs", s.createOrg, s.signedIn)
+	v1.POST("/raw", s.raw, s.signedIn)
+	v1.GET("/uploads/:id", s.upload, s.signedIn)
+	v1.POST("/reports", s.ask, s.signedIn)
+	v1.GET("/reports", s.reports, s.signedIn)
+	v1.GET("/reports/:id", s.report, s.signedIn)
+	v1.GET("/reports/:id/rows", s.rows, s.signedIn)
+	v1.DELETE("/reports/:id", s.cancel, s.signedIn)
+	v1.POST("/tdql/check", s.check, s.signedIn)
+	v1.POST("/tdql/format", s.format, s.signedIn)
+	v1.POST("/tdql/explain", s.explain, s.signedIn)
+}
