@@ -45,7 +45,7 @@ func stored(t *testing.T) dump {
 			}
 		}
 	}
-	dql(t, `{ q(func: has(hash)) { hash itype sub_type orgid category state timestamp ts start_time end_time duration data orgs
+	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type orgid category state timestamp ts start_time end_time duration data orgs
 		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash } } }`, &answer)
 	d := dump{}
 	for _, v := range answer.Data.Q {
@@ -224,8 +224,8 @@ func clock(seconds *float64) string {
 	return time.UnixMicro(int64(*seconds * 1e6)).UTC().Format(time.RFC3339Nano)
 }
 
-// dql asks Dgraph directly.
-func dql(t testing.TB, query string, answer any) {
+// askDgraph asks Dgraph directly.
+func askDgraph(t testing.TB, query string, answer any) {
 	t.Helper()
 	post(t, "/query?ro=true", "application/dql", query, answer)
 }

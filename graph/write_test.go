@@ -108,7 +108,7 @@ func TestWriteOutlivesKilledAlpha(t *testing.T) {
 	_, alpha := server.PIDs()
 	until(t, "some records", func() bool {
 		var answer struct{ Data struct{ Q []struct{ N int } } }
-		dql(t, `{ q(func: type(Raw)) { n: count(uid) } }`, &answer)
+		askDgraph(t, `{ q(func: type(Raw)) { n: count(uid) } }`, &answer)
 		return len(answer.Data.Q) > 0 && answer.Data.Q[0].N > 100
 	})
 	if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {

@@ -1,0 +1,137 @@
+package graph_test
+
+import (
+	"compress/gzip"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/graph/dgraphd"
+	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/tahoe"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// benchEvents is enough to see the steady state.
+const benchEvents = 12_000
+
+// BenchmarkWrite writes the same records into a fresh Dgraph each time: with Write in one call and in many small ones, and, for
+// comparison, the same quads with Dgraph's own live loader, with and without looking for what is there. Only Write may be repeated.
+func BenchmarkWrite(b *testing.B) {
+	records := newGenerator(b, 42).records(benchEvents)
+	text, quads, err := graph.RDF(records)
+	if err != nil {
+		b.Fatal(err)
+	}
+	file := filepath.Join(b.TempDir(), "records.rdf.gz")
+	zip(b, file, text)
+	for b.Loop() {
+		whole := fresh(b, func(server *dgraphd.Server) { writeAll(b, server, records, 1, len(records)) })
+		small := fresh(b, func(server *dgraphd.Server) { writeAll(b, server, records, 16, 1) })
+		live := fresh(b, func(server *dgraphd.Server) { loadLive(b, server, file) })
+		upsert := fresh(b, func(server *dgraphd.Server) { loadLive(b, server, file, "--upsertPredicate", "hash") })
+		perSecond := func(d time.Duration) float64 { return benchEvents / d.Seconds() }
+		b.ReportMetric(perSecond(whole), "events/s")
+		b.ReportMetric(float64(quads)/whole.Seconds(), "quads/s")
+		b.ReportMetric(perSecond(small), "one-by-one-events/s")
+		b.ReportMetric(perSecond(live), "live-events/s")
+		b.ReportMetric(perSecond(upsert), "live-upsert-events/s")
+		b.ReportMetric(live.Seconds()/whole.Seconds(), "x-live")
+		b.ReportMetric(upsert.Seconds()/whole.Seconds(), "x-live-upsert")
+	}
+}
+
+// fresh times f on a new Dgraph with the schema.
+func fresh(b *testing.B, f func(*dgraphd.Server)) time.Duration {
+	b.Helper()
+	bin, err := testdgraph.Binary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := dgraphd.DefaultConfig()
+	c.Bin, c.Dir = bin, b.TempDir()
+	server, err := dgraphd.Start(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Stop()
+	s := connect(b, server)
+	if err := s.ApplySchema(b.Context(), cybexp.Schema); err != nil {
+		b.Fatal(err)
+	}
+	began := time.Now()
+	f(server)
+	return time.Since(began)
+}
+
+func connect(b *testing.B, server *dgraphd.Server) *graph.Store {
+	b.Helper()
+	s, err := graph.Open(b.Context(), graph.Config{Target: server.Target()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return s
+}
+
+// writeAll writes the records from several goroutines, some to a call.
+func writeAll(b *testing.B, server *dgraphd.Server, records []tahoe.Record, goroutines, size int) {
+	b.Helper()
+	s := connect(b, server)
+	var g errgroup.Group
+	g.SetLimit(goroutines)
+	for len(records) > 0 {
+		part := records[:min(size, len(records))]
+		records = records[len(part):]
+		g.Go(func() error {
+			_, err := s.Write(b.Context(), part)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func loadLive(b *testing.B, server *dgraphd.Server, file string, flags ...string) {
+	b.Helper()
+	bin, err := testdgraph.Binary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	alpha, err := url.Parse(server.Target())
+	if err != nil {
+		b.Fatal(err)
+	}
+	port, _ := strconv.Atoi(alpha.Port())
+	args := append([]string{"live", "-f", file, "--alpha", alpha.Host, "--zero", fmt.Sprintf("127.0.0.1:%d", port-4000),
+		"-c", "4", "-b", "2000", "-t", b.TempDir()}, flags...)
+	if out, err := exec.Command(bin, args...).CombinedOutput(); err != nil {
+		b.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func zip(b *testing.B, path string, text []byte) {
+	b.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	w := gzip.NewWriter(f)
+	if _, err := w.Write(text); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

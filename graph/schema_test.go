@@ -1,0 +1,195 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// predicates is all that the graph has, as Dgraph spells it.
+const predicates = `
+ben_ref: [uid] @reverse
+category: string @index(exact)
+cref: [uid]
+data: string
+duration: float
+end_time: datetime
+hash: string @index(exact) @upsert
+itype: string
+mal_ref: [uid] @reverse
+name: string
+ocref: [uid] @reverse
+orgid: string @index(exact)
+orgs: [string] @index(exact)
+ref: [uid] @reverse
+rref: [uid] @reverse
+sattr: [uid] @reverse
+sref: [uid] @reverse
+start_time: datetime
+state: string @index(exact)
+sub_type: string @index(exact)
+timestamp: datetime @index(hour)
+timezone: string
+ts: float
+value: string @index(hash,trigram)
+`
+
+type schemaAnswer struct {
+	Data struct {
+		Schema []struct {
+			Predicate, Type              string
+			List, Index, Upsert, Reverse bool
+			Count, Unique, Lang          bool
+			NoConflict                   bool `json:"no_conflict"`
+			Tokenizer                    []string
+		}
+		Types []struct {
+			Name   string
+			Fields []struct{ Name string }
+		}
+	}
+}
+
+func TestSchemaMakesExactlyThesePredicates(t *testing.T) {
+	testdgraph.Open(t)
+	var answer schemaAnswer
+	askDgraph(t, `schema {}`, &answer)
+	var lines []string
+	for _, p := range answer.Data.Schema {
+		if strings.HasPrefix(p.Predicate, "dgraph.") {
+			continue
+		}
+		if p.Count || p.Unique || p.NoConflict || p.Lang {
+			t.Errorf("%s has count, unique, noconflict or lang", p.Predicate)
+		}
+		l := p.Predicate + ": " + p.Type
+		if p.List {
+			l = p.Predicate + ": [" + p.Type + "]"
+		}
+		if p.Index {
+			slices.Sort(p.Tokenizer)
+			l += " @index(" + strings.Join(p.Tokenizer, ",") + ")"
+		}
+		if p.Reverse {
+			l += " @reverse"
+		}
+		if p.Upsert {
+			l += " @upsert"
+		}
+		lines = append(lines, l)
+	}
+	slices.Sort(lines)
+	if diff := cmp.Diff(strings.TrimSpace(predicates), strings.Join(lines, "\n")); diff != "" {
+		t.Errorf("predicates (-want +got):\n%s", diff)
+	}
+}
+
+func TestTypesListNoReverseEdges(t *testing.T) {
+	testdgraph.Open(t)
+	var answer schemaAnswer
+	askDgraph(t, `schema {}`, &answer)
+	got := map[string]int{}
+	for _, typ := range answer.Data.Types {
+		for _, f := range typ.Fields {
+			if strings.HasPrefix(f.Name, "~") {
+				t.Errorf("type %s lists %s: opening a vertex in Ratel would fetch all of a hub's events", typ.Name, f.Name)
+			}
+		}
+		if !strings.HasPrefix(typ.Name, "dgraph.") {
+			got[typ.Name] = len(typ.Fields)
+		}
+	}
+	for _, name := range []string{"Node", "Attribute", "Object", "Event", "Session", "Raw"} {
+		if got[name] == 0 {
+			t.Errorf("no type %s, or no fields in it", name)
+		}
+	}
+}
+
+func TestApplySchemaTwiceUploadsOnce(t *testing.T) {
+	s := testdgraph.Open(t)
+	version := func() string {
+		var answer struct {
+			Data struct{ Q []struct{ UID string } }
+		}
+		var admin struct {
+			Data struct {
+				GetGQLSchema struct{ ID, Schema, GeneratedSchema string }
+			}
+		}
+		post(t, "/admin", "application/json", `{"query":"{ getGQLSchema { id schema } }"}`, &admin)
+		askDgraph(t, `{ q(func: has(dgraph.graphql.schema)) { uid } }`, &answer)
+		text, _ := json.Marshal(admin)
+		return string(text)
+	}
+	before := version()
+	if err := s.ApplySchema(t.Context(), cybexp.Schema); err != nil {
+		t.Fatal(err)
+	}
+	if after := version(); after != before || !strings.Contains(after, "interface Node") {
+		t.Errorf("schema changed from %.100s to %.100s", before, after)
+	}
+	if err := s.ApplySchema(t.Context(), "type Broken {"); err == nil || strings.Contains(err.Error(), "rpc error") {
+		t.Errorf("broken schema: got %v, want a readable error", err)
+	}
+}
+
+// Ratel opens a vertex with expand(_all_) and labels it with the first property that is called name.
+func TestVerticesOpenInRatel(t *testing.T) {
+	s := testdgraph.Open(t)
+	g := newGenerator(t, 21)
+	ip := g.attribute("ipv4", tahoe.String("203.0.113.9"))
+	e := event(g, g.object("src", ip))
+	write(t, s, tahoe.Record{Raw: rawOf(g, "o1"), State: tahoe.Mapped, Events: []*tahoe.Event{e}})
+	var answer struct {
+		Data struct{ Q []map[string]any }
+	}
+	askDgraph(t, `{ q(func: eq(hash, "`+e.Hash().String()+`")) { uid dgraph.type expand(_all_) { uid name expand(_all_) } } }`, &answer)
+	if len(answer.Data.Q) != 1 {
+		t.Fatalf("got %v", answer.Data.Q)
+	}
+	v := answer.Data.Q[0]
+	if refs, _ := v["ref"].([]any); v["name"] != "e" || len(refs) != 2 || v["category"] != "unknown" {
+		t.Errorf("event opens as %v", v)
+	}
+	askDgraph(t, `{ q(func: eq(hash, "`+ip.Hash().String()+`")) { expand(_all_) } }`, &answer)
+	if v := answer.Data.Q[0]; v["name"] != "203.0.113.9" || v["value"] != "203.0.113.9" {
+		t.Errorf("attribute opens as %v", v)
+	}
+}
+
+func TestGraphQLReadsWhatWasWritten(t *testing.T) {
+	s := testdgraph.Open(t)
+	g := newGenerator(t, 22)
+	ip := g.attribute("ipv4", tahoe.String("203.0.113.9"))
+	e := event(g, g.object("src", ip))
+	g.check(e.SetContext(tahoe.Malicious, ip))
+	write(t, s, tahoe.Record{Raw: rawOf(g, "o1"), State: tahoe.Mapped, Events: []*tahoe.Event{e}})
+
+	var answer struct{ Data any }
+	graphql := func(q string) string {
+		text, _ := json.Marshal(map[string]string{"query": q})
+		post(t, "/graphql", "application/json", string(text), &answer)
+		text, _ = json.Marshal(answer.Data)
+		return string(text)
+	}
+	got := graphql(`{ queryEvent(filter: {timestamp: {between: {min: "1970-01-01T00:00:00Z", max: "1970-01-02T00:00:00Z"}}}) {
+		subType category timestamp orgid children { subType ... on Object { children { ... on Attribute { value } } } } malRef { subType } raws { state orgs } } }`)
+	want := `{"queryEvent":[{"category":"unknown","children":[{"children":[{"value":"203.0.113.9"}],"subType":"src"}],` +
+		`"malRef":[{"subType":"ipv4"}],"orgid":"o1","raws":[{"orgs":["o1"],"state":"mapped"}],"subType":"e","timestamp":"1970-01-01T00:00:01Z"}]}`
+	if got != want {
+		t.Errorf("queryEvent\ngot  %s\nwant %s", got, want)
+	}
+	got = graphql(`{ queryNode(filter: {subType: {eq: "ipv4"}}) { name events { subType } parents { subType } } }`)
+	want = `{"queryNode":[{"events":[{"subType":"e"}],"name":"203.0.113.9","parents":[{"subType":"src"}]}]}`
+	if got != want {
+		t.Errorf("queryNode\ngot  %s\nwant %s", got, want)
+	}
+}
