@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
@@ -18,20 +19,294 @@ type Env struct {
 	Vocabulary Vocabulary
 }
 
-// Plan is a checked query.
-type Plan struct{}
+// Check gives a query its meaning: it looks up parameters, times and organisations, follows the kinds of instances through
+// the pipeline, and adds the caller's rights. The second result are warnings: the query still runs. The error is [Errors].
+func Check(q *Query, env Env) (*Plan, []*Error, error) {
+	c := &checker{faults: &faults{text: q.text}, warnings: &faults{text: q.text}, env: env}
+	if q.Report != nil {
+		c.report(q.Report)
+	} else {
+		c.source(q.Source)
+	}
+	c.stages(q.Stages)
+	if err := c.err(); err != nil {
+		return nil, nil, err
+	}
+	p := &Plan{explain: q.Explain, steps: c.steps, orgs: env.Orgs, canonical: canonical(q.Explain, c.steps)}
+	return p, c.warnings.list.sorted(), nil
+}
 
-// Check gives a query its meaning. The second result are warnings: the query still runs.
-func Check(q *Query, env Env) (*Plan, []*Error, error) { return &Plan{}, nil, nil }
+// checker makes the steps of a plan, and gathers what is wrong.
+type checker struct {
+	*faults
+	warnings *faults
+	env      Env
 
-// Canonical spells the plan as a pipeline in one fixed way.
-func (p *Plan) Canonical() string { return "" }
+	steps  []step
+	kind   tahoe.Kind // of the set so far; "" before the source and after a fault
+	done   string     // the stage after which nothing may follow
+	zone   *time.Location
+	window window // of the events last moved to
+}
 
-// Hash is the SHA-256 of the canonical text, in hex. It names the query.
-func (p *Plan) Hash() string { return "" }
+func (c *checker) push(s step, kind tahoe.Kind) {
+	c.steps = append(c.steps, s)
+	c.kind = kind
+}
 
-// Explain says whether the query only asks how it would run.
-func (p *Plan) Explain() bool { return false }
+func (c *checker) source(s *source) {
+	switch {
+	case s.Any != nil:
+		c.push(&seed{values: c.values(s.Any)}, tahoe.KindAttribute)
+	case s.Group != nil:
+		c.source(s.Group.Source)
+		c.stages(s.Group.Stages)
+	case s.Scan != nil:
+		c.hop(s.Scan)
+	case s.ID != nil:
+		kind := tahoe.Kind(s.ID.Kind)
+		c.push(&seed{kind: kind, hashes: c.hashes(s.ID.Hash)}, kind)
+	case s.Attr != nil:
+		c.seen(tahoe.KindAttribute, s.Attr.SubType.leaf)
+		values := c.values(s.Attr.Values)
+		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: c.attributes(s.Attr, values)}, tahoe.KindAttribute)
+	}
+}
 
-// String prints the typed steps.
-func (p *Plan) String() string { return "" }
+// attributes hashes the attributes of a sub-type with these values.
+func (c *checker) attributes(a *attrref, values []tahoe.Value) []tahoe.Hash {
+	hashes := make([]tahoe.Hash, 0, len(values))
+	for _, v := range values {
+		h, err := tahoe.AttributeHash(a.SubType.Text, v)
+		if err != nil {
+			c.add(CodeValue, a.Values.List[0].at, "", "no attribute has such a value")
+		}
+		hashes = append(hashes, h)
+	}
+	return hashes
+}
+
+// report adds the pipeline that a sentence stands for.
+func (c *checker) report(r *report) {
+	if r.Source.Scan != nil {
+		scan := *r.Source.Scan
+		scan.Items = clausesOf(r.Items)
+		c.hop(&scan)
+	} else {
+		c.source(r.Source)
+	}
+	rest := r.Items
+	switch {
+	case r.Related:
+		if r.Source.Scan != nil {
+			rest = optionsOf(r.Items)
+		}
+		c.related(rest)
+		c.sentenceEnd(r)
+	case r.Source.Scan == nil:
+		c.hop(&hop{Pos: r.Pos, Kind: "events", Items: clausesOf(r.Items)})
+		fallthrough
+	default:
+		c.count(optionsOf(r.Items))
+	}
+}
+
+// sentenceEnd adds what return and page ask of a related sentence.
+func (c *checker) sentenceEnd(r *report) {
+	items := index(r.Items)
+	if kind := items["return"]; kind != nil && kind.Chosen.Text != "all" {
+		c.hop(&hop{Pos: r.Pos, Kind: kind.Chosen.Text + "s"})
+	}
+	if page := items["page"]; page != nil {
+		c.page(page.Value, items["size"])
+	} else if size := items["size"]; size != nil {
+		c.add(CodeMeaning, size.at, "as in page 1 size 50", `"size" goes with "page"`)
+	}
+}
+
+func clausesOf(list []*item) []*item { return some(list, true) }
+func optionsOf(list []*item) []*item { return some(list, false) }
+
+func some(list []*item, clauses bool) []*item {
+	var out []*item
+	for _, it := range list {
+		if contains(clauseWords, it.Key) == clauses {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+func index(list []*item) map[string]*item {
+	m := make(map[string]*item, len(list))
+	for _, it := range list {
+		m[it.Key] = it
+	}
+	return m
+}
+
+func (c *checker) stages(list []*stage) {
+	for _, s := range list {
+		c.stage(s)
+	}
+}
+
+func (c *checker) stage(s *stage) {
+	at := span{s.Pos.Offset, s.Pos.Offset + 1}
+	if c.done != "" {
+		c.add(CodeMeaning, span{at.start, at.start + strings.IndexByte(c.text[at.start:]+" ", ' ')}, "",
+			"nothing can follow %q, which gives numbers", c.done)
+		return
+	}
+	switch {
+	case s.Hop != nil:
+		c.hop(s.Hop)
+	case s.Related:
+		c.related(s.Items)
+	case s.Count:
+		c.count(s.Items)
+	case s.Where != nil:
+		if where := c.condition(s.Where.orTest); where != nil {
+			c.push(&filter{kind: c.kind, where: where}, c.kind)
+		}
+	case s.Take == "top":
+		c.top(s)
+	case s.Take == "limit":
+		c.push(&slice{take: c.number(s.Number, 1, 1e9)}, c.kind)
+	case s.Take == "page":
+		c.page(s.Number, index(s.Items)["size"])
+	}
+}
+
+// defaultPage is how many rows a page has when the query does not say.
+const defaultPage = 100
+
+func (c *checker) page(number *value, size *item) {
+	n, rows := c.number(number, 1, 1e9), int64(defaultPage)
+	if size != nil {
+		rows = c.number(size.Value, 1, 1e6)
+	}
+	c.push(&slice{take: rows, skip: (n - 1) * rows, size: rows}, c.kind)
+}
+
+func (c *checker) top(s *stage) {
+	b := &best{n: c.number(s.Number, 1, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes)}
+	switch c.kind {
+	case tahoe.KindAttribute, tahoe.KindEvent, kindRelated, "":
+	case tahoe.KindObject, tahoe.KindSession, tahoe.KindRaw, kindInstance:
+		c.add(CodeMeaning, keywordSpan(s.Pos, "top"), "as in | events | top 20 url", `"top" needs attributes, or events that include them, not %ss`, c.kind)
+	}
+	if c.kind == tahoe.KindEvent {
+		c.push(&move{from: c.kind, to: tahoe.KindAttribute, subTypes: b.subTypes}, tahoe.KindAttribute)
+		b.subTypes = nil
+	}
+	c.push(b, tahoe.KindAttribute)
+}
+
+// hop adds a move to neighbours, or a scan.
+func (c *checker) hop(h *hop) {
+	to := tahoe.Kind(strings.TrimSuffix(h.Kind, "s"))
+	m := &move{from: c.kind, to: to, subTypes: c.subTypes(to, h.SubTypes)}
+	c.clauses(&m.narrow, h.Items, m.from, to)
+	c.push(m, to)
+	if to == tahoe.KindEvent {
+		c.window = m.narrow.window
+	}
+}
+
+// related adds the gathering of what is related.
+func (c *checker) related(items []*item) {
+	r := &relate{from: c.kind, level: 1, via: "sessions"}
+	options := index(items)
+	if level := options["level"]; level != nil {
+		r.level = int(c.number(level.Value, 1, 3))
+	}
+	if via := options["via"]; via != nil {
+		r.via = via.Chosen.Text
+	}
+	c.clauses(&r.narrow, clausesOf(items), r.from, tahoe.KindEvent)
+	c.window = window{}
+	c.push(r, kindRelated)
+}
+
+// count adds the count, with its groups.
+func (c *checker) count(items []*item) {
+	options := index(items)
+	t := &tally{window: c.window}
+	if tz := options["tz"]; tz != nil {
+		c.setZone(tz)
+	}
+	if by := options["by"]; by != nil {
+		t.by = c.dims(by)
+	}
+	if t.window.high.IsZero() && !t.window.low.IsZero() {
+		t.window.high = c.env.Now.UTC()
+	}
+	t.zone = c.zone
+	if t.zone == nil {
+		t.zone = time.UTC
+	}
+	c.push(t, c.kind)
+	c.done = "count"
+}
+
+func (c *checker) dims(by *item) []dim {
+	var list []dim
+	times := 0
+	if len(by.Dims) > maxDims {
+		c.add(CodeLimit, by.Dims[maxDims].at, "", "a count has at most %d dimensions", maxDims)
+	}
+	for _, w := range by.Dims {
+		d := dim{name: strings.Trim(w.Text, "`")}
+		d.subType = w.key() == "" || !contains(timeDims, d.name) && d.name != "sub_type" && d.name != "category" && d.name != "org"
+		if d.isTime() {
+			times++
+		}
+		switch {
+		case hasDim(list, d):
+			c.add(CodeMeaning, w.at, "", "%q is given twice", d.name)
+		case times > 1:
+			c.add(CodeMeaning, w.at, "", "only one unit of time can be counted by")
+		case c.kind != tahoe.KindEvent && c.kind != "" && d.name != "sub_type":
+			c.add(CodeMeaning, w.at, "", "only events can be counted by %s; these are %ss", d.name, c.kind)
+		}
+		if d.subType {
+			c.seen(tahoe.KindAttribute, leaf{w.at, d.name})
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+// maxDims is the largest number of dimensions of a count.
+const maxDims = 4
+
+func hasDim(list []dim, d dim) bool {
+	for _, one := range list {
+		if one == d {
+			return true
+		}
+	}
+	return false
+}
+
+// subTypes reads the sub-types of a hop, sorted.
+func (c *checker) subTypes(kind tahoe.Kind, list []*name) []string {
+	var out []string
+	for _, n := range list {
+		c.seen(kind, n.leaf)
+		out = append(out, n.Text)
+	}
+	return sortedSet(out, func(s string) string { return s })
+}
+
+// seen warns of a sub-type that no data has.
+func (c *checker) seen(kind tahoe.Kind, n leaf) {
+	if c.env.Vocabulary == nil {
+		return
+	}
+	known := c.env.Vocabulary.SubTypes(kind)
+	if !contains(known, n.Text) {
+		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, known), "no %s of sub-type %s has been seen", kind, quote(n.Text))
+	}
+}

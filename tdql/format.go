@@ -148,7 +148,7 @@ func bareSafe(s string) bool {
 			return false
 		}
 	}
-	if isReserved(s) || isNumeric(s) {
+	if isReserved(s) {
 		return false
 	}
 	back, ok := bare(s).Str()
@@ -199,7 +199,7 @@ func (p *printer) stage(s *stage) {
 		p.names(s.SubTypes)
 	case s.Where != nil:
 		p.word("where")
-		p.or(s.Where)
+		p.or(s.Where.orTest)
 	}
 	p.items(s.Items)
 }
@@ -214,7 +214,7 @@ func (v *value) tidyNumber() string {
 
 func (p *printer) items(list []*item) {
 	for _, it := range list {
-		key := it.key()
+		key := it.Key
 		p.word(key)
 		switch key {
 		case "last":
@@ -235,7 +235,7 @@ func (p *printer) items(list []*item) {
 				p.word(tidyText(o))
 			}
 		case "where":
-			p.or(it.Where)
+			p.or(it.Where.orTest)
 		case "by":
 			p.dims(it.Dims)
 		}

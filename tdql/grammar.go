@@ -87,7 +87,7 @@ type stage struct {
 	SubTypes []*name    `parser:"    ( @@ ( ',' @@ )* )?"`
 	Sort     []*sortKey `parser:"  | 'sort' @@ ( ',' @@ )*"`
 	Fields   []*word    `parser:"  | 'fields' @@ ( ',' @@ )*"`
-	Where    *orTest    `parser:"  | 'where' @@ )"`
+	Where    *where     `parser:"  | 'where' @@ )"`
 	Items    []*item    `parser:"  @@*"`
 	Other    *rest      `parser:"| @@"`
 }
@@ -95,27 +95,6 @@ type stage struct {
 type sortKey struct {
 	Field *word `parser:"@@"`
 	Desc  bool  `parser:"( @'desc' | 'asc' )?"`
-}
-
-// item is a clause of a hop or an option of a stage.
-type item struct {
-	Pos      lexer.Position
-	Word     string    `parser:"(   @'last'"`
-	Last     *duration `parser:"      @@?"`
-	FromTo   string    `parser:"  | @( 'from' | 'to' )"`
-	Time     *instant  `parser:"      @@?"`
-	Plain    string    `parser:"  | @( 'tz' | 'level' | 'page' | 'size' | 'depth' | 'decay' | 'max' | 'paths' )"`
-	Value    *value    `parser:"      @@?"`
-	Choice   string    `parser:"  | @( 'category' | 'context' | 'via' | 'return' )"`
-	Chosen   *word     `parser:"      @@?"`
-	Org      string    `parser:"  | @'org'"`
-	Orgs     []*value  `parser:"      ( @@ ( ',' @@ )* )?"`
-	By       string    `parser:"  | @'by'"`
-	Dims     []*word   `parser:"      ( @@ ( ',' @@ )* )?"`
-	WhereKey string    `parser:"  | @'where'"`
-	Where    *orTest   `parser:"      @@"`
-	Shape    string    `parser:"  | @( 'summary' | 'graph' )"`
-	Stray    *stray    `parser:"  | @@ )"`
 }
 
 // The tests of a where clause, loosest first.
@@ -141,7 +120,7 @@ type test struct {
 	Path   *path   `parser:"@@"`
 	Op     *op     `parser:"( @@"`
 	Regex  string  `parser:"  ( @Regex"`
-	Value  *value  `parser:"  | @@ )"`
+	Value  *value  `parser:"  | @@ )?"`
 	NotIn  bool    `parser:"| @'not'?"`
 	In     bool    `parser:"  @'in'"`
 	Values *values `parser:"  @@"`
@@ -149,7 +128,11 @@ type test struct {
 	With   *value  `parser:"  @@ )?"`
 }
 
-var parser = participle.MustBuild[Query](
-	participle.Lexer(symbols{}),
-	participle.CaseInsensitive("Word"),
+var (
+	queryParser = buildParser[Query]()
+	testParser  = buildParser[orTest]()
 )
+
+func buildParser[T any]() *participle.Parser[T] {
+	return participle.MustBuild[T](participle.Lexer(symbols{}), participle.CaseInsensitive("Word"))
+}

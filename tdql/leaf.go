@@ -137,19 +137,6 @@ func (p *path) Parse(lex *lexer.PeekingLexer) error {
 	return nil
 }
 
-// stray is a token that belongs to nothing.
-type stray struct{ leaf }
-
-// Parse implements participle.Parseable.
-func (s *stray) Parse(lex *lexer.PeekingLexer) error {
-	switch t := lex.Peek(); {
-	case t.Type == lexer.EOF, t.Type == tokPunct && t.Value != ",":
-		return participle.NextMatch
-	}
-	s.take(lex)
-	return nil
-}
-
 // rest is the rest of a stage, from a word that begins no stage that this version knows.
 type rest struct {
 	first leaf

@@ -39,7 +39,7 @@ func parseTokens(list []lexer.Token) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parser.ParseFromLexer(peeking)
+	return queryParser.ParseFromLexer(peeking)
 }
 
 // recover looks for more faults after the grammar gave up: in the stages that can be read on their own.

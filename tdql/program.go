@@ -1,6 +1,11 @@
 package tdql
 
-import "github.com/cybexp/cybexp/tdql/dql"
+import (
+	"strings"
+
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql/dql"
+)
 
 // Program is a compiled query: what to ask the database, and how to make rows of its answers. It may run many times, and
 // concurrently.
@@ -9,23 +14,113 @@ type Program struct {
 	Kind string
 	// Fields are the names of a row's members, in order.
 	Fields []string
+
+	phases   []phase
+	constant []Row             // the rows of explain
+	orgNames map[string]string // by hash
 }
 
-// Compile turns a plan into a program.
-func Compile(p *Plan) (*Program, error) { return &Program{}, nil }
+// paging says how the pages of a phase follow each other.
+type paging uint8
 
-// Start begins a run of the program.
-func (p *Program) Start() *Execution { return &Execution{} }
+const (
+	once     paging = iota // one request
+	byUID                  // in the order of vertices, after the last one
+	byTime                 // newest first, until the time of the last one
+	byOffset               // by number
+)
 
-// Execution is one run: call Next for a query, ask it, hand the answer to Take, until Next says that there is no more. All
-// queries of a run must be asked at one snapshot. It is not for concurrent use.
-type Execution struct{}
+// phase is one query, asked page by page, and what becomes of the answers.
+type phase struct {
+	first, more dql.Query // the first page, and the pages after it
+	paging      paging
+	small       bool // the rows are small, so pages may be large
 
-// Next returns the next query to ask; false at the end.
-func (x *Execution) Next() (dql.Query, bool) { return dql.Query{}, false }
+	run     int        // phases of one run follow each other; what they collect together seeds the next run
+	kind    tahoe.Kind // of the rows
+	level   int        // of related, for the rows
+	probed  bool       // rows carry v or w when the caller may see them
+	collect bool       // the vertices are the seed of the next phase
+	cut     *slice
+	count   bool
+	group   *tally
+	best    *best
+}
 
-// Take folds the answer to the last query into rows, which the caller owns.
-func (x *Execution) Take(body []byte) ([]Row, error) { return nil, nil }
+// Queries lists the queries of the program as they are asked first, for explaining and testing.
+func (p *Program) Queries() []dql.Query {
+	list := make([]dql.Query, len(p.phases))
+	for i, ph := range p.phases {
+		list[i] = ph.first
+	}
+	return list
+}
 
-// Scanned is how many vertices have been read so far.
-func (x *Execution) Scanned() uint64 { return 0 }
+// explained is the program that only tells of another.
+func explained(p *Plan, prog *Program) *Program {
+	out := &Program{Kind: "explain", Fields: []string{"part", "text"}}
+	tell := func(part, text string) {
+		out.constant = append(out.constant, newRow(2).text("part", part).text("text", text).done())
+	}
+	for _, line := range strings.Split(strings.TrimSuffix(p.String(), "\n"), "\n") {
+		tell("plan", line)
+	}
+	for _, q := range prog.Queries() {
+		if len(q.Blocks) == 0 {
+			tell("dql", "nothing to ask: there is no organisation whose events you may read")
+			continue
+		}
+		tell("dql", q.Text())
+		for _, v := range q.Vars {
+			tell("variable", "$"+v.Name+" = "+v.Value)
+		}
+	}
+	return out
+}
+
+// rowShape names the kind and the fields of rows for a kind of set.
+func rowShape(kind tahoe.Kind) (string, []string) {
+	head := []string{"hash", "itype", "sub_type"}
+	switch kind {
+	case tahoe.KindAttribute, tahoe.KindObject:
+		return string(kind) + "s", append(head, "data")
+	case tahoe.KindEvent:
+		return "events", append(head, "timestamp", "category", "org", "org_name", "data")
+	case tahoe.KindSession:
+		return "sessions", append(head, "data", "start_time", "end_time", "duration")
+	case tahoe.KindRaw:
+		return "raws", append(head, "data", "timezone", "state")
+	}
+	return "instances", append(head, "level", "timestamp", "category", "org", "org_name", "data")
+}
+
+// groupFields names the fields of a row of a group.
+func groupFields(by []dim) []string {
+	var list []string
+	for _, d := range by {
+		list = append(list, d.name)
+		if d.name == "org" && !d.subType {
+			list = append(list, "org_name")
+		}
+	}
+	return append(list, "count")
+}
+
+// Explain tells in text how a plan would run: its canonical form, its steps, and the queries with their variables.
+func Explain(p *Plan) (string, error) {
+	plain := *p
+	plain.explain = false
+	prog, err := Compile(&plain)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(p.Canonical() + "\n\n" + p.String())
+	for _, q := range prog.Queries() {
+		b.WriteString("\n" + q.Text())
+		for _, v := range q.Vars {
+			b.WriteString("$" + v.Name + " = " + v.Value + "\n")
+		}
+	}
+	return b.String(), nil
+}

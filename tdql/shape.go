@@ -21,8 +21,7 @@ func (s shaper) query(q *Query) {
 		s.report(q.Report)
 	}
 	if q.Source != nil {
-		s.source(q.Source)
-		s.items("", q.Source.Items, nil)
+		s.start(q.Source)
 	}
 	s.stages(q.Stages)
 }
@@ -53,18 +52,45 @@ func (s shaper) report(r *report) {
 	s.items(word, r.Items, allowed)
 }
 
+// start checks the source of a pipeline.
+func (s shaper) start(src *source) {
+	if src.Attr != nil && len(src.Items) > 0 && src.Items[0].Key == "" && s.slip(src.Attr.SubType, reportWords, queryWords) {
+		return
+	}
+	s.source(src)
+	if src.Scan != nil {
+		s.hopItems(src.Scan)
+		return
+	}
+	s.items("", src.Items, nil)
+}
+
+// slip tells of a name that was read as a sub-type, but is more likely a keyword with a letter wrong.
+func (s shaper) slip(n *name, words ...[]string) bool {
+	hint := didYouMean(n.Text, words...)
+	if hint != "" {
+		s.add(CodeSyntax, n.at, hint, "unexpected %s", quote(n.Text))
+	}
+	return hint != ""
+}
+
+// hopItems checks the clauses of a hop. A stray word first means that the name before it was meant as a keyword.
+func (s shaper) hopItems(h *hop) {
+	if n := len(h.SubTypes); n > 0 && len(h.Items) > 0 && h.Items[0].Key == "" && s.slip(h.SubTypes[n-1], clauseWords) {
+		h.Items = h.Items[1:]
+	}
+	s.items(h.Kind, h.Items, clauseWords)
+}
+
 func (s shaper) source(src *source) {
 	switch {
 	case src.Any != nil:
 		s.values(src.Any)
 	case src.Group != nil:
-		s.source(src.Group.Source)
-		s.items("", src.Group.Source.Items, nil)
+		s.start(src.Group.Source)
 		s.stages(src.Group.Stages)
 	case src.Scan != nil:
-		s.hop(src.Scan)
-		src.Scan.Items = append(src.Scan.Items, src.Items...)
-		src.Items = nil
+		src.Scan.Kind = strings.ToLower(src.Scan.Kind)
 	case src.ID != nil:
 		s.idref(src.ID)
 	case src.Attr != nil:
@@ -155,8 +181,8 @@ func (s shaper) stage(st *stage) {
 	word := strings.ToLower(st.Take)
 	switch {
 	case st.Hop != nil:
-		s.hop(st.Hop)
-		s.items(st.Hop.Kind, st.Hop.Items, clauseWords)
+		st.Hop.Kind = strings.ToLower(st.Hop.Kind)
+		s.hopItems(st.Hop)
 		return
 	case st.Other != nil:
 		s.otherStage(st.Other)
@@ -171,7 +197,7 @@ func (s shaper) stage(st *stage) {
 		s.unavailable("fields", keywordSpan(st.Pos, "fields"))
 	case st.Where != nil:
 		word = "where"
-		s.tests(st.Where)
+		s.tests(st.Where.orTest)
 	case word == "page":
 		allowed = []string{"size"}
 	}
@@ -188,8 +214,6 @@ func (s shaper) stage(st *stage) {
 	s.items(word, st.Items, allowed)
 
 }
-
-func (s shaper) hop(h *hop) { h.Kind = strings.ToLower(h.Kind) }
 
 func (s shaper) otherStage(r *rest) {
 	word := strings.ToLower(r.first.Text)
@@ -240,38 +264,28 @@ func (s shaper) items(stage string, list []*item, allowed []string) {
 	seen := make(map[string]bool, len(list))
 	strayed := false
 	for _, it := range list {
-		if it.Stray != nil {
+		if it.Key == "" {
 			if !strayed {
-				s.unexpected(it.Stray.leaf, allowed)
+				s.unexpected(it.leaf, allowed)
 			}
 			strayed = true
 			continue
 		}
 		strayed = false
-		word := it.key()
-		at := keywordSpan(it.Pos, word)
-		switch {
+		switch word := it.Key; {
 		case !slices.Contains(allowed, word):
-			s.misplaced(stage, word, at)
+			s.misplaced(stage, word, it.at)
 		case seen[word]:
-			s.add(CodeSyntax, at, "", "%q is given twice", word)
+			s.add(CodeSyntax, it.at, "", "%q is given twice", word)
 		case word == "last" && (seen["from"] || seen["to"]), (word == "from" || word == "to") && seen["last"]:
-			s.add(CodeMeaning, at, "", `"last" does not go together with "from" and "to"`)
+			s.add(CodeMeaning, it.at, "", `"last" does not go together with "from" and "to"`)
 		}
-		seen[word] = true
-		s.item(it, word, at)
-		it.lower()
+		seen[it.Key] = true
+		s.item(it)
 	}
 	slices.SortStableFunc(list, func(a, b *item) int {
-		return slices.Index(itemOrder, a.key()) - slices.Index(itemOrder, b.key())
+		return slices.Index(itemOrder, a.Key) - slices.Index(itemOrder, b.Key)
 	})
-}
-
-// lower puts the item's keyword in lower case.
-func (it *item) lower() {
-	for _, word := range []*string{&it.Word, &it.FromTo, &it.Plain, &it.Choice, &it.Org, &it.By, &it.WhereKey, &it.Shape} {
-		*word = strings.ToLower(*word)
-	}
 }
 
 func (s shaper) misplaced(stage, word string, at span) {
@@ -285,43 +299,42 @@ func (s shaper) misplaced(stage, word string, at span) {
 	}
 }
 
-// key is the item's keyword in lower case.
-func (it *item) key() string {
-	return strings.ToLower(it.Word + it.FromTo + it.Plain + it.Choice + it.Org + it.By + it.WhereKey + it.Shape)
-}
-
 // item checks one clause or option.
-func (s shaper) item(it *item, word string, at span) {
-	switch word {
+func (s shaper) item(it *item) {
+	switch it.Key {
 	case "last":
-		s.duration(it.Last, at)
+		s.duration(it.Last, it.at)
 	case "from", "to":
-		s.instant(word, it.Time, at)
+		s.instant(it.Key, it.Time, it.at)
 	case "tz":
-		s.zone(it.Value, at)
+		s.zone(it.Value, it.at)
 	case "level":
-		s.number(word, at, it.Value, 1, 3)
+		s.number(it.Key, it.at, it.Value, 1, 3)
 	case "page":
-		s.number(word, at, it.Value, 1, 1e9)
+		s.number(it.Key, it.at, it.Value, 1, 1e9)
 	case "size":
-		s.number(word, at, it.Value, 1, 1e6)
+		s.number(it.Key, it.at, it.Value, 1, 1e6)
 	case "category", "context":
-		s.choice(word, it.Chosen, at, triWords)
+		s.choice(it.Key, it.Chosen, it.at, triWords)
 	case "via":
-		s.choice(word, it.Chosen, at, viaWords)
+		s.choice(it.Key, it.Chosen, it.at, viaWords)
 	case "return":
-		s.choice(word, it.Chosen, at, returnWords)
+		s.choice(it.Key, it.Chosen, it.at, returnWords)
 	case "org":
 		if len(it.Orgs) == 0 {
-			s.add(CodeSyntax, at, "", `"org" needs the name or the hash of an organisation`)
+			s.add(CodeSyntax, it.at, "", `"org" needs the name or the hash of an organisation`)
 		}
 		for _, o := range it.Orgs {
 			s.value(o)
 		}
 	case "by":
-		s.dims(it.Dims, at)
+		s.dims(it.Dims, it.at)
 	case "where":
-		s.tests(it.Where)
+		if it.Where == nil {
+			s.add(CodeSyntax, it.at, "as in where ipv4 = 1.1.1.1", `"where" needs a test`)
+			return
+		}
+		s.tests(it.Where.orTest)
 	}
 }
 

@@ -34,7 +34,6 @@ func (s shaper) test(t *test) {
 	case t.Regex != "" || t.Op != nil && t.Op.Text == "~":
 		s.unavailable("~", t.Op.at)
 	case t.Op != nil:
-		s.value(t.Value)
 		s.operator(t)
 	case t.In:
 		s.values(t.Values)
@@ -46,6 +45,11 @@ func (s shaper) test(t *test) {
 }
 
 func (s shaper) operator(t *test) {
+	if t.Value == nil {
+		s.add(CodeSyntax, t.Op.at, "as in "+t.Path.Text+" = 1.1.1.1", "%s needs a value after it", quote(t.Op.Text))
+		return
+	}
+	s.value(t.Value)
 	switch t.Op.Text {
 	case "=", "!=":
 	case "<", "<=", ">", ">=":

@@ -1,0 +1,229 @@
+package tdql
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql/dql"
+)
+
+// How many rows a page has: the first is small, so that the first row is early.
+const (
+	firstPage  = 100
+	rowPage    = 4000
+	countPage  = 20000 // when only a few small fields are read
+	pageGrowth = 10    // how much larger than the one before a page may be
+)
+
+// rowFields are what is read of an instance of a kind.
+func rowFields(kind tahoe.Kind) []dql.Field {
+	list := []string{"uid", "hash", "itype", "sub_type", "data"}
+	switch kind {
+	case tahoe.KindAttribute, tahoe.KindObject:
+	case tahoe.KindEvent:
+		list = append(list, "timestamp", "category", "orgid")
+	case tahoe.KindSession:
+		list = append(list, "start_time", "end_time", "duration")
+	case tahoe.KindRaw:
+		list = append(list, "timezone", "state")
+	default:
+		list = append(list, "timestamp", "category", "orgid", "start_time", "end_time", "duration", "timezone", "state")
+	}
+	fields := make([]dql.Field, len(list))
+	for i, name := range list {
+		fields[i].Name = name
+	}
+	return fields
+}
+
+// rowPhases reads the set as rows, or, to go on from, as vertices.
+func (c *compiler) rowPhases(collect bool) []phase {
+	if n := len(c.done); n > 0 && c.set.kind == kindRelated {
+		if r, ok := c.done[n-1].(*relate); ok && r.level > 1 {
+			return c.levelPhases(r, collect)
+		}
+	}
+	return []phase{c.rowPhase(c.set, collect, 0)}
+}
+
+// rowPhase reads one set as rows.
+func (c *compiler) rowPhase(s set, collect bool, level int) phase {
+	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, level: level, kind: s.kind}
+	c.set = s
+	if c.set.edge != "" {
+		c.bound()
+		s = c.set
+	}
+	fields := rowFields(s.kind)
+	if collect {
+		fields = []dql.Field{{Name: "uid"}}
+	}
+	filter := s.filter
+	if s.unproven {
+		switch s.kind {
+		case tahoe.KindAttribute, tahoe.KindObject:
+			fields, p.probed = append(fields, c.heldByEvent("v"), c.heldBySession("w")), true
+		case tahoe.KindSession:
+			fields, p.probed = append(fields, c.hasEvent("v")), true
+		case tahoe.KindEvent:
+			filter = dql.All(filter, c.access())
+		case tahoe.KindRaw:
+			filter = dql.All(filter, c.rawAccess())
+		default:
+			c.bound()
+			s, filter = c.set, nil
+		}
+	}
+	block := dql.Block{Name: "r", Func: s.root, Filter: filter, Fields: fields}
+	if s.kind == tahoe.KindEvent {
+		return c.newestFirst(p, block)
+	}
+	block.Args = dql.Args{First: c.q.Declare("first", "int", "0"), After: c.q.Declare("after", "string", "0x0")}
+	c.add(block)
+	p.first, p.more = *c.q, *c.q
+	return p
+}
+
+// newestFirst pages by time: the pages after the first begin at the time at which the one before ended, and leave out what
+// was read of that time.
+func (c *compiler) newestFirst(p phase, block dql.Block) phase {
+	p.paging = byTime
+	if p.collect {
+		block.Fields = append(block.Fields, dql.Field{Name: "timestamp"})
+	}
+	block.Args = dql.Args{Order: []dql.Order{{By: "timestamp", Desc: true}, {By: "hash"}}, First: c.q.Declare("first", "int", "0")}
+	more := dql.Query{Name: c.q.Name, Vars: slices.Clone(c.q.Vars), Blocks: slices.Clone(c.q.Blocks)}
+	c.add(block)
+	p.first = *c.q
+	block.Args.Offset = more.Declare("offset", "int", "0")
+	low := more.Bind("t", timeFirst)
+	block.Filter = dql.All(block.Filter, dql.Between("timestamp", low, more.Declare("until", "string", timeLast)))
+	more.Blocks = append(more.Blocks, block)
+	p.more = more
+	return p
+}
+
+// countPhase lets the database count the set, in one request.
+func (c *compiler) countPhase() phase {
+	field := dql.Field{Alias: "n", Name: "uid", Count: true}
+	s := c.set
+	switch {
+	case s.edge != "" && s.single:
+		c.add(dql.Block{Name: "r", Func: s.root, Fields: []dql.Field{{Alias: "n", Name: s.edge, Count: true, Filter: s.filter}}})
+	case s.edge == "" && !s.unproven:
+		c.add(dql.Block{Name: "r", Func: s.root, Filter: s.filter, Fields: []dql.Field{field}})
+	default:
+		names := c.bound()
+		c.add(dql.Block{Name: "r", Func: dql.UID(names...), Fields: []dql.Field{field}})
+	}
+	return phase{run: c.run, paging: once, first: *c.q, count: true}
+}
+
+// groupPhase reads what the groups are made of, and nothing else.
+func (c *compiler) groupPhase() phase {
+	p := phase{run: c.run, paging: byUID, group: c.tally, small: true}
+	root := dql.UID(c.bound()...)
+	fields := []dql.Field{{Name: "uid"}}
+	for _, d := range c.tally.by {
+		switch {
+		case d.subType:
+			alias := "d" + strconv.Itoa(len(fields)-1)
+			fields = append(fields, dql.Field{Alias: alias, Name: "ref", Filter: c.subTypes([]string{d.name}),
+				Fields: []dql.Field{{Name: "data"}}})
+		case d.isTime():
+			fields = append(fields, dql.Field{Name: "timestamp"})
+		case d.name == "org":
+			fields = append(fields, dql.Field{Name: "orgid"})
+		default:
+			fields = append(fields, dql.Field{Name: d.name})
+		}
+	}
+	c.add(dql.Block{Name: "r", Func: root, Fields: fields,
+		Args: dql.Args{First: c.q.Declare("first", "int", "0"), After: c.q.Declare("after", "string", "0x0")}})
+	p.first, p.more = *c.q, *c.q
+	return p
+}
+
+// bestPhase counts for each attribute the events of the set, and reads them in the order of that number.
+func (c *compiler) bestPhase(collect bool) phase {
+	s := c.set
+	if s.kind == kindRelated {
+		names := c.bound()
+		s = set{kind: tahoe.KindAttribute, root: dql.UID(names...), filter: typeFilter(tahoe.KindAttribute), events: names}
+	}
+	s.filter = dql.All(s.filter, c.subTypes(c.best.subTypes))
+	s.unproven = false // an attribute without a visible event counts zero and is left out
+	c.set = s
+	names := c.bound()
+	seen := c.access()
+	if len(s.events) > 0 {
+		seen = dql.UID(s.events...)
+	}
+	n := c.name()
+	c.add(dql.Block{Func: dql.UID(names...), Fields: []dql.Field{{As: n, Name: "~ref", Count: true, Filter: seen}}})
+	c.add(dql.Block{Name: "r", Func: dql.UID(n), Filter: dql.Compare("gt", "val("+n+")", c.q.Bind("n", "0")),
+		Args:   dql.Args{Order: []dql.Order{{By: "val(" + n + ")", Desc: true}}, First: c.q.Declare("first", "int", "0"), Offset: c.q.Declare("offset", "int", "0")},
+		Fields: []dql.Field{{Name: "uid"}, {Name: "hash"}, {Name: "sub_type"}, {Name: "data"}, {Alias: "n", Name: "val(" + n + ")"}}})
+	return phase{run: c.run, paging: byOffset, first: *c.q, more: *c.q, best: c.best, collect: collect, cut: c.cut}
+}
+
+// relate gathers what is related, all levels as one set.
+func (c *compiler) relate(r *relate) {
+	levels := c.gather(r, r.level)
+	var names []string
+	for _, l := range levels {
+		names = append(names, l...)
+	}
+	c.set = set{kind: kindRelated, root: dql.UID(names...)}
+}
+
+// gather binds what is related, level by level: the events in which the start is seen with all that they include; then, from
+// those, their sessions with all of those sessions' events, or the events that share an attribute, or both.
+func (c *compiler) gather(r *relate, depth int) [][]string {
+	var events []string
+	if r.from == tahoe.KindEvent {
+		c.keep(&move{from: r.from, to: tahoe.KindEvent, narrow: r.narrow})
+	} else {
+		c.toEvents(&move{from: r.from, to: tahoe.KindEvent, narrow: r.narrow})
+	}
+	events = slices.Clone(c.bound())
+	parts := c.follow(dql.UID(events...), nil, "ref")
+	levels := [][]string{slices.Concat(events, parts)}
+	for range depth - 1 {
+		var sessions, next []string
+		if r.via != "attributes" {
+			sessions = c.follow(dql.UID(events...), nil, "~sref")
+			next = c.follow(dql.UID(sessions...), c.access(), "sref")
+		}
+		if r.via != "sessions" {
+			shared := c.name()
+			c.add(dql.Block{As: shared, Func: dql.UID(parts...), Filter: typeFilter(tahoe.KindAttribute)})
+			next = append(next, c.follow(dql.UID(shared), c.access(), "~ref")...)
+		}
+		events = next
+		parts = c.follow(dql.UID(events...), nil, "ref")
+		levels = append(levels, slices.Concat(sessions, events, parts))
+	}
+	return levels
+}
+
+// levelPhases reads what is related one level after the other, so that what is near comes first and each instance once.
+func (c *compiler) levelPhases(r *relate, collect bool) []phase {
+	steps := c.done[:len(c.done)-1]
+	var phases []phase
+	for level := 1; level <= r.level; level++ {
+		c.fresh()
+		c.reseed()
+		for _, s := range steps {
+			c.walk(s)
+		}
+		levels := c.gather(r, level)
+		s := set{kind: kindRelated, root: dql.UID(levels[level-1]...)}
+		if level > 1 {
+			s.filter = dql.Not{Filter: dql.UID(slices.Concat(levels[:level-1]...)...)}
+		}
+		phases = append(phases, c.rowPhase(s, collect, level))
+	}
+	return phases
+}

@@ -1,0 +1,152 @@
+package tdql
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// cond is a checked condition: one of the types below.
+type cond interface{ cond() }
+
+type (
+	// allOf, anyOf and negated join conditions.
+	allOf   []cond
+	anyOf   []cond
+	negated struct{ of cond }
+
+	// includes holds for an instance that includes, or is, an attribute with one of the values; with a path, only inside
+	// such objects, the outermost first; with a context, only as seen in it.
+	includes struct {
+		path    []string
+		subType string
+		values  []tahoe.Value
+		hashes  []tahoe.Hash
+		context string
+	}
+
+	// Conditions on the instance's own fields.
+	hashIn     []tahoe.Hash
+	kindIn     []tahoe.Kind
+	subTypeIn  []string
+	categoryIn []string
+	orgIn      []Org
+	dataIn     []tahoe.Value
+	timeIs     struct {
+		op   string
+		than moment
+		zone *time.Location
+	}
+)
+
+func (allOf) cond()      {}
+func (anyOf) cond()      {}
+func (negated) cond()    {}
+func (includes) cond()   {}
+func (hashIn) cond()     {}
+func (kindIn) cond()     {}
+func (subTypeIn) cond()  {}
+func (categoryIn) cond() {}
+func (orgIn) cond()      {}
+func (dataIn) cond()     {}
+func (timeIs) cond()     {}
+
+// spellCond writes a condition; tight asks for parentheses around what joins.
+func spellCond(c cond, tight bool) string {
+	switch c := c.(type) {
+	case allOf:
+		return spellJoin(c, " and ", tight)
+	case anyOf:
+		return spellJoin(c, " or ", tight)
+	case negated:
+		return "not " + spellCond(c.of, true)
+	case includes:
+		text := strings.Join(append(append([]string{}, c.path...), pathName(c.subType, len(c.path) == 0)), ".") + spellIn(valueTexts(c.values))
+		if c.context != "" {
+			return c.context + "(" + text + ")"
+		}
+		return text
+	case hashIn:
+		return "hash" + spellIn(hashTexts(c))
+	case kindIn:
+		return "itype" + spellIn(texts(c))
+	case subTypeIn:
+		return "sub_type" + spellIn(quotedTexts(c))
+	case categoryIn:
+		return "category" + spellIn(c)
+	case orgIn:
+		return "org" + spellIn(orgTexts(c))
+	case dataIn:
+		return "data" + spellIn(valueTexts(c))
+	case timeIs:
+		return "timestamp " + c.op + " " + c.than.text()
+	}
+	panic("tdql: a condition that Check does not make")
+}
+
+func spellJoin(list []cond, word string, tight bool) string {
+	parts := make([]string, len(list))
+	for i, c := range list {
+		parts[i] = spellCond(c, true)
+	}
+	if tight {
+		return "(" + strings.Join(parts, word) + ")"
+	}
+	return strings.Join(parts, word)
+}
+
+func spellIn(list []string) string {
+	if len(list) == 1 {
+		return " = " + list[0]
+	}
+	return " in (" + strings.Join(list, ", ") + ")"
+}
+
+func valueTexts(list []tahoe.Value) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = literalText(v)
+	}
+	return out
+}
+
+func hashTexts(list []tahoe.Hash) []string {
+	out := make([]string, len(list))
+	for i, h := range list {
+		out[i] = h.String()
+	}
+	return out
+}
+
+func orgTexts(list []Org) []string {
+	out := make([]string, len(list))
+	for i, o := range list {
+		out[i] = o.Hash.String()
+	}
+	return out
+}
+
+func quotedTexts(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = literalText(tahoe.String(s))
+	}
+	return out
+}
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}
+
+// text is the moment as canonical text.
+func (m moment) text() string {
+	if m.relative != "" {
+		return m.relative
+	}
+	return m.at.Format(time.RFC3339Nano)
+}

@@ -1,0 +1,253 @@
+package tdql
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// folder makes rows of the records of a phase.
+type folder interface {
+	// take reads a page; it returns true when no further page is wanted.
+	take(records []record) bool
+	// rows hands out what the page gave.
+	rows() folded
+	// finish hands out what the phase gave as a whole, piece by piece, then nothing.
+	finish() []Row
+	// collected are the vertices that the phase gave as a whole.
+	collected() []string
+}
+
+func newFolder(p *Program, ph *phase) folder {
+	switch {
+	case ph.count:
+		return &counter{}
+	case ph.group != nil:
+		return newGrouper(p, ph.group)
+	case ph.best != nil:
+		return &ranker{best: ph.best}
+	}
+	return &emitter{prog: p, phase: ph}
+}
+
+// emitter makes a row of each record.
+type emitter struct {
+	prog  *Program
+	phase *phase
+	out   folded
+}
+
+func (e *emitter) take(records []record) bool {
+	e.out = folded{}
+	for i := range records {
+		r := &records[i]
+		switch {
+		case e.phase.probed && !r.visible():
+		case e.phase.collect:
+			e.out.uids = append(e.out.uids, r.UID)
+		default:
+			e.out.rows = append(e.out.rows, e.prog.row(e.phase, r))
+		}
+	}
+	return false
+}
+
+func (e *emitter) rows() folded        { return e.out }
+func (e *emitter) finish() []Row       { return nil }
+func (e *emitter) collected() []string { return nil }
+
+// counter adds up what the database counted.
+type counter struct {
+	n    uint64
+	told bool
+}
+
+func (c *counter) take(records []record) bool {
+	for _, r := range records {
+		c.n += r.N
+	}
+	return true
+}
+
+func (c *counter) rows() folded        { return folded{} }
+func (c *counter) collected() []string { return nil }
+
+func (c *counter) finish() []Row {
+	if c.told {
+		return nil
+	}
+	c.told = true
+	return []Row{newRow(1).number("count", c.n).done()}
+}
+
+// ranker keeps the records with the largest numbers, which come in order; the hash decides between equals.
+type ranker struct {
+	best *best
+	list []record
+	told bool
+}
+
+func (k *ranker) take(records []record) bool {
+	k.list = append(k.list, records...)
+	n := int(k.best.n)
+	return len(k.list) > n && k.list[len(k.list)-1].N < k.list[n-1].N
+}
+
+func (k *ranker) rows() folded { return folded{} }
+
+// winners are the best, in order.
+func (k *ranker) winners() []record {
+	slices.SortFunc(k.list, func(a, b record) int {
+		return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Hash, b.Hash))
+	})
+	return k.list[:min(len(k.list), int(k.best.n))]
+}
+
+func (k *ranker) finish() []Row {
+	if k.told {
+		return nil
+	}
+	k.told = true
+	var rows []Row
+	for _, r := range k.winners() {
+		rows = append(rows, newRow(4).text("sub_type", r.SubType).json("data", r.Data).number("count", r.N).text("hash", r.Hash).done())
+	}
+	return rows
+}
+
+func (k *ranker) collected() []string {
+	if k.best == nil {
+		return nil
+	}
+	var uids []string
+	for _, r := range k.winners() {
+		uids = append(uids, r.UID)
+	}
+	k.best = nil
+	return uids
+}
+
+// grouper counts by the dimensions.
+type grouper struct {
+	prog   *Program
+	tally  *tally
+	counts map[string]uint64 // by the group's key
+	unit   int               // which dimension is time; below zero for none
+	first  time.Time         // buckets seen
+	last   time.Time
+	next   func() []Row
+}
+
+func newGrouper(p *Program, t *tally) *grouper {
+	return &grouper{prog: p, tally: t, counts: make(map[string]uint64), unit: slices.IndexFunc(t.by, dim.isTime)}
+}
+
+// keySep stands between the parts of a group's key; no part holds it.
+const keySep = "\x00"
+
+func (g *grouper) take(records []record) bool {
+	for i := range records {
+		g.add(&records[i], 0, make([]string, 0, len(g.tally.by)))
+	}
+	return false
+}
+
+// add counts a record in all groups that it belongs to: one for each value of a sub-type, none without one.
+func (g *grouper) add(r *record, i int, key []string) {
+	if i == len(g.tally.by) {
+		g.counts[strings.Join(key, keySep)]++
+		return
+	}
+	d := g.tally.by[i]
+	if !d.subType {
+		if label, ok := g.label(r, d); ok {
+			g.add(r, i+1, append(key, label))
+		}
+		return
+	}
+	seen := make([]string, 0, 4)
+	for _, v := range [...]values0{r.D0, r.D1, r.D2, r.D3}[i] {
+		if !slices.Contains(seen, v.Data) {
+			seen = append(seen, v.Data)
+			g.add(r, i+1, append(key, v.Data))
+		}
+	}
+}
+
+// label is the part of the key that a dimension gives.
+func (g *grouper) label(r *record, d dim) (string, bool) {
+	switch d.name {
+	case "sub_type":
+		return r.SubType, true
+	case "category":
+		return r.Category, true
+	case "org":
+		return r.OrgID, true
+	}
+	t, err := time.Parse(time.RFC3339Nano, r.Timestamp)
+	if err != nil {
+		return "", false
+	}
+	bucket := floor(t.In(g.tally.zone), d.name)
+	if g.first.IsZero() || bucket.Before(g.first) {
+		g.first = bucket
+	}
+	if g.last.IsZero() || bucket.After(g.last) {
+		g.last = bucket
+	}
+	return bucketLabel(bucket, d.name), true
+}
+
+func (g *grouper) rows() folded        { return folded{} }
+func (g *grouper) collected() []string { return nil }
+
+// groupChunk is how many rows of groups are handed out at once.
+const groupChunk = 4000
+
+// finish hands out the groups in order, with the empty buckets of time.
+func (g *grouper) finish() []Row {
+	if g.next == nil {
+		g.next = g.stream()
+	}
+	return g.next()
+}
+
+// row makes the row of a group.
+func (g *grouper) row(key string, n uint64) Row {
+	w := newRow(len(g.tally.by) + 1)
+	for i, part := range strings.Split(key, keySep) {
+		d := g.tally.by[i]
+		switch {
+		case d.subType:
+			w.json(d.name, part)
+		case d.name == "org":
+			w.text("org", part).text("org_name", g.prog.orgNames[part])
+		default:
+			w.text(d.name, part)
+		}
+	}
+	return w.number("count", n).done()
+}
+
+// compareKeys orders groups: by the parts, numbers by size.
+func compareKeys(a, b []string) int {
+	for i := range a {
+		if a[i] == b[i] {
+			continue
+		}
+		x, errX := tahoe.ParseValue([]byte(a[i]))
+		y, errY := tahoe.ParseValue([]byte(b[i]))
+		if errX == nil && errY == nil {
+			m, okX := x.Number()
+			n, okY := y.Number()
+			if okX && okY && m != n {
+				return cmp.Compare(m, n)
+			}
+		}
+		return strings.Compare(a[i], b[i])
+	}
+	return 0
+}

@@ -1,0 +1,164 @@
+package tdql
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// record is a vertex as the database tells it.
+type record struct {
+	UID       string   `json:"uid"`
+	Hash      string   `json:"hash"`
+	IType     string   `json:"itype"`
+	SubType   string   `json:"sub_type"`
+	Data      string   `json:"data"`
+	Timestamp string   `json:"timestamp"`
+	Category  string   `json:"category"`
+	OrgID     string   `json:"orgid"`
+	StartTime string   `json:"start_time"`
+	EndTime   string   `json:"end_time"`
+	Duration  *float64 `json:"duration"`
+	Timezone  string   `json:"timezone"`
+	State     string   `json:"state"`
+	N         uint64   `json:"n"`
+	V         probe    `json:"v"`
+	W         []struct {
+		W probe `json:"w"`
+	} `json:"w"`
+	D0 values0 `json:"d0"`
+	D1 values0 `json:"d1"`
+	D2 values0 `json:"d2"`
+	D3 values0 `json:"d3"`
+}
+
+// probe holds a vertex when there is one that the caller may see.
+type probe []struct{}
+
+// values0 are the attributes of one sub-type.
+type values0 []struct {
+	Data string `json:"data"`
+}
+
+// visible says whether a probe found something.
+func (r *record) visible() bool {
+	if len(r.V) > 0 {
+		return true
+	}
+	for _, session := range r.W {
+		if len(session.W) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// decode reads an answer; an empty one has no records.
+func decode(body []byte) ([]record, error) {
+	if len(body) == 0 {
+		return nil, nil
+	}
+	var answer struct {
+		R []record `json:"r"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, fmt.Errorf("decode answer: %w", err)
+	}
+	return answer.R, nil
+}
+
+// rowWriter writes one row, member by member.
+type rowWriter struct{ buf []byte }
+
+func newRow(fields int) *rowWriter { return &rowWriter{buf: append(make([]byte, 0, 48*fields), '{')} }
+
+func (w *rowWriter) key(name string) *rowWriter {
+	if len(w.buf) > 1 {
+		w.buf = append(w.buf, ',')
+	}
+	w.buf = append(w.buf, '"')
+	w.buf = append(w.buf, name...)
+	w.buf = append(w.buf, '"', ':')
+	return w
+}
+
+// text writes a string, null if it is empty.
+func (w *rowWriter) text(name, s string) *rowWriter {
+	w.key(name)
+	if s == "" {
+		w.buf = append(w.buf, "null"...)
+		return w
+	}
+	w.buf = tahoe.String(s).AppendJSON(w.buf)
+	return w
+}
+
+// json writes JSON text as it is; null if it is none.
+func (w *rowWriter) json(name, text string) *rowWriter {
+	w.key(name)
+	if !json.Valid([]byte(text)) {
+		text = "null"
+	}
+	w.buf = append(w.buf, text...)
+	return w
+}
+
+func (w *rowWriter) number(name string, n uint64) *rowWriter {
+	w.key(name)
+	w.buf = strconv.AppendUint(w.buf, n, 10)
+	return w
+}
+
+func (w *rowWriter) float(name string, f *float64) *rowWriter {
+	w.key(name)
+	if f == nil {
+		w.buf = append(w.buf, "null"...)
+		return w
+	}
+	w.buf = strconv.AppendFloat(w.buf, *f, 'f', -1, 64)
+	return w
+}
+
+func (w *rowWriter) done() Row { return append(w.buf, '}') }
+
+// row makes the row of a record, with the fields of rowShape.
+func (p *Program) row(ph *phase, r *record) Row {
+	w := newRow(8).text("hash", r.Hash).text("itype", r.IType).text("sub_type", r.SubType)
+	switch ph.kind {
+	case tahoe.KindAttribute, tahoe.KindObject:
+		return w.json("data", r.Data).done()
+	case tahoe.KindSession:
+		return w.json("data", r.Data).text("start_time", r.StartTime).text("end_time", r.EndTime).float("duration", r.Duration).done()
+	case tahoe.KindRaw:
+		return w.json("data", r.Data).text("timezone", r.Timezone).text("state", r.State).done()
+	case tahoe.KindEvent:
+	default:
+		if w.key("level"); ph.level == 0 {
+			w.buf = append(w.buf, '1')
+		} else {
+			w.buf = strconv.AppendInt(w.buf, int64(ph.level), 10)
+		}
+	}
+	return w.text("timestamp", r.Timestamp).text("category", r.Category).
+		text("org", r.OrgID).text("org_name", p.orgNames[r.OrgID]).json("data", r.Data).done()
+}
+
+// seedText lists vertices as a variable has them; what does not look like a vertex is left out.
+func seedText(uids []string) string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for _, u := range uids {
+		if len(u) < 3 || u[:2] != "0x" || strings.Trim(u[2:], "0123456789abcdef") != "" {
+			continue
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		b.WriteString(u)
+	}
+	b.WriteByte(']')
+	return b.String()
+}
