@@ -215,7 +215,7 @@ func (w *worker) bury(ctx context.Context, m Message, why error) error {
 	h := make(map[string]string, len(m.Header)+5)
 	maps.Copy(h, m.Header)
 	seq := strconv.FormatUint(m.Sequence, 10)
-	h[HeaderReason] = headerText(why.Error())
+	h[HeaderReason] = HeaderText(why.Error())
 	h[HeaderSubject] = m.Subject
 	h[HeaderSequence] = seq
 	h[HeaderDelivered] = strconv.Itoa(m.Delivered)
@@ -224,8 +224,8 @@ func (w *worker) bury(ctx context.Context, m Message, why error) error {
 	return err
 }
 
-// headerText makes s fit on the one line that a header has.
-func headerText(s string) string {
+// HeaderText makes s fit on the one line that a header has: no control characters, at most 1000 bytes.
+func HeaderText(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

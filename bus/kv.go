@@ -119,6 +119,15 @@ func (k *KV) Update(ctx context.Context, key string, value []byte, revision uint
 	return revision, nil
 }
 
+// Size is the number of bytes that the bucket holds.
+func (k *KV) Size(ctx context.Context) (uint64, error) {
+	st, err := k.kv.Status(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("look at bucket %s: %w", k.kv.Bucket(), fault(err))
+	}
+	return st.Bytes(), nil
+}
+
 // Delete removes a key; one that is not there is no error.
 func (k *KV) Delete(ctx context.Context, key string) error {
 	if err := k.kv.Purge(ctx, key); err != nil {

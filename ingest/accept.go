@@ -1,0 +1,182 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones must be known on a machine that has none installed
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/ingest/envelope"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// Upload says what an upload is.
+type Upload struct {
+	ID       string     `json:"id"` // 1 to 64 letters, digits, - and _; empty gives it one. The same ID again is the same upload again.
+	Name     string     `json:"name"`
+	Typetag  string     `json:"typetag"`  // the format, such as cowrie
+	Timezone string     `json:"timezone"` // IANA name, for stamps that name no zone; empty is UTC
+	Org      tahoe.Hash `json:"org"`      // who owns the data
+	User     tahoe.Hash `json:"user"`     // who sent it
+}
+
+// Receipt tells what was taken in.
+type Receipt struct {
+	ID       string `json:"id"`
+	Records  int    `json:"records"`
+	Rejected int    `json:"rejected"` // records that were too long
+	Bytes    int64  `json:"bytes"`
+}
+
+// Accept reads body to its end, and returns when every record of it is on the disk of the lake. If body breaks off, what came
+// before is kept and counted, and the error wraps ErrBody; sending it again with the same ID completes it. An upload that was
+// completed before is not read again: its receipt is returned.
+func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (Receipt, error) {
+	u.ID, u.Timezone = cmp.Or(u.ID, strings.ToLower(rand.Text())), cmp.Or(u.Timezone, "UTC")
+	if err := u.check(); err != nil {
+		return Receipt{}, err
+	}
+	switch before, err := s.account(ctx, u.ID); {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return Receipt{}, err
+	case before.Org != u.Org || before.Typetag != u.Typetag:
+		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, ErrTaken)
+	case before.complete():
+		return before.receipt(), nil
+	}
+	if st, err := s.lake.State(ctx); err != nil {
+		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, err)
+	} else if st.Bytes > s.Config.Backlog {
+		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, ErrBusy)
+	}
+	a := account{Upload: u, Try: strings.ToLower(rand.Text()[:8]), Begun: time.Now().UTC()}
+	if err := s.saveAccount(ctx, a); err != nil {
+		return Receipt{}, err
+	}
+	err := s.fill(ctx, &a, body)
+	a.Ended = time.Now().UTC()
+	if err != nil {
+		a.Failed = err.Error()
+		s.Logger.Warn("upload broke off", "upload_id", u.ID, "records", a.Records, "err", err)
+	}
+	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return a.receipt(), errors.Join(err, s.saveAccount(done, a))
+}
+
+func (u Upload) check() error {
+	if err := checkID(u.ID); err != nil {
+		return err
+	}
+	if err := tahoe.ValidSubType(u.Typetag); err != nil {
+		return fmt.Errorf("%w: typetag: %w", ErrInvalid, err)
+	}
+	if _, err := time.LoadLocation(u.Timezone); err != nil || u.Timezone == "Local" {
+		return fmt.Errorf("%w: %.60q is no IANA time zone such as America/Los_Angeles", ErrInvalid, u.Timezone)
+	}
+	if u.Org.IsZero() {
+		return fmt.Errorf("%w: no organisation", ErrInvalid)
+	}
+	if len(u.Name) > 200 || !utf8.ValidString(u.Name) || strings.ContainsFunc(u.Name, unicode.IsControl) {
+		return fmt.Errorf("%w: the name must be a line of at most 200 bytes", ErrInvalid)
+	}
+	return nil
+}
+
+func checkID(id string) error {
+	ok := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+	}
+	if id == "" || len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool { return !ok(r) }) {
+		return fmt.Errorf("%w: the ID must have 1 to 64 letters, digits, - and _", ErrInvalid)
+	}
+	return nil
+}
+
+// fill moves body to the lake. It counts in a only what is there.
+func (s *Service) fill(ctx context.Context, a *account, body io.Reader) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(4) // that many chunks are sealed and synced at a time
+	count := &counter{r: body}
+	in := split(count, maxRecord)
+	next := in.next
+	if oneText(a.Typetag) {
+		next = in.wholeText
+	}
+	c := &chunk{}
+	flush := func() {
+		if c.records > 0 {
+			full, l := c, label{a.ID, a.Try, a.Chunks, c.records, a.Typetag, a.Org.String(), a.Timezone}
+			g.Go(func() error { return s.append(gctx, l, full.plain) })
+			a.Chunks++
+			a.Records += c.records
+			c = &chunk{}
+		}
+	}
+	var err error
+	for gctx.Err() == nil {
+		var p piece
+		if p, err = next(); err != nil {
+			break
+		}
+		if p.tooLong {
+			a.Rejected++
+			a.Problems.add(tooLong(p))
+			continue
+		}
+		if !c.fits(p.text) {
+			flush()
+		}
+		c.add(p.line, p.text)
+	}
+	flush()
+	a.Bytes = count.n
+	if werr := g.Wait(); werr != nil {
+		return fmt.Errorf("append to lake: %w", werr)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("%w: %w", ErrBody, err)
+	}
+	return nil
+}
+
+// append seals a chunk and puts it on disk.
+func (s *Service) append(ctx context.Context, l label, plain []byte) error {
+	sealed, err := envelope.Seal(s.Keys.Public, plain)
+	if err != nil {
+		return err
+	}
+	_, err = s.lake.Publish(ctx, l.subject(), l.header(), sealed)
+	return err
+}
+
+func tooLong(p piece) Problem {
+	return Problem{Line: p.line, Message: fmt.Sprintf("record is longer than %d KiB and was left out", maxRecord>>10)}
+}
+
+// oneText names the formats whose records are texts of many lines, so that an upload that is not JSON is one record.
+func oneText(typetag string) bool { return typetag == "email" }
+
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}

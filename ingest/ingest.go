@@ -1,0 +1,112 @@
+// Package ingest takes raw data in and turns it into the graph. Accept streams an upload, cuts it into records, seals them in
+// chunks and appends those to the lake, durable before it returns. Run opens chunks, makes a raw instance of every record, has
+// the format's filter map it, writes the lot to the graph, and only then takes the chunk off the lake. So a crash at any point
+// repeats work, which the hashes make harmless, and loses none.
+//
+// It does not ask who may upload for whom, and it reads nothing from the graph.
+//
+//	s, err := ingest.New(ctx, ingest.Config{Bus: b, Graph: store, Keys: keys})
+//	go s.Run(ctx)
+//	receipt, err := s.Accept(ctx, ingest.Upload{Typetag: "cowrie", Org: org, Name: "honeypot 7"}, body)
+//	status, err := s.Upload(ctx, receipt.ID)
+//
+// Names of files: accept.go and split.go are the way in, chunk.go what lies in the lake, work.go and record.go the way out,
+// status.go the account of it.
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// Graph is where records end up. Write is durable when it returns, may be repeated, and may be called by many at a time.
+type Graph interface {
+	Write(ctx context.Context, records []tahoe.Record) (added int, err error)
+}
+
+// Config is what a Service needs; DefaultConfig has the rest.
+type Config struct {
+	Bus    *bus.Bus
+	Graph  Graph // needed by Run
+	Keys   Keys  // Accept needs the public key, Run the private
+	Logger *slog.Logger
+
+	Workers int           // chunks that are worked on at a time
+	Backlog uint64        // bytes in the lake beyond which Accept refuses
+	Keep    time.Duration // how long the account of an upload is kept
+}
+
+// DefaultConfig works for a laptop and for a server.
+func DefaultConfig() Config { return Config{Workers: 3, Backlog: 8 << 30, Keep: 90 * 24 * time.Hour} }
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	switch {
+	case c.Bus == nil:
+		return errors.New("ingest: no bus")
+	case c.Keys.Public == nil:
+		return errors.New("ingest: no public key")
+	case c.Workers < 1 || c.Workers > 64:
+		return fmt.Errorf("ingest: %d workers are not within 1 to 64", c.Workers)
+	}
+	return nil
+}
+
+// Service is the pipeline, safe for concurrent use.
+type Service struct {
+	Config
+
+	lake     *bus.Stream
+	dead     *bus.Stream
+	accounts *bus.KV
+}
+
+// consumer names the workers of all processes, who share the lake.
+const consumer = "ingest"
+
+// New opens the lake and the accounts. What c leaves at zero is as in DefaultConfig.
+func New(ctx context.Context, c Config) (*Service, error) {
+	d := DefaultConfig()
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.Workers, c.Backlog, c.Keep = cmp.Or(c.Workers, d.Workers), cmp.Or(c.Backlog, d.Backlog), cmp.Or(c.Keep, d.Keep)
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{Config: c}
+	var err error
+	if s.lake, err = c.Bus.Stream(ctx, bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true}); err != nil {
+		return nil, fmt.Errorf("open lake: %w", err)
+	}
+	if s.dead, err = c.Bus.Stream(ctx, bus.StreamConfig{Name: "lake-dead", Subjects: []string{"lake-dead.>"}}); err != nil {
+		return nil, fmt.Errorf("open dead letters: %w", err)
+	}
+	if s.accounts, err = c.Bus.KV(ctx, bus.KVConfig{Bucket: "uploads", TTL: c.Keep}); err != nil {
+		return nil, fmt.Errorf("open accounts: %w", err)
+	}
+	return s, nil
+}
+
+// Backlog counts the chunks in the lake that are not in the graph yet.
+func (s *Service) Backlog(ctx context.Context) (uint64, error) {
+	st, err := s.lake.State(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count backlog: %w", err)
+	}
+	return st.Messages, nil
+}
+
+// Dead counts the chunks and records that were given up. They are kept.
+func (s *Service) Dead(ctx context.Context) (uint64, error) {
+	st, err := s.dead.State(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count dead letters: %w", err)
+	}
+	return st.Messages, nil
+}

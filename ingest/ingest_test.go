@@ -1,0 +1,474 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// memory is a graph of raws and events. It refuses what refuse says, in whole batches, as a graph does.
+type memory struct {
+	mu     sync.Mutex
+	raws   map[tahoe.Hash]tahoe.RawState
+	events map[tahoe.Hash]bool
+	writes int
+
+	refuse func(tahoe.Record) error
+}
+
+func (g *memory) Write(_ context.Context, records []tahoe.Record) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.writes++
+	for _, r := range records {
+		if g.refuse != nil {
+			if err := g.refuse(r); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if g.raws == nil {
+		g.raws, g.events = map[tahoe.Hash]tahoe.RawState{}, map[tahoe.Hash]bool{}
+	}
+	for _, r := range records {
+		g.raws[r.Raw.Hash()] = r.State
+		for _, e := range r.Events {
+			g.events[e.Hash()] = true
+		}
+	}
+	return len(records), nil
+}
+
+func (g *memory) states() map[tahoe.RawState]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := map[tahoe.RawState]int{}
+	for _, s := range g.raws {
+		n[s]++
+	}
+	return n
+}
+
+// keys are made once: to make them takes a while.
+var keys = sync.OnceValues(func() (ingest.Keys, error) {
+	dir, err := os.MkdirTemp("", "keys")
+	if err != nil {
+		return ingest.Keys{}, err
+	}
+	defer os.RemoveAll(dir)
+	return ingest.LoadOrCreateKeys(dir)
+})
+
+func openBus(tb testing.TB, dir string) *bus.Bus {
+	tb.Helper()
+	b, err := bus.Open(context.Background(), bus.Config{Dir: dir})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+func service(tb testing.TB, b *bus.Bus, g ingest.Graph) *ingest.Service {
+	tb.Helper()
+	k, err := keys()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s, err := ingest.New(context.Background(), ingest.Config{Bus: b, Graph: g, Keys: k, Logger: logger(tb)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func logger(tb testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelError + 1}))
+}
+
+func run(tb testing.TB, s *ingest.Service) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Errorf("run: %v", err)
+		}
+	})
+}
+
+var org = tahoe.OrgHash("acme")
+
+func accept(tb testing.TB, s *ingest.Service, typetag, text string) ingest.Receipt {
+	tb.Helper()
+	r, err := s.Accept(context.Background(), ingest.Upload{Typetag: typetag, Org: org, Name: "test"}, strings.NewReader(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// finish waits until an upload is done.
+func finish(tb testing.TB, s *ingest.Service, id string) ingest.Status {
+	tb.Helper()
+	deadline, tick := time.After(60*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for {
+		st, err := s.Upload(context.Background(), id)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if st.Done {
+			if st.Received != st.Mapped+st.Kept+st.NotSupported+st.Invalid+st.Dead {
+				tb.Errorf("the account of %s does not add up: %+v", id, st)
+			}
+			return st
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			tb.Fatalf("upload %s is not done after 60 s: %+v", id, st)
+		}
+	}
+}
+
+func login(i int) string {
+	return fmt.Sprintf(`{"eventid":"cowrie.login.failed","username":"root","password":"%d","session":"s%d","sensor":"x",`+
+		`"src_ip":"192.0.2.%d","timestamp":"2024-01-01T00:00:00.%06dZ"}`, i, i/10, i%250, i)
+}
+
+func logins(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(login(i) + "\n")
+	}
+	return b.String()
+}
+
+func TestEveryRecordIsAccountedFor(t *testing.T) {
+	g := &memory{}
+	s := service(t, openBus(t, t.TempDir()), g)
+	text := strings.Join([]string{
+		login(1), "", "not JSON at all", `{"no":"eventid"}`, strings.Repeat("x", 300<<10), login(2), "{\"cut\":\"o", login(3), "\xff\xfe",
+	}, "\r\n")
+	receipt := accept(t, s, "cowrie", text)
+	if receipt.Records != 7 || receipt.Rejected != 1 || receipt.Bytes != int64(len(text)) || receipt.ID == "" {
+		t.Errorf("got %+v", receipt)
+	}
+	if n, err := s.Backlog(t.Context()); n != 1 || err != nil {
+		t.Errorf("got a backlog of %d, %v, want 1", n, err)
+	}
+	if st, err := s.Upload(t.Context(), receipt.ID); err != nil || st.Done || st.Pending != 1 || st.Received != 7 {
+		t.Errorf("before: got %+v, %v", st, err)
+	}
+	run(t, s)
+	st := finish(t, s, receipt.ID)
+	if st.Mapped != 3 || st.Invalid != 4 || st.Rejected != 1 || st.Events != 3 || st.Pending != 0 {
+		t.Errorf("got %+v", st)
+	}
+	if st.ID != receipt.ID || st.Typetag != "cowrie" || st.Org != org || st.Name != "test" {
+		t.Errorf("got %+v", st)
+	}
+	lines := map[int]bool{}
+	for _, p := range st.Problems {
+		lines[p.Line] = true
+	}
+	if got := slices.Sorted(maps.Keys(lines)); !slices.Equal(got, []int{3, 4, 5, 7, 9}) || st.ProblemTotal != 5 {
+		t.Errorf("got problems %v, %d in all, of lines 3, 4, 5, 7 and 9", st.Problems, st.ProblemTotal)
+	}
+	if got := g.states(); got[tahoe.Mapped] != 3 || got[tahoe.Invalid] != 4 {
+		t.Errorf("got %v in the graph", got)
+	}
+	if again, err := s.Upload(t.Context(), receipt.ID); err != nil || fmt.Sprint(again) != fmt.Sprint(st) {
+		t.Errorf("later: got %+v, %v, want %+v", again, err, st)
+	}
+}
+
+func TestFormatWithoutFilterIsKept(t *testing.T) {
+	g := &memory{}
+	s := service(t, openBus(t, t.TempDir()), g)
+	run(t, s)
+	st := finish(t, s, accept(t, s, "some_format", "{\"a\":1}\nhello\n").ID)
+	if st.NotSupported != 2 || st.ProblemTotal != 0 || g.states()[tahoe.NotSupported] != 2 {
+		t.Errorf("got %+v and %v in the graph", st, g.states())
+	}
+}
+
+func TestProblemsAreSampled(t *testing.T) {
+	s := service(t, openBus(t, t.TempDir()), &memory{})
+	run(t, s)
+	st := finish(t, s, accept(t, s, "cowrie", strings.Repeat("bad\n", 1000)).ID)
+	if st.Invalid != 1000 || st.ProblemTotal != 1000 || len(st.Problems) != 100 {
+		t.Errorf("got %d invalid, %d of %d problems", st.Invalid, len(st.Problems), st.ProblemTotal)
+	}
+}
+
+func TestUploadTwiceChangesNothing(t *testing.T) {
+	g := &memory{}
+	s := service(t, openBus(t, t.TempDir()), g)
+	run(t, s)
+	text := logins(1000)
+	one := finish(t, s, accept(t, s, "cowrie", text).ID)
+	raws, events := len(g.raws), len(g.events)
+	two := finish(t, s, accept(t, s, "cowrie", text).ID)
+	if one.Mapped != 1000 || two.Mapped != 1000 || raws != 1000 || events != 1000 || len(g.raws) != raws || len(g.events) != events {
+		t.Errorf("got %d and %d mapped, %d raws and %d events, then %d and %d", one.Mapped, two.Mapped, raws, events, len(g.raws), len(g.events))
+	}
+}
+
+func TestOneIDIsOneUpload(t *testing.T) {
+	s := service(t, openBus(t, t.TempDir()), &memory{})
+	run(t, s)
+	u := ingest.Upload{ID: "key-1", Typetag: "cowrie", Org: org}
+	broke := errors.New("broke")
+	receipt, err := s.Accept(t.Context(), u, io.MultiReader(strings.NewReader(logins(500)+"{\"half"), iotest.ErrReader(broke)))
+	if !errors.Is(err, ingest.ErrBody) || !errors.Is(err, broke) || receipt.Records != 500 {
+		t.Errorf("broken off: got %+v, %v", receipt, err)
+	}
+	if st := finish(t, s, u.ID); st.Mapped != 500 || st.Failed == "" {
+		t.Errorf("broken off: got %+v", st)
+	}
+	for range 2 { // the second is not read
+		if receipt, err = s.Accept(t.Context(), u, strings.NewReader(logins(700))); err != nil || receipt.Records != 700 {
+			t.Errorf("completed: got %+v, %v", receipt, err)
+		}
+	}
+	if st := finish(t, s, u.ID); st.Mapped != 700 || st.Failed != "" {
+		t.Errorf("completed: got %+v", st)
+	}
+	u.Org = tahoe.OrgHash("another")
+	if _, err := s.Accept(t.Context(), u, strings.NewReader("x")); !errors.Is(err, ingest.ErrTaken) {
+		t.Errorf("another's: got %v, want ErrTaken", err)
+	}
+}
+
+func TestUploadsAreChecked(t *testing.T) {
+	s := service(t, openBus(t, t.TempDir()), &memory{})
+	good := ingest.Upload{Typetag: "cowrie", Org: org, Timezone: "US/Pacific", Name: "UNR Cowrie Honeypot"}
+	if _, err := s.Accept(t.Context(), good, strings.NewReader("")); err != nil {
+		t.Errorf("good and empty: %v", err)
+	}
+	for name, spoil := range map[string]func(*ingest.Upload){
+		"no typetag":       func(u *ingest.Upload) { u.Typetag = "" },
+		"typetag":          func(u *ingest.Upload) { u.Typetag = "unr-honeypot" },
+		"typetag subject":  func(u *ingest.Upload) { u.Typetag = "a.>" },
+		"no org":           func(u *ingest.Upload) { u.Org = tahoe.Hash{} },
+		"zone":             func(u *ingest.Upload) { u.Timezone = "Mars/Olympus" },
+		"zone of the host": func(u *ingest.Upload) { u.Timezone = "Local" },
+		"zone path":        func(u *ingest.Upload) { u.Timezone = "../../etc/passwd" },
+		"ID":               func(u *ingest.Upload) { u.ID = "a.b" },
+		"long ID":          func(u *ingest.Upload) { u.ID = strings.Repeat("a", 65) },
+		"name":             func(u *ingest.Upload) { u.Name = "a\nb" },
+	} {
+		u := good
+		spoil(&u)
+		if _, err := s.Accept(t.Context(), u, strings.NewReader("x")); !errors.Is(err, ingest.ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrInvalid", name, err)
+		}
+	}
+	for _, id := range []string{"none", "", "a.*", "*"} {
+		if _, err := s.Upload(t.Context(), id); !errors.Is(err, ingest.ErrNotFound) {
+			t.Errorf("upload %q: got %v, want ErrNotFound", id, err)
+		}
+	}
+}
+
+func TestFullLakeRefuses(t *testing.T) {
+	k, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ingest.New(t.Context(), ingest.Config{Bus: openBus(t, t.TempDir()), Keys: k, Backlog: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept(t, s, "cowrie", logins(10))
+	if _, err := s.Accept(t.Context(), ingest.Upload{Typetag: "cowrie", Org: org}, strings.NewReader("x")); !errors.Is(err, ingest.ErrBusy) {
+		t.Errorf("got %v, want ErrBusy", err)
+	}
+	if err := s.Run(t.Context()); err == nil {
+		t.Error("a service without a graph runs")
+	}
+}
+
+// generator makes n records as they are read.
+type generator struct {
+	n    int
+	rest []byte
+	end  func() // called when the last was read
+}
+
+func (g *generator) Read(p []byte) (int, error) {
+	if len(g.rest) == 0 {
+		if g.n == 0 {
+			g.end()
+			return 0, io.EOF
+		}
+		g.n--
+		g.rest = []byte(login(g.n) + "\n")
+	}
+	n := copy(p, g.rest)
+	g.rest = g.rest[n:]
+	return n, nil
+}
+
+func TestLargeUploadIsNotHeldInMemory(t *testing.T) {
+	s := service(t, openBus(t, t.TempDir()), &memory{})
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before, after := heap(), int64(0)
+	body := &generator{n: 200_000, end: func() { after = heap() }}
+	r, err := s.Accept(t.Context(), ingest.Upload{Typetag: "cowrie", Org: org}, body)
+	if err != nil || r.Bytes < 30<<20 || r.Records != 200_000 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if grown := after - before; grown > 20<<20 {
+		t.Errorf("at the end of an upload of %d bytes the heap has grown by %d", r.Bytes, grown)
+	}
+}
+
+func TestGraphThatFailsIsTriedAgain(t *testing.T) {
+	g := &memory{}
+	down := 2
+	g.refuse = func(tahoe.Record) error {
+		if down > 0 {
+			down--
+			return errors.New("no connection")
+		}
+		return nil
+	}
+	s := service(t, openBus(t, t.TempDir()), g)
+	run(t, s)
+	if st := finish(t, s, accept(t, s, "cowrie", logins(20)).ID); st.Mapped != 20 || st.Dead != 0 {
+		t.Errorf("got %+v", st)
+	}
+}
+
+func TestRecordThatTheGraphRefusesHoldsUpNoOther(t *testing.T) {
+	g := &memory{refuse: func(r tahoe.Record) error {
+		if v, _ := r.Raw.Data().Get("password"); v.Text() == "7" {
+			return errors.New("cannot be stored")
+		}
+		return nil
+	}}
+	s := service(t, openBus(t, t.TempDir()), g)
+	run(t, s)
+	st := finish(t, s, accept(t, s, "cowrie", logins(20)).ID)
+	if st.Mapped != 19 || st.Dead != 1 || len(g.raws) != 19 || st.ProblemTotal != 1 || st.Problems[0].Line != 8 {
+		t.Errorf("got %+v and %d raws", st, len(g.raws))
+	}
+	if n, err := s.Dead(t.Context()); n != 1 || err != nil {
+		t.Errorf("got %d, %v dead, want 1", n, err)
+	}
+}
+
+func TestChunkThatCannotBeOpenedIsADeadLetter(t *testing.T) {
+	b, g := openBus(t, t.TempDir()), &memory{}
+	lost := accept(t, service(t, b, g), "cowrie", logins(20))
+	other, err := ingest.LoadOrCreateKeys(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ingest.New(t.Context(), ingest.Config{Bus: b, Graph: g, Keys: other, Logger: logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, s)
+	good := accept(t, s, "cowrie", logins(5))
+	if st := finish(t, s, lost.ID); st.Dead != 20 || st.Mapped != 0 || st.ProblemTotal != 1 {
+		t.Errorf("got %+v", st)
+	}
+	if st := finish(t, s, good.ID); st.Mapped != 5 {
+		t.Errorf("the next: got %+v", st)
+	}
+	until(t, "kept as a dead letter", func() bool { n, err := s.Dead(t.Context()); return err == nil && n == 1 })
+}
+
+func until(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
+	deadline, tick := time.After(60*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			tb.Fatalf("not so after 60 s: %s", what)
+		}
+	}
+}
+
+func TestMailIsOneRecord(t *testing.T) {
+	s := service(t, openBus(t, t.TempDir()), &memory{})
+	if r := accept(t, s, "email", "From: a@example.org\nTo: b@example.org\n\nHello\nthere\n"); r.Records != 1 {
+		t.Errorf("got %+v, want 1 record", r)
+	}
+	if r := accept(t, s, "email", "{\"data\":\"From: a\"}\n{\"data\":\"From: b\"}\n"); r.Records != 2 {
+		t.Errorf("got %+v, want 2 records", r)
+	}
+}
+
+func TestTryKeepsNothing(t *testing.T) {
+	u := ingest.Upload{Typetag: "cowrie", Org: org, Timezone: "UTC"}
+	text := login(1) + "\nbad\n" + strings.Repeat("x", 300<<10) + "\n" + login(2)
+	var got []string
+	for o, err := range ingest.Try(u, time.Unix(0, 0), strings.NewReader(text)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(o.Line, " ", o.Record.State, " ", len(o.Record.Events), " ", len(o.Problems)))
+	}
+	if want := []string{"1 mapped 1 0", "2 invalid 0 1", "3  0 1", "4 mapped 1 0"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestKeysAreMadeOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	made := make([]ingest.Keys, 3)
+	var wg sync.WaitGroup
+	for i := range made {
+		wg.Go(func() {
+			var err error
+			if made[i], err = ingest.LoadOrCreateKeys(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, k := range made {
+		if k.Private == nil || !k.Private.Equal(made[0].Private) || !k.Public.Equal(made[0].Public) {
+			t.Fatal("keys differ")
+		}
+	}
+	if st, err := os.Stat(filepath.Join(dir, "priv.pem")); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("got %v, %v, want mode 0600", st, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "priv.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := ingest.LoadOrCreateKeys(dir); err != nil || k.Private != nil || !k.Public.Equal(made[0].Public) {
+		t.Errorf("sealing only: got %v, %v", k, err)
+	}
+}

@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/ingest/envelope"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// Run works the lake off until ctx ends. Any number of processes may run it.
+func (s *Service) Run(ctx context.Context) error {
+	if s.Keys.Private == nil || s.Graph == nil {
+		return errors.New("ingest: the private key and a graph are needed to work the lake off")
+	}
+	return s.lake.Consume(ctx, bus.ConsumerConfig{
+		Name:        consumer,
+		Concurrency: s.Workers,
+		AckWait:     20 * time.Second,
+		DeadLetter:  s.dead,
+	}, s.work)
+}
+
+// work brings one chunk into the graph. What it does is the same however often it is done.
+func (s *Service) work(ctx context.Context, m bus.Message) error {
+	l, err := readLabel(m.Header)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	if m.Delivered > 1 {
+		if _, err := s.accounts.Get(ctx, l.key()); !errors.Is(err, bus.ErrNotFound) {
+			return err // nil: it was done, and only the acknowledgement got lost
+		}
+	}
+	plain, err := envelope.Open(s.Keys.Private, m.Data)
+	if err != nil {
+		return s.giveUp(ctx, l, err)
+	}
+	records := make([]Outcome, 0, l.Records)
+	mapper := newMapper(l.Typetag, l.Org, l.Timezone, m.Time, s.Logger)
+	for line, text := range entries(plain) {
+		if text == nil {
+			return s.giveUp(ctx, l, errChunk)
+		}
+		records = append(records, mapper.record(line, text))
+	}
+	var r result
+	if err := s.write(ctx, l, m.Delivered, records, &r); err != nil {
+		return fmt.Errorf("write chunk %d of upload %s: %w", l.Number, l.Upload, err)
+	}
+	for _, rec := range records {
+		r.count(rec)
+	}
+	return s.saveResult(ctx, l, r)
+}
+
+// giveUp accounts for a chunk that nobody can open. The bus keeps it as a dead letter.
+func (s *Service) giveUp(ctx context.Context, l label, why error) error {
+	r := result{Dead: l.Records}
+	r.Problems.add(Problem{Message: fmt.Sprintf("chunk %d with %d records was given up: %v", l.Number, l.Records, why)})
+	if err := s.saveResult(ctx, l, r); err != nil {
+		return err
+	}
+	return bus.Permanent(why)
+}
+
+// patience is how often a chunk is tried as a whole before its records are tried one by one.
+const patience = 3
+
+// write writes all records. If the graph has refused them as a whole a few times, but takes some of them, those that it does
+// not take become dead letters, so that they do not hold up the others.
+func (s *Service) write(ctx context.Context, l label, delivered int, records []Outcome, r *result) error {
+	var batch []tahoe.Record
+	for _, m := range records {
+		if m.Record.Raw != nil {
+			batch = append(batch, m.Record)
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	_, err := s.Graph.Write(ctx, batch)
+	if err == nil || ctx.Err() != nil || delivered < patience || len(batch) == 1 {
+		return err
+	}
+	return s.isolate(ctx, l, records, r, err)
+}
+
+// isolate writes record by record. If the first few all fail it is the graph that is out of order, and err stands.
+func (s *Service) isolate(ctx context.Context, l label, records []Outcome, r *result, err error) error {
+	const enough = 10
+	type failure struct {
+		at  int
+		err error
+	}
+	var failed []failure
+	written := 0
+	for i, m := range records {
+		if m.Record.Raw == nil {
+			continue
+		}
+		_, werr := s.Graph.Write(ctx, []tahoe.Record{m.Record})
+		switch {
+		case werr == nil:
+			written++
+		case ctx.Err() != nil:
+			return werr
+		default:
+			failed = append(failed, failure{i, werr})
+		}
+		if written == 0 && len(failed) >= enough {
+			return err
+		}
+	}
+	if written == 0 {
+		return err
+	}
+	for _, f := range failed {
+		m := &records[f.at]
+		if err := s.bury(ctx, l, *m, f.err); err != nil {
+			return err
+		}
+		r.Dead++
+		m.Record = tahoe.Record{}
+		m.Problems = []Problem{{Line: m.Line, Message: fmt.Sprintf("the graph does not take it: %v", f.err)}}
+	}
+	return nil
+}
+
+// bury keeps a record that the graph does not take, sealed, with the reason.
+func (s *Service) bury(ctx context.Context, l label, m Outcome, why error) error {
+	var c chunk
+	c.add(m.Line, m.Record.Raw.Data().AppendJSON(nil))
+	sealed, err := envelope.Seal(s.Keys.Public, c.plain)
+	if err != nil {
+		return err
+	}
+	l.Records = 1
+	h := l.header()
+	h[bus.HeaderID] = fmt.Sprintf("%s.line.%d", l.key(), m.Line)
+	h[bus.HeaderReason] = bus.HeaderText(why.Error())
+	if _, err := s.dead.Publish(ctx, "lake-dead."+l.subject(), h, sealed); err != nil {
+		return fmt.Errorf("bury record: %w", err)
+	}
+	s.Logger.Error("record given up", "upload_id", l.Upload, "line", m.Line, "raw", m.Record.Raw.Hash(), "err", why)
+	return nil
+}
