@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,7 +33,7 @@ func (s *Server) decode(c echo.Context, v any) error {
 		return err
 	}
 	if err := decodeStrict(body, v); err != nil {
-		return badRequest("Invalid JSON: " + err.Error())
+		return badRequest("Invalid JSON: " + strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
 }

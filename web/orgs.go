@@ -55,12 +55,15 @@ func (s *Server) createOrg(c echo.Context) error {
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}
+	if body.Name == "" {
+		return badRequest("'name' is missing.")
+	}
 	org, err := s.cfg.Identity.CreateOrg(c.Request().Context(), user.Hash, identity.Org{Name: body.Name, Title: body.Title})
 	switch {
 	case errors.Is(err, identity.ErrExists):
 		return refuse(http.StatusConflict, "exists", fmt.Sprintf("Orgname = %s already exists!", body.Name))
 	case errors.Is(err, identity.ErrInvalid):
-		return badRequest(strings.TrimPrefix(err.Error(), identity.ErrInvalid.Error()+": "))
+		return badRequest("Invalid input: " + strings.ReplaceAll(err.Error(), "\n", "; "))
 	case err != nil:
 		return fmt.Errorf("create org: %w", err)
 	}
