@@ -30,6 +30,9 @@ type RecordError struct {
 
 func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Index, e.Err) }
 
+// Record is Index, for those who know the error only by its methods.
+func (e *RecordError) Record() int { return e.Index }
+
 // Unwrap returns the reason.
 func (e *RecordError) Unwrap() error { return e.Err }
 

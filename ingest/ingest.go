@@ -26,9 +26,16 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// Graph is where records end up. Write is durable when it returns, may be repeated, and may be called by many at a time.
+// Graph is where records end up. Write is durable when it returns, may be repeated, and may be called by many at a time. If it
+// refuses some of the records and has written the others, its error joins a Refusal for each.
 type Graph interface {
 	Write(ctx context.Context, records []tahoe.Record) (added int, err error)
+}
+
+// Refusal says that one of the records given to Graph.Write can never be written.
+type Refusal interface {
+	error
+	Record() int // its index
 }
 
 // Config is what a Service needs; DefaultConfig has the rest.
@@ -41,10 +48,13 @@ type Config struct {
 	Workers int           // chunks that are worked on at a time
 	Backlog uint64        // bytes in the lake beyond which Accept refuses
 	Keep    time.Duration // how long the account of an upload is kept
+	Silence time.Duration // after which the work of a process that died goes to another
 }
 
 // DefaultConfig works for a laptop and for a server.
-func DefaultConfig() Config { return Config{Workers: 3, Backlog: 8 << 30, Keep: 90 * 24 * time.Hour} }
+func DefaultConfig() Config {
+	return Config{Workers: 3, Backlog: 8 << 30, Keep: 90 * 24 * time.Hour, Silence: 15 * time.Second}
+}
 
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {
@@ -75,7 +85,8 @@ const consumer = "ingest"
 func New(ctx context.Context, c Config) (*Service, error) {
 	d := DefaultConfig()
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	c.Workers, c.Backlog, c.Keep = cmp.Or(c.Workers, d.Workers), cmp.Or(c.Backlog, d.Backlog), cmp.Or(c.Keep, d.Keep)
+	c.Workers, c.Backlog = cmp.Or(c.Workers, d.Workers), cmp.Or(c.Backlog, d.Backlog)
+	c.Keep, c.Silence = cmp.Or(c.Keep, d.Keep), cmp.Or(c.Silence, d.Silence)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

@@ -22,35 +22,45 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// memory is a graph of raws and events. It refuses what refuse says, in whole batches, as a graph does.
+// refused is an error about one record.
+type refused struct{ index int }
+
+func (refused) Error() string { return "cannot be stored" }
+func (r refused) Record() int { return r.index }
+
+// memory is a graph of raws and events. It fails if down says so, and refuses a password.
 type memory struct {
 	mu     sync.Mutex
 	raws   map[tahoe.Hash]tahoe.RawState
 	events map[tahoe.Hash]bool
-	writes int
-
-	refuse func(tahoe.Record) error
+	down   func() error
+	refuse string
 }
 
 func (g *memory) Write(_ context.Context, records []tahoe.Record) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.writes++
-	for _, r := range records {
-		if g.refuse != nil {
-			if err := g.refuse(r); err != nil {
-				return 0, err
-			}
+	if g.down != nil {
+		if err := g.down(); err != nil {
+			return 0, err
 		}
 	}
 	if g.raws == nil {
 		g.raws, g.events = map[tahoe.Hash]tahoe.RawState{}, map[tahoe.Hash]bool{}
 	}
-	for _, r := range records {
+	var errs []error
+	for i, r := range records {
+		if v, ok := r.Raw.Data().Get("password"); ok && v.Text() == g.refuse {
+			errs = append(errs, refused{i})
+			continue
+		}
 		g.raws[r.Raw.Hash()] = r.State
 		for _, e := range r.Events {
 			g.events[e.Hash()] = true
 		}
+	}
+	if errs != nil {
+		return 0, fmt.Errorf("write: %w", errors.Join(errs...))
 	}
 	return len(records), nil
 }
@@ -350,15 +360,13 @@ func TestLargeUploadIsNotHeldInMemory(t *testing.T) {
 }
 
 func TestGraphThatFailsIsTriedAgain(t *testing.T) {
-	g := &memory{}
 	down := 2
-	g.refuse = func(tahoe.Record) error {
-		if down > 0 {
-			down--
+	g := &memory{down: func() error {
+		if down--; down >= 0 {
 			return errors.New("no connection")
 		}
 		return nil
-	}
+	}}
 	s := service(t, openBus(t, t.TempDir()), g)
 	run(t, s)
 	if st := finish(t, s, accept(t, s, "cowrie", logins(20)).ID); st.Mapped != 20 || st.Dead != 0 {
@@ -367,12 +375,7 @@ func TestGraphThatFailsIsTriedAgain(t *testing.T) {
 }
 
 func TestRecordThatTheGraphRefusesHoldsUpNoOther(t *testing.T) {
-	g := &memory{refuse: func(r tahoe.Record) error {
-		if v, _ := r.Raw.Data().Get("password"); v.Text() == "7" {
-			return errors.New("cannot be stored")
-		}
-		return nil
-	}}
+	g := &memory{refuse: "7"}
 	s := service(t, openBus(t, t.TempDir()), g)
 	run(t, s)
 	st := finish(t, s, accept(t, s, "cowrie", logins(20)).ID)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/ingest/envelope"
@@ -19,7 +18,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return s.lake.Consume(ctx, bus.ConsumerConfig{
 		Name:        consumer,
 		Concurrency: s.Workers,
-		AckWait:     20 * time.Second,
+		AckWait:     s.Silence,
 		DeadLetter:  s.dead,
 	}, s.work)
 }
@@ -67,67 +66,58 @@ func (s *Service) giveUp(ctx context.Context, l label, why error) error {
 	return bus.Permanent(why)
 }
 
-// patience is how often a chunk is tried as a whole before its records are tried one by one.
+// patience is how often the graph may refuse a record before it is given up.
 const patience = 3
 
-// write writes all records. If the graph has refused them as a whole a few times, but takes some of them, those that it does
-// not take become dead letters, so that they do not hold up the others.
+// write writes all records. Those that the graph refuses time and again become dead letters, so that they hold up no others.
 func (s *Service) write(ctx context.Context, l label, delivered int, records []Outcome, r *result) error {
 	var batch []tahoe.Record
-	for _, m := range records {
+	var at []int // where in records
+	for i, m := range records {
 		if m.Record.Raw != nil {
-			batch = append(batch, m.Record)
+			batch, at = append(batch, m.Record), append(at, i)
 		}
 	}
 	if len(batch) == 0 {
 		return nil
 	}
 	_, err := s.Graph.Write(ctx, batch)
-	if err == nil || ctx.Err() != nil || delivered < patience || len(batch) == 1 {
+	if err == nil || ctx.Err() != nil || delivered < patience {
 		return err
 	}
-	return s.isolate(ctx, l, records, r, err)
-}
-
-// isolate writes record by record. If the first few all fail it is the graph that is out of order, and err stands.
-func (s *Service) isolate(ctx context.Context, l label, records []Outcome, r *result, err error) error {
-	const enough = 10
-	type failure struct {
-		at  int
-		err error
-	}
-	var failed []failure
-	written := 0
-	for i, m := range records {
-		if m.Record.Raw == nil {
-			continue
-		}
-		_, werr := s.Graph.Write(ctx, []tahoe.Record{m.Record})
-		switch {
-		case werr == nil:
-			written++
-		case ctx.Err() != nil:
-			return werr
-		default:
-			failed = append(failed, failure{i, werr})
-		}
-		if written == 0 && len(failed) >= enough {
-			return err
-		}
-	}
-	if written == 0 {
+	refused := map[int]error{}
+	if !refusals(err, refused) {
 		return err
 	}
-	for _, f := range failed {
-		m := &records[f.at]
-		if err := s.bury(ctx, l, *m, f.err); err != nil {
+	for i, why := range refused {
+		m := &records[at[i]]
+		if err := s.bury(ctx, l, *m, why); err != nil {
 			return err
 		}
 		r.Dead++
 		m.Record = tahoe.Record{}
-		m.Problems = []Problem{{Line: m.Line, Message: fmt.Sprintf("the graph does not take it: %v", f.err)}}
+		m.Problems = []Problem{{Line: m.Line, Message: fmt.Sprintf("the graph does not take it: %v", why)}}
 	}
 	return nil
+}
+
+// refusals gathers from err which records were refused and why. It tells whether err says nothing else.
+func refusals(err error, into map[int]error) bool {
+	switch err := err.(type) {
+	case Refusal:
+		into[err.Record()] = err
+		return true
+	case interface{ Unwrap() error }:
+		return refusals(err.Unwrap(), into)
+	case interface{ Unwrap() []error }:
+		for _, e := range err.Unwrap() {
+			if !refusals(e, into) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // bury keeps a record that the graph does not take, sealed, with the reason.

@@ -1,0 +1,177 @@
+package ingest_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/internal/testdgraph"
+)
+
+func TestMain(m *testing.M) { testdgraph.Main(m) }
+
+// counts are the vertices of a Dgraph by type.
+type counts struct{ Raw, Event, Session, Attribute, Object int }
+
+func countVertices(tb testing.TB) (c counts) {
+	tb.Helper()
+	const query = `{ Raw(func: type(Raw)) { n: count(uid) } Event(func: type(Event)) { n: count(uid) } Session(func: type(Session)) { n: count(uid) }
+		Attribute(func: type(Attribute)) { n: count(uid) } Object(func: type(Object)) { n: count(uid) } }`
+	res, err := http.Post(testdgraph.Server(tb).HTTP()+"/query", "application/dql", strings.NewReader(query))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Data map[string][]struct{ N int }
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		tb.Fatal(err)
+	}
+	n := func(kind string) int {
+		if len(answer.Data[kind]) == 0 {
+			return 0
+		}
+		return answer.Data[kind][0].N
+	}
+	return counts{n("Raw"), n("Event"), n("Session"), n("Attribute"), n("Object")}
+}
+
+func TestSampleInDgraph(t *testing.T) {
+	for _, path := range []string{"testdata/cowrie.json", "../../shared/data/cowrie/lab/patrik-krajcik+bp_cowrie/cowrie.json.2025-04-12"} {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if os.IsNotExist(err) {
+				t.Skip("no folder of samples beside the repository")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := service(t, openBus(t, t.TempDir()), testdgraph.Open(t))
+			run(t, s)
+			one := finish(t, s, accept(t, s, "cowrie", string(text)).ID)
+			before := countVertices(t)
+			if before.Event == 0 || before.Event > one.Events || before.Raw == 0 || before.Raw > one.Received {
+				t.Errorf("got %+v of %+v", before, one)
+			}
+			two := finish(t, s, accept(t, s, "cowrie", string(text)).ID)
+			if after := countVertices(t); after != before || two.Mapped != one.Mapped || two.Events != one.Events {
+				t.Errorf("uploaded again: got %+v of %+v, want %+v of %+v", after, two, before, one)
+			}
+		})
+	}
+}
+
+// TestKilledWhileWorking kills a process that works the lake off, and expects the next to end with every record there once.
+func TestKilledWhileWorking(t *testing.T) {
+	const env = "INGEST_TEST_WORK"
+	if spec := os.Getenv(env); spec != "" {
+		workForever(t, strings.Split(spec, " "))
+		return
+	}
+	const n = 5000
+	dir, keyDir := t.TempDir(), t.TempDir()
+	store := testdgraph.Open(t)
+	k, err := ingest.LoadOrCreateKeys(keyDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ingest.Config{Graph: store, Keys: k, Logger: logger(t), Silence: time.Second, Bus: openBus(t, dir)}
+	receipt := accept(t, open(t, c), "cowrie", logins(n))
+	_ = c.Bus.Close()
+
+	server := testdgraph.Server(t)
+	for range 3 {
+		before := countVertices(t).Raw
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledWhileWorking$")
+		cmd.Env = append(os.Environ(), env+"="+strings.Join([]string{dir, keyDir, server.Target(), server.HTTP()}, " "))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "child has written something", func() bool { return countVertices(t).Raw > before })
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+	}
+	if got := countVertices(t).Raw; got >= n {
+		t.Fatalf("nothing was left to do: %d", got)
+	}
+
+	c.Bus = openBus(t, dir)
+	s := open(t, c)
+	run(t, s)
+	if st := finish(t, s, receipt.ID); st.Mapped != n || st.Events != n {
+		t.Errorf("got %+v", st)
+	}
+	if got := countVertices(t); got.Raw != n || got.Event != n || got.Session != n/10 {
+		t.Errorf("got %+v, want %d raws and events and %d sessions", got, n, n/10)
+	}
+	if left, err := s.Backlog(t.Context()); left != 0 || err != nil {
+		t.Errorf("got %d, %v left in the lake", left, err)
+	}
+}
+
+func open(tb testing.TB, c ingest.Config) *ingest.Service {
+	tb.Helper()
+	s, err := ingest.New(context.Background(), c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func workForever(t *testing.T, spec []string) {
+	k, err := ingest.LoadOrCreateKeys(spec[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := graph.Open(t.Context(), graph.Config{Target: spec[2], HTTP: spec[3]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ingest.Config{Bus: openBus(t, spec[0]), Graph: store, Keys: k, Silence: time.Second}
+	_ = open(t, c).Run(context.Background())
+}
+
+// BenchmarkPipeline is what a record costs from upload to Dgraph.
+func BenchmarkPipeline(b *testing.B) {
+	s := service(b, openBus(b, b.TempDir()), testdgraph.Open(b))
+	run(b, s)
+	const n = 10_000
+	text := logins(n)
+	for b.Loop() {
+		finish(b, s, accept(b, s, "cowrie", text).ID)
+		text = strings.ReplaceAll(text, `"session":"`, `"session":"x`)
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkAccept is what a record costs until it is on disk.
+func BenchmarkAccept(b *testing.B) {
+	s := service(b, openBus(b, b.TempDir()), &memory{})
+	text := logins(10_000)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		accept(b, s, "cowrie", text)
+	}
+}
+
+// BenchmarkWork is what the pipeline costs without a graph.
+func BenchmarkWork(b *testing.B) {
+	s := service(b, openBus(b, b.TempDir()), &memory{})
+	run(b, s)
+	text := logins(10_000)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		finish(b, s, accept(b, s, "cowrie", text).ID)
+	}
+}
