@@ -141,7 +141,7 @@ func (w *writer) enqueue(pieces []*piece) bool {
 	}
 	w.queue = append(w.queue, pieces...)
 	for w.running < underWay {
-		batch := w.take()
+		batch := w.take(w.running)
 		if batch == nil {
 			break
 		}
@@ -151,14 +151,15 @@ func (w *writer) enqueue(pieces []*piece) bool {
 	return true
 }
 
-// take removes a batch from the queue. The caller holds mu.
-func (w *writer) take() []*piece {
+// take removes a batch from the queue. While others are under way it leaves a small one to grow: a transaction for each of many small
+// writes would cost more than it gains. The caller holds mu.
+func (w *writer) take(others int) []*piece {
 	n, weight := 0, 0
 	for n < len(w.queue) && (n == 0 || weight+w.queue[n].weight <= batchWeight) {
 		weight += w.queue[n].weight
 		n++
 	}
-	if n == 0 {
+	if n == 0 || others > 0 && n == len(w.queue) && weight < batchWeight/2 {
 		return nil
 	}
 	taken := slices.Clone(w.queue[:n])
@@ -171,7 +172,7 @@ func (w *writer) run(pieces []*piece) {
 	for pieces != nil {
 		w.process(pieces)
 		w.mu.Lock()
-		if pieces = w.take(); pieces == nil {
+		if pieces = w.take(w.running - 1); pieces == nil {
 			w.running--
 		}
 		w.mu.Unlock()
