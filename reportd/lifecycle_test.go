@@ -164,6 +164,14 @@ func TestFullQueueIsBusy(t *testing.T) {
 	t.Error("the queue never fills")
 }
 
+func TestTooManyReportsAreBusy(t *testing.T) {
+	r := start(t, openBus(t), nil, noWorkers, func(c *reportd.Config) { c.ReportBytes = 2000 })
+	eventually(t, "no more reports are taken", func() bool {
+		_, err := r.Submit(t.Context(), caller("alice"), reportd.Request{TDQL: "events"})
+		return errors.Is(err, reportd.ErrBusy)
+	})
+}
+
 func TestNothingIsLeftRunning(t *testing.T) {
 	r := start(t, openBus(t), querier(stuck), func(c *reportd.Config) { c.Socket.Linger = 0 })
 	for range 5 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -131,7 +132,25 @@ func (r *rig) dial(tb testing.TB, user string) *client {
 	if user != "" {
 		h.Set("X-User", user)
 	}
-	d := websocket.Dialer{Subprotocols: []string{reportd.Subprotocol}, EnableCompression: true}
+	return r.dialWith(tb, &websocket.Dialer{EnableCompression: true}, h)
+}
+
+// dialNarrow connects a user with as little room for unread bytes as the system allows.
+func (r *rig) dialNarrow(tb testing.TB, user string) *client {
+	tb.Helper()
+	d := &websocket.Dialer{NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return conn, conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	}}
+	return r.dialWith(tb, d, http.Header{"X-User": {user}})
+}
+
+func (r *rig) dialWith(tb testing.TB, d *websocket.Dialer, h http.Header) *client {
+	tb.Helper()
+	d.Subprotocols = []string{reportd.Subprotocol}
 	conn, resp, err := d.DialContext(tb.Context(), r.url, h)
 	if err != nil {
 		tb.Fatal(err)

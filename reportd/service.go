@@ -26,6 +26,7 @@ type Service struct {
 	records records
 
 	waiting atomic.Int64  // jobs in the queue and in hand, a moment ago
+	full    atomic.Bool   // whether the records held more than they should, a moment ago
 	buffers sync.Pool     // of websockets that write
 	closing chan struct{} // closed when Run is told to end
 
@@ -61,7 +62,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("open frames: %w", err)
 	}
 	s.records.kv, err = cfg.Bus.KV(ctx, bus.KVConfig{
-		Bucket: "reportd-reports", Storage: bus.Memory, TTL: cfg.ReportTTL, MaxBytes: cfg.ReportBytes,
+		Bucket: "reportd-reports", Storage: bus.Memory, TTL: cfg.ReportTTL, MaxBytes: 2 * cfg.ReportBytes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open reports: %w", err)
@@ -82,7 +83,7 @@ func (s *Service) Run(ctx context.Context) error {
 			}, s.work)
 		})
 	}
-	g.Go(func() error { s.countWaiting(ctx); return nil })
+	g.Go(func() error { s.lookAround(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		s.closeSockets()
@@ -99,14 +100,18 @@ func retryAfter(delivered int) time.Duration {
 	return min(time.Minute, time.Second<<min(max(delivered-1, 0), 6))
 }
 
-// countWaiting keeps the length of the queue in mind, so that who asks is told it without asking the bus.
-func (s *Service) countWaiting(ctx context.Context) {
+// lookAround keeps in mind how long the queue is and how much the records hold, so that who asks need not wait for the bus to
+// tell.
+func (s *Service) lookAround(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		n, err := s.jobs.Pending(ctx, workerGroup)
-		if err == nil {
+		if n, err := s.jobs.Pending(ctx, workerGroup); err == nil {
 			s.waiting.Store(int64(n))
+		}
+		// The bucket takes twice as much, so that reports which were accepted can end even when it is full.
+		if n, err := s.records.kv.Size(ctx); err == nil {
+			s.full.Store(n > uint64(s.cfg.ReportBytes))
 		}
 		select {
 		case <-tick.C:

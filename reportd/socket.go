@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type SocketConfig struct {
 	// Caller is who the request's cookie or header has signed in; nil waits for the first message to do that, with SignIn.
 	Caller *Caller
 	SignIn func(ctx context.Context, token string) (Caller, error)
-	// AllowOrigin decides on requests that a browser sends for another site's page; nil refuses them.
+	// AllowOrigin decides on requests that a browser sends for a page of another site; nil refuses them.
 	AllowOrigin func(*http.Request) bool
 }
 
@@ -86,7 +87,7 @@ type socket struct {
 func (s *Service) ServeSocket(w http.ResponseWriter, r *http.Request, cfg SocketConfig) {
 	up := websocket.Upgrader{
 		Subprotocols:      []string{Subprotocol},
-		CheckOrigin:       cfg.AllowOrigin, // nil allows the same host only
+		CheckOrigin:       func(r *http.Request) bool { return sameSite(r) || cfg.AllowOrigin != nil && cfg.AllowOrigin(r) },
 		EnableCompression: true,
 		HandshakeTimeout:  s.cfg.Socket.SignIn,
 		WriteBufferSize:   4 << 10,
@@ -111,6 +112,16 @@ func (s *Service) ServeSocket(w http.ResponseWriter, r *http.Request, cfg Socket
 	}
 	k.conn = conn
 	k.serve(ctx)
+}
+
+// sameSite says whether a request comes from a page of ours, or from no page.
+func sameSite(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
 }
 
 // serve runs the connection until something ends it.

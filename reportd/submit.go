@@ -63,6 +63,9 @@ func (s *Service) prepare(c Caller, req Request) (job, error) {
 	if !isWord(c.ID) {
 		return job{}, fmt.Errorf("%w: %q cannot be a user's id", ErrBadRequest, c.ID)
 	}
+	if s.full.Load() {
+		return job{}, ErrBusy
+	}
 	size := len(req.TDQL)
 	if req.Classic != nil {
 		size += len(req.Classic.Data)
