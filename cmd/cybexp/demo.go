@@ -25,7 +25,7 @@ var demoSample []byte
 // changes nothing.
 func (p *platform) loadDemo(ctx context.Context) error {
 	admin := tahoe.UserHash(adminEmail, true)
-	err := p.users.CreateOrg(ctx, admin, identity.Org{Name: demoOrg, Title: "Demonstration"})
+	_, err := p.users.CreateOrg(ctx, admin, identity.Org{Name: demoOrg, Title: "Demonstration"})
 	if err != nil && !errors.Is(err, identity.ErrExists) {
 		return fmt.Errorf("make demo organisation: %w", err)
 	}

@@ -125,8 +125,19 @@ type tableWriter struct {
 	widths []int
 }
 
+// header puts what people read first: hashes go last, and an organisation's hash yields to its name.
 func (w *tableWriter) header(fields []string) error {
-	w.fields = fields
+	last := []string{}
+	for _, f := range fields {
+		switch {
+		case f == "hash":
+			last = append(last, f)
+		case f == "org" && slices.Contains(fields, "org_name"):
+		default:
+			w.fields = append(w.fields, f)
+		}
+	}
+	w.fields = append(w.fields, last...)
 	return nil
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
-	"github.com/cybexp/cybexp/tdql"
 )
 
 func (a *app) queryCommand() *cobra.Command {
@@ -142,7 +141,7 @@ func (a *app) showEnd(f reportd.Frame, text string, out rowWriter) error {
 		return err
 	}
 	for _, w := range e.Warnings {
-		fmt.Fprintf(a.stderr, "warning: %s", renderFault(text, w))
+		fmt.Fprintf(a.stderr, "warning: %s\n", w.In(text))
 	}
 	if e.Status != reportd.StatusReady {
 		return fmt.Errorf("the report ended %s after %d rows", e.Status, e.Rows)
@@ -163,16 +162,9 @@ func (a *app) showFailure(f reportd.Frame, text string) error {
 		return errors.New(e.Message)
 	}
 	for _, fault := range e.Errors {
-		fmt.Fprint(a.stderr, renderFault(text, fault))
+		fmt.Fprintln(a.stderr, fault.In(text))
 	}
 	return silentError{usageError{errors.New(e.Message)}}
-}
-
-// renderFault shows a fault with the line it is in and carets under its span.
-func renderFault(text string, f reportd.Fault) string {
-	return (&tdql.Error{
-		Code: f.Code, Line: f.Line, Column: f.Column, Length: f.Length, Message: f.Message, Hint: f.Hint,
-	}).Render(text)
 }
 
 func plural(n uint64, word string) string {

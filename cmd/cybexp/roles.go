@@ -19,6 +19,7 @@ import (
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/web"
 )
@@ -139,7 +140,7 @@ func (p *platform) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
-	p.users, err = identity.New(identityStore{kv}, key)
+	p.users, err = identity.New(identity.Config{Store: identityStore{kv}, Key: key})
 	return err
 }
 
@@ -165,7 +166,7 @@ func (p *platform) openReports(ctx context.Context) error {
 
 // rights tells reportd which organisations a user may read, at the moment a query runs.
 func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) {
-	hash, err := parseHash(user)
+	hash, err := tahoe.ParseHash(user)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) 
 	}
 	readable := make([]tdql.Org, len(orgs))
 	for i, o := range orgs {
-		readable[i] = tdql.Org{Hash: o.Hash.String(), Name: o.Name}
+		readable[i] = tdql.Org{Hash: o.Hash, Name: o.Name}
 	}
 	return readable, nil
 }

@@ -94,7 +94,7 @@ func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note
 		if err := r.do(ctx, http.MethodGet, "/api/v1/uploads/"+url.PathEscape(id), nil, nil, &s); err != nil {
 			return false, err
 		}
-		note.show(fmt.Sprintf("%s: %d of %d records", path, s.Mapped+s.Kept+s.NotSupported+s.Invalid, s.Received))
+		note.show(fmt.Sprintf("%s: %d of %d records", path, s.Mapped+s.Kept+s.NotSupported+s.Invalid+s.Dead, s.Received))
 		return s.Done, nil
 	})
 	if err != nil {
@@ -102,17 +102,13 @@ func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note
 	}
 	note.clear()
 	for _, p := range s.Problems {
-		fmt.Fprintf(a.stderr, "%s:%d: %s\n", path, p.Line, problemText(p))
+		fmt.Fprintf(a.stderr, "%s:%s\n", path, p)
+	}
+	if more := s.ProblemTotal - len(s.Problems); more > 0 {
+		fmt.Fprintf(a.stderr, "%s: and %d more\n", path, more)
 	}
 	_, err = fmt.Fprintln(a.stdout, compactJSON(s))
 	return err
-}
-
-func problemText(p ingest.Problem) string {
-	if p.Field == "" {
-		return p.Message
-	}
-	return p.Field + ": " + p.Message
 }
 
 // countingReader shows how much of a file has gone out.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -169,7 +170,7 @@ func findDgraph(given string) (string, error) {
 			return beside, nil
 		}
 	}
-	path, err := lookPath("dgraph")
+	path, err := exec.LookPath("dgraph")
 	if err != nil {
 		return "", errors.New("no dgraph program beside cybexp or in PATH: `make build` builds bin/dgraph, --dgraph-bin names one, --dgraph uses a running server")
 	}
@@ -179,7 +180,7 @@ func findDgraph(given string) (string, error) {
 // bootstrap makes the superuser on a first start and keeps a valid token of theirs in the data folder.
 func (p *platform) bootstrap(ctx context.Context) error {
 	admin := tahoe.UserHash(adminEmail, true)
-	err := p.users.CreateUser(ctx, identity.User{Email: adminEmail, Name: "Administrator", Super: true})
+	_, err := p.users.CreateUser(ctx, identity.User{Email: adminEmail, Name: "Administrator", Super: true})
 	if err != nil && !errors.Is(err, identity.ErrExists) {
 		return fmt.Errorf("make superuser: %w", err)
 	}
