@@ -216,69 +216,42 @@ func (s *Server) document(c echo.Context, q classicQuestion, r reportd.Report) e
 	ctx, done := s.streaming(c.Request().Context())
 	defer done()
 	doc := newDocument(q, r)
-	var format rowFormat
-	switch {
-	case q.Type == "count":
-		format = &countDocument{doc: doc, w: c.Response()}
-	case q.summarised():
-		format = &summaryDocument{doc: doc, w: c.Response(), values: map[string][]json.RawMessage{}}
-	default:
-		format = &listDocument{doc: doc, w: c.Response()}
+	var format rowFormat = &listDocument{doc: doc, w: c.Response()}
+	if q.Type == "count" || q.summarised() {
+		format = &valueDocument{doc: doc, w: c.Response()}
 	}
 	out := newRowStream(c, http.StatusCreated, mediaJSON, format)
 	return s.stream(ctx, out, reportd.Caller{ID: r.User}, r.ID, 0)
 }
 
-// countDocument is a report whose data is a number.
-type countDocument struct {
-	doc reportDocument
-	w   *echo.Response
+// valueDocument is a report whose data is one value: that of the one member of its one row. It is whole on its first page, so that
+// the next is empty.
+type valueDocument struct {
+	doc  reportDocument
+	w    *echo.Response
+	name string
 }
 
-func (d *countDocument) header([]string) error { return nil }
-
-func (d *countDocument) row(row json.RawMessage) error {
-	var r struct {
-		Count json.Number `json:"count"`
+func (d *valueDocument) header(fields []string) error {
+	if len(fields) != 1 {
+		return fmt.Errorf("rows have %d members, not one", len(fields))
 	}
-	if err := json.Unmarshal(row, &r); err != nil {
-		return fmt.Errorf("read count: %w", err)
-	}
-	d.doc.Data = r.Count
+	d.name = fields[0]
 	return nil
 }
 
-func (d *countDocument) end() error { return json.NewEncoder(d.w).Encode(d.doc) }
-
-// summaryDocument is a report whose data are the values of attributes by sub-type. A page of a classic report holds few enough to
-// gather.
-type summaryDocument struct {
-	doc    reportDocument
-	w      *echo.Response
-	values map[string][]json.RawMessage
-}
-
-func (d *summaryDocument) header([]string) error { return nil }
-
-func (d *summaryDocument) row(row json.RawMessage) error {
-	var r struct {
-		IType   string          `json:"itype"`
-		SubType string          `json:"sub_type"`
-		Data    json.RawMessage `json:"data"`
+func (d *valueDocument) row(row json.RawMessage) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(row, &members); err != nil {
+		return fmt.Errorf("read row: %w", err)
 	}
-	if err := json.Unmarshal(row, &r); err != nil {
-		return fmt.Errorf("read instance: %w", err)
-	}
-	if r.IType == string(tahoe.KindAttribute) {
-		d.values[r.SubType] = append(d.values[r.SubType], r.Data)
-	}
+	d.doc.Data = members[d.name]
 	return nil
 }
 
-func (d *summaryDocument) end() error {
-	d.doc.Data = d.values
-	if len(d.values) > 0 {
-		d.doc.NextPage = d.doc.CurrentPage + 1
+func (d *valueDocument) end() error {
+	if d.doc.CurrentPage > 1 {
+		d.doc.Data = struct{}{}
 	}
 	return json.NewEncoder(d.w).Encode(d.doc)
 }

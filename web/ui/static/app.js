@@ -6,11 +6,12 @@ import { Table } from "./table.js";
 
 const tokenKey = "cybexp.token";
 const examples = [
-  "events last 24h | count by sub_type",
-  "count ipv4 1.1.1.1 last 7d by day",
-  "related ipv4 1.1.1.1 last 30d summary",
-  "events category malicious last 30d | attributes ipv4 | top 20",
-  "explain url hxxp://example[.]com/login | events",
+  "events | count by sub_type, category",
+  "events category malicious | attributes ipv4, password | top 20",
+  "count ipv4 10.10.23.27 by day",
+  "ipv4 10.10.23.27 | events | limit 50",
+  "related ipv4 10.10.23.27 last 30d",
+  "explain url hxxp://example[.]com/login | events last 7d",
 ];
 
 let socket = null;
@@ -91,6 +92,7 @@ function run() {
   asked = text;
   report = "";
   history.replaceState(null, "", `#q=${encodeURIComponent(text)}`);
+  byId("examples").open = false;
   table.clear();
   for (const id of ["faults", "warnings", "canonical", "download"]) byId(id).hidden = true;
   life = { state: "sent", started: Date.now(), rows: 0 };
@@ -264,7 +266,8 @@ function wire() {
     event.preventDefault();
     if (!byId("run").disabled) run();
   });
-  byId("examples").replaceChildren(...examples.map((text) => make("li", {}, make("a", { href: `#q=${encodeURIComponent(text)}` }, text))));
+  const links = examples.map((text) => make("li", {}, make("a", { href: `#q=${encodeURIComponent(text)}` }, text)));
+  byId("examples").querySelector("ul").replaceChildren(...links);
   addEventListener("hashchange", () => {
     fromAddress();
     byId("query").focus();

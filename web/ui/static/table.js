@@ -76,6 +76,7 @@ export class Table {
 
   #line(row) {
     const cells = this.#columns.map((name, i) => cell(valueAt(row, name, i)));
+    if (this.#shown === 0) cells.forEach((td, i) => this.#part.fields.cells[i].classList.toggle("number", td.className === "number"));
     return make("tr", {}, ...cells);
   }
 
@@ -109,8 +110,8 @@ function cell(value) {
     return make("td", /^[0-9a-f]{64}$/.test(text) ? { className: "hash", title: text } : {}, text);
   }
   const text = JSON.stringify(value, big);
-  if (text.length <= 80) return make("td", {}, text);
-  const whole = make("details", {}, make("summary", {}, text.slice(0, 72) + "…"));
+  if (text.length <= 56) return make("td", {}, text);
+  const whole = make("details", {}, make("summary", {}, text));
   whole.addEventListener("toggle", () => {
     if (whole.open && whole.childElementCount === 1) whole.append(make("pre", {}, JSON.stringify(value, big, 2)));
   });
