@@ -125,6 +125,7 @@ func (f *filter) describe() string { return "filter " + spellCond(f.where, false
 func (r *relate) describe() string { return describe("gather", r) }
 func (t *tally) describe() string  { return describe("reduce", t) }
 func (b *best) describe() string   { return describe("rank", b) }
+func (d *digest) describe() string { return describe("reduce", d) }
 func (s *slice) describe() string  { return describe("cut", s) }
 
 func describe(verb string, s step) string {
@@ -173,6 +174,8 @@ func (d dim) text() string {
 	}
 	return d.name
 }
+
+func (*digest) spell(p *printer) { p.word("summary") }
 
 func (b *best) spell(p *printer) {
 	p.word("top " + strconv.FormatInt(b.n, 10))

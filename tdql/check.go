@@ -117,6 +117,9 @@ func (c *checker) sentenceEnd(r *report) {
 	if kind := items["return"]; kind != nil && kind.Chosen.Text != "all" {
 		c.hop(&hop{Pos: r.Pos, Kind: kind.Chosen.Text + "s"})
 	}
+	if summary := items["summary"]; summary != nil {
+		c.summary(summary.at)
+	}
 	if page := items["page"]; page != nil {
 		c.page(page.Value, items["size"])
 	} else if size := items["size"]; size != nil {
@@ -155,7 +158,7 @@ func (c *checker) stage(s *stage) {
 	at := span{s.Pos.Offset, s.Pos.Offset + 1}
 	if c.done != "" {
 		c.add(CodeMeaning, span{at.start, at.start + strings.IndexByte(c.text[at.start:]+" ", ' ')}, "",
-			"nothing can follow %q, which gives numbers", c.done)
+			"nothing can follow %q", c.done)
 		return
 	}
 	switch {
@@ -169,6 +172,8 @@ func (c *checker) stage(s *stage) {
 		if where := c.condition(s.Where.orTest); where != nil {
 			c.push(&filter{kind: c.kind, where: where}, c.kind)
 		}
+	case s.Summary:
+		c.summary(at)
 	case s.Take == "top":
 		c.top(s)
 	case s.Take == "limit":
@@ -201,6 +206,19 @@ func (c *checker) top(s *stage) {
 		b.subTypes = nil
 	}
 	c.push(b, tahoe.KindAttribute)
+}
+
+// summary adds the list of the attributes' values.
+func (c *checker) summary(at span) {
+	switch c.kind {
+	case tahoe.KindEvent:
+		c.push(&move{from: c.kind, to: tahoe.KindAttribute}, tahoe.KindAttribute)
+	case tahoe.KindAttribute, kindRelated, "":
+	case tahoe.KindObject, tahoe.KindSession, tahoe.KindRaw, kindInstance:
+		c.add(CodeMeaning, span{at.start, at.start + len("summary")}, "", `"summary" needs attributes, or what has them, not %ss`, c.kind)
+	}
+	c.push(&digest{}, c.kind)
+	c.done = "summary"
 }
 
 // hop adds a move to neighbours, or a scan.

@@ -40,6 +40,7 @@ type compiler struct {
 	cut    *slice // a stretch to keep, when the set has one
 	tally  *tally
 	best   *best
+	digest bool
 	run    int        // phases of one run share a seed and a cut
 	seeded tahoe.Kind // of the seed; "" in the first run
 }
@@ -161,6 +162,10 @@ func (c *compiler) steps(list []step) {
 		case *tally:
 			c.tally = s
 			continue
+		case *digest:
+			c.settle()
+			c.digest = true
+			continue
 		case *best:
 			c.settle()
 			c.best = s
@@ -230,6 +235,9 @@ func (c *compiler) finish(prog *Program) {
 	case c.tally != nil:
 		prog.Kind, prog.Fields = "count", []string{"count"}
 		c.phases = append(c.phases, c.countPhase())
+	case c.digest:
+		prog.Kind, prog.Fields = "summary", []string{"summary"}
+		c.phases = append(c.phases, c.digestPhase())
 	case c.best != nil:
 		prog.Kind, prog.Fields = "top", []string{"sub_type", "data", "count", "hash"}
 		c.phases = append(c.phases, c.bestPhase(false))

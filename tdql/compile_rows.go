@@ -145,6 +145,18 @@ func (c *compiler) groupPhase() phase {
 	return p
 }
 
+// digestPhase reads the values of the attributes.
+func (c *compiler) digestPhase() phase {
+	if c.set.kind == kindRelated {
+		names := c.bound()
+		c.set = set{kind: tahoe.KindAttribute, root: dql.UID(names...), filter: typeFilter(tahoe.KindAttribute)}
+	}
+	root := dql.UID(c.bound()...)
+	c.add(dql.Block{Name: "r", Func: root, Fields: []dql.Field{{Name: "uid"}, {Name: "sub_type"}, {Name: "data"}},
+		Args: dql.Args{First: c.q.Declare("first", "int", "0"), After: c.q.Declare("after", "string", "0x0")}})
+	return phase{run: c.run, paging: byUID, first: *c.q, more: *c.q, small: true, digest: true}
+}
+
 // bestPhase counts for each attribute the events of the set, and reads them in the order of that number.
 func (c *compiler) bestPhase(collect bool) phase {
 	s := c.set

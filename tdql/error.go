@@ -84,6 +84,7 @@ const maxErrors = 20
 type faults struct {
 	text string
 	list Errors
+	open *span // a parenthesis that nothing closes
 }
 
 // add notes a fault at a span; only the first one at a place counts.

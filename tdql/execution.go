@@ -110,7 +110,7 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 	rows := x.keep(ph, x.fold.rows())
 	if last || x.left == 0 {
 		x.at, x.entered = x.at+1, false
-		if x.left != 0 || ph.group != nil || ph.best != nil {
+		if x.left != 0 || ph.group != nil || ph.best != nil || ph.digest {
 			x.more = x.fold.finish
 			return x.drain(rows), nil
 		}

@@ -2,6 +2,8 @@ package tdql
 
 import (
 	"cmp"
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +29,8 @@ func newFolder(p *Program, ph *phase) folder {
 		return &counter{}
 	case ph.group != nil:
 		return newGrouper(p, ph.group)
+	case ph.digest:
+		return &digester{values: make(map[string][]string)}
 	case ph.best != nil:
 		return &ranker{best: ph.best}
 	}
@@ -128,6 +132,37 @@ func (k *ranker) collected() []string {
 	}
 	k.best = nil
 	return uids
+}
+
+// digester gathers values by sub-type.
+type digester struct {
+	values map[string][]string
+	told   bool
+}
+
+func (d *digester) take(records []record) bool {
+	for _, r := range records {
+		if json.Valid([]byte(r.Data)) {
+			d.values[r.SubType] = append(d.values[r.SubType], r.Data)
+		}
+	}
+	return false
+}
+
+func (d *digester) rows() folded        { return folded{} }
+func (d *digester) collected() []string { return nil }
+
+func (d *digester) finish() []Row {
+	if d.told {
+		return nil
+	}
+	d.told = true
+	w := newRow(len(d.values))
+	for _, subType := range slices.Sorted(maps.Keys(d.values)) {
+		slices.Sort(d.values[subType])
+		w.json(subType, "["+strings.Join(d.values[subType], ",")+"]")
+	}
+	return []Row{newRow(1).json("summary", string(w.done())).done()}
 }
 
 // grouper counts by the dimensions.

@@ -193,6 +193,8 @@ func (p *printer) stage(s *stage) {
 		p.word("related")
 	case s.Count:
 		p.word("count")
+	case s.Summary:
+		p.word("summary")
 	case s.Take != "":
 		p.word(s.Take)
 		p.word(s.Number.tidyNumber())

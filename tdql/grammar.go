@@ -82,6 +82,7 @@ type stage struct {
 	Related  bool       `parser:"| ( @'related'"`
 	Count    bool       `parser:"  | @'count'"`
 	Distinct bool       `parser:"    @'distinct'?"`
+	Summary  bool       `parser:"  | @'summary'"`
 	Take     string     `parser:"  | @( 'top' | 'limit' | 'page' )"`
 	Number   *value     `parser:"    @@?"`
 	SubTypes []*name    `parser:"    ( @@ ( ',' @@ )* )?"`

@@ -95,6 +95,8 @@ func (f *faults) grammar(list []lexer.Token, err error) {
 	here := list[at]
 	want := wanted(before)
 	switch {
+	case here.EOF() && f.open != nil:
+		f.add(CodeSyntax, *f.open, hintFor(want), "this parenthesis is not closed")
 	case here.EOF():
 		f.add(CodeSyntax, tokenSpan(here), hintFor(want), "the query ends too early")
 	case here.Value == ")" && want == "":

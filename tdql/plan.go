@@ -122,6 +122,9 @@ type best struct {
 	subTypes []string
 }
 
+// digest lists the values of the attributes by sub-type.
+type digest struct{}
+
 // slice keeps a stretch of the set: take n after leaving out skip.
 type slice struct {
 	take, skip int64

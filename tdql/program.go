@@ -44,6 +44,7 @@ type phase struct {
 	cut     *slice
 	count   bool
 	group   *tally
+	digest  bool
 	best    *best
 }
 

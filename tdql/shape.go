@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // shaper finds what is wrong with a tree that the grammar let pass, and tidies it: keywords in lower case, clauses in order.
@@ -36,7 +38,7 @@ func (s shaper) unavailable(word string, at span) {
 }
 
 func (s shaper) report(r *report) {
-	word, allowed := "related", slices.Concat([]string{"level", "via", "return", "page", "size"}, clauseWords)
+	word, allowed := "related", slices.Concat([]string{"level", "via", "return", "summary", "page", "size"}, clauseWords)
 	if r.Count {
 		word, allowed = "count", slices.Concat(clauseWords, []string{"by"})
 	}
@@ -91,6 +93,7 @@ func (s shaper) source(src *source) {
 		s.stages(src.Group.Stages)
 	case src.Scan != nil:
 		src.Scan.Kind = strings.ToLower(src.Scan.Kind)
+		s.names(src.Scan.SubTypes...)
 	case src.ID != nil:
 		s.idref(src.ID)
 	case src.Attr != nil:
@@ -120,11 +123,20 @@ func isHash(text string) bool {
 	return len(text) == 64 && strings.Trim(text, "0123456789abcdefABCDEF") == ""
 }
 
+// names checks sub-types: those in backquotes may be spelled wrong.
+func (s shaper) names(list ...*name) {
+	for _, n := range list {
+		if tahoe.ValidSubType(n.Text) != nil {
+			s.add(CodeSyntax, n.at, "a sub-type is letters, digits and _", "%s is not a sub-type", quote(n.Text))
+		}
+	}
+}
+
 func (s shaper) attrref(a *attrref) {
-	switch {
-	case a.Values != nil:
+	s.names(a.SubType)
+	if a.Values != nil {
 		s.values(a.Values)
-	case a.SubType.Text != "":
+	} else {
 		hint := didYouMean(a.SubType.Text, stageWords, reportWords, queryWords)
 		if hint == "" {
 			hint = "as in " + a.SubType.Text + " 1.1.1.1, or attributes " + a.SubType.Text + " for all of them"
@@ -182,6 +194,7 @@ func (s shaper) stage(st *stage) {
 	switch {
 	case st.Hop != nil:
 		st.Hop.Kind = strings.ToLower(st.Hop.Kind)
+		s.names(st.Hop.SubTypes...)
 		s.hopItems(st.Hop)
 		return
 	case st.Other != nil:
@@ -191,6 +204,8 @@ func (s shaper) stage(st *stage) {
 		word, allowed = "related", slices.Concat([]string{"level", "via"}, clauseWords)
 	case st.Count:
 		word, allowed = "count", []string{"by", "tz"}
+	case st.Summary:
+		word = "summary"
 	case st.Sort != nil:
 		s.unavailable("sort", keywordSpan(st.Pos, "sort"))
 	case st.Fields != nil:
@@ -207,6 +222,7 @@ func (s shaper) stage(st *stage) {
 	if st.Take != "" {
 		s.number(word, keywordSpan(st.Pos, word), st.Number, 1, 1e9)
 		st.Take = word
+		s.names(st.SubTypes...)
 		if word != "top" && len(st.SubTypes) > 0 {
 			s.unexpected(st.SubTypes[0].leaf, allowed)
 		}
@@ -290,7 +306,7 @@ func (s shaper) items(stage string, list []*item, allowed []string) {
 
 func (s shaper) misplaced(stage, word string, at span) {
 	switch {
-	case word == "summary" || word == "graph":
+	case word == "graph":
 		s.unavailable(word, at)
 	case stage == "":
 		s.add(CodeSyntax, at, "a clause belongs to a hop, as in | events last 7d", "%q has nothing to narrow here", word)
@@ -397,7 +413,9 @@ func (s shaper) dims(list []*word, at span) {
 		switch key := d.key(); {
 		case slices.Contains(timeDims, key), key == "sub_type", key == "category", key == "org":
 			d.Text = key
-		case key != "" && (isReserved(key) || !isIdentifier(key)):
+		case key == "":
+			s.names(&name{leaf{d.at, strings.Trim(d.Text, "`")}})
+		case (isReserved(key) || !isIdentifier(key)):
 			s.add(CodeSyntax, d.at, didYouMean(d.Text, timeDims, []string{"sub_type", "category", "org"}), "cannot count by %s", quote(d.Text))
 		}
 	}
@@ -421,4 +439,4 @@ func quote(text string) string {
 }
 
 // itemOrder is the order of clauses and options in tidy text.
-var itemOrder = []string{"level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "page", "size"}
+var itemOrder = []string{"level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "summary", "page", "size"}

@@ -57,7 +57,7 @@ func (s shaper) operator(t *test) {
 			s.add(CodeUnavailable, t.Op.at, "", "%q on other things than timestamp is not available in this version", t.Op.Text)
 		}
 	default:
-		s.add(CodeSyntax, t.Op.at, "", "%s is not a comparison; write =, !=, <, <=, > or >=", quote(t.Op.Text))
+		s.add(CodeSyntax, t.Op.at, "comparisons are =, !=, <, <=, > and >=", "%s is not a comparison", quote(t.Op.Text))
 	}
 }
 

@@ -75,6 +75,7 @@ type scanner struct {
 	place place
 	// nest holds, for every open parenthesis, the place to go back to when it closes.
 	nest   []place
+	opens  []int // where they are
 	out    []lexer.Token
 	faults *faults
 }
@@ -90,6 +91,9 @@ func scan(text string, f *faults) []lexer.Token {
 	default:
 		for s.next() {
 		}
+	}
+	if n := len(s.opens); n > 0 && len(f.list) == 0 {
+		f.open = &span{s.opens[n-1], s.opens[n-1] + 1}
 	}
 	s.out = append(s.out, lexer.EOFToken(lexer.Position{Offset: len(text)}))
 	return s.out
@@ -174,11 +178,11 @@ func (s *scanner) punct(c byte) bool {
 			s.faults.add(CodeLimit, span{s.pos - 1, s.pos}, "", "parentheses are nested more than %d deep", maxNesting)
 			return false
 		}
-		s.nest = append(s.nest, s.place)
+		s.nest, s.opens = append(s.nest, s.place), append(s.opens, s.pos-1)
 	case ')':
 		if n := len(s.nest); n > 0 {
 			s.place = closed(s.nest[n-1])
-			s.nest = s.nest[:n-1]
+			s.nest, s.opens = s.nest[:n-1], s.opens[:n-1]
 		}
 	case ',':
 		if s.place == inList {
@@ -227,7 +231,7 @@ func isOp(c byte) bool { return c == '=' || c == '!' || c == '<' || c == '>' || 
 
 func (s *scanner) operator() {
 	end := s.pos + 1
-	if c := s.text[s.pos]; c != '~' && c != '=' && end < len(s.text) && s.text[end] == '=' {
+	if s.text[s.pos] != '~' && end < len(s.text) && s.text[end] == '=' {
 		end++
 	}
 	s.emit(tokOp, end)
