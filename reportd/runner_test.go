@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"github.com/cybexp/cybexp/internal/testdgraph"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
-	"github.com/google/go-cmp/cmp"
 )
 
 var testNow = time.Date(2021, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -287,6 +285,3 @@ func TestAnswersAreThoseOfTheOriginal(t *testing.T) {
 	}
 	t.Logf("%d queries", asked)
 }
-
-var _ = errors.New
-var _ = cmp.Diff

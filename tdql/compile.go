@@ -1,8 +1,8 @@
 package tdql
 
 import (
-	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql/dql"
@@ -277,14 +277,23 @@ var typeNames = map[tahoe.Kind]string{
 // maxIndexed is how many bytes of a value the graph indexes.
 const maxIndexed = 4096
 
+// indexed cuts a value to what the graph indexes, between characters.
+func indexed(text string) string {
+	if len(text) <= maxIndexed {
+		return text
+	}
+	n := maxIndexed
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
 // withData binds the attributes that have one of the values, whatever their sub-type.
 func (c *compiler) withData(list []tahoe.Value) []string {
 	var names []string
 	for _, v := range list {
-		text := v.Text()
-		if len(text) > maxIndexed {
-			text = text[:maxIndexed]
-		}
+		text := indexed(v.Text())
 		data, name := c.name(), c.name()
 		c.add(dql.Block{Func: dql.Eq("value", c.q.Bind("v", text)), Fields: []dql.Field{{As: data, Name: "data"}}})
 		c.add(dql.Block{As: name, Func: dql.UID(data), Filter: dql.Eq("val("+data+")", c.q.Bind("d", string(v.AppendJSON(nil))))})
@@ -304,9 +313,4 @@ func (c *compiler) subTypes(list []string) dql.Filter {
 		return nil
 	}
 	return dql.Eq("sub_type", c.params("s", list)...)
-}
-
-// isEventEdge says whether an edge leads to events, which are tested one by one.
-func isEventEdge(edge string) bool {
-	return slices.Contains([]string{"~ref", "~mal_ref", "~ben_ref", "sref", "rref"}, edge)
 }

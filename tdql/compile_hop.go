@@ -33,15 +33,24 @@ func (c *compiler) move(m *move) {
 
 // eventFilter is all that a move asks of events, with the caller's rights.
 func (c *compiler) eventFilter(n *narrow, subTypes []string) dql.Filter {
-	rights := c.access()
+	return dql.All(c.rights(n), c.eventTests(n, subTypes))
+}
+
+// rights is the test of the organisations: those asked for, which are among the caller's, or all of the caller's.
+func (c *compiler) rights(n *narrow) dql.Filter {
 	if len(n.orgs) > 0 {
-		rights = c.orgs(n.orgs)
+		return c.orgs(n.orgs)
 	}
+	return c.access()
+}
+
+// eventTests is all that a move asks of events besides their organisation; nil for nothing.
+func (c *compiler) eventTests(n *narrow, subTypes []string) dql.Filter {
 	var category dql.Filter
 	if n.category != "" {
 		category = dql.Eq("category", c.q.Bind("c", n.category))
 	}
-	return dql.All(rights, c.window(&n.window), category, c.subTypes(subTypes), c.cond(tahoe.KindEvent, n.where))
+	return dql.All(c.window(&n.window), category, c.subTypes(subTypes), c.cond(tahoe.KindEvent, n.where))
 }
 
 // window is the test of the time; nil when it is open. It is always between: le would read the index from its beginning.
@@ -61,19 +70,14 @@ func (c *compiler) time(t time.Time) dql.Param { return c.q.Bind("t", t.UTC().Fo
 
 // scan starts at all instances of a kind.
 func (c *compiler) scan(m *move) {
-	c.set = set{kind: m.to, unproven: true}
+	if m.to == tahoe.KindEvent {
+		c.set = set{kind: m.to, root: c.rights(&m.narrow)}
+		c.set.filter = c.eventTests(&m.narrow, m.subTypes)
+		return
+	}
 	where := c.cond(m.to, m.narrow.where)
+	c.set = set{kind: m.to, unproven: true}
 	switch m.to {
-	case tahoe.KindEvent:
-		n := m.narrow
-		orgs := n.orgs
-		if len(orgs) == 0 {
-			orgs = c.plan.orgs
-		}
-		n.orgs = nil
-		c.set = set{kind: m.to, root: c.orgs(orgs)}
-		filter := c.eventFilter(&n, m.subTypes)
-		c.set.filter = dropFirst(filter)
 	case tahoe.KindRaw:
 		c.set = set{kind: m.to, root: c.rawAccess(), filter: dql.All(c.subTypes(m.subTypes), where)}
 	default:
@@ -82,14 +86,6 @@ func (c *compiler) scan(m *move) {
 			c.set.root, c.set.filter = c.subTypes(m.subTypes), dql.All(typeFilter(m.to), where)
 		}
 	}
-}
-
-// dropFirst leaves the rights out of an event filter whose root has them already.
-func dropFirst(f dql.Filter) dql.Filter {
-	if and, ok := f.(dql.And); ok {
-		return dql.All(and[1:]...)
-	}
-	return nil
 }
 
 // keep narrows the set to a kind, or by the clauses.
