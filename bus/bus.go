@@ -51,6 +51,7 @@ func (c Config) Validate() error {
 // Storage says where a stream or bucket keeps what it is given.
 type Storage int
 
+// The two kinds of Storage.
 const (
 	File   Storage = iota // on disk and synced before a write is acknowledged
 	Memory                // gone when the server stops

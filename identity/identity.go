@@ -125,6 +125,7 @@ func (s *Service) CreateOrg(ctx context.Context, creator tahoe.Hash, o Org) (Org
 // Role is what a user is to an organisation. A higher one includes the lower.
 type Role int
 
+// The roles, lowest first.
 const (
 	Reader Role = iota // on the access list
 	Member

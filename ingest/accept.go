@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // zones must be known on a machine that has none installed
 	"unicode"
@@ -103,33 +104,56 @@ func checkID(id string) error {
 	return nil
 }
 
-// fill moves body to the lake. It counts in a only what is there.
+// fill moves body to the lake and counts it in a.
 func (s *Service) fill(ctx context.Context, a *account, body io.Reader) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // that many chunks are sealed and synced at a time
 	count := &counter{r: body}
-	in := split(count, maxRecord)
-	next := in.next
-	if oneText(a.Typetag) {
-		next = in.wholeText
+	var mu sync.Mutex // guards a.Chunks and a.Records
+	err := s.chunks(gctx, a, count, func(l label, plain []byte) {
+		g.Go(func() error {
+			if err := s.append(gctx, l, plain); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			a.Chunks++ // only what is there counts
+			a.Records += l.Records
+			return nil
+		})
+	})
+	a.Bytes = count.n
+	if werr := g.Wait(); werr != nil {
+		return fmt.Errorf("append to lake: %w", werr)
 	}
-	c := &chunk{}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBody, err)
+	}
+	return nil
+}
+
+// chunks cuts body up. If body breaks off, what came before is in a chunk too.
+func (s *Service) chunks(ctx context.Context, a *account, body io.Reader, send func(label, []byte)) error {
+	c, number := &chunk{}, 0
 	flush := func() {
 		if c.records > 0 {
-			full, l := c, label{a.ID, a.Try, a.Chunks, c.records, a.Typetag, a.Org.String(), a.Timezone}
-			g.Go(func() error { return s.append(gctx, l, full.plain) })
-			a.Chunks++
-			a.Records += c.records
-			c = &chunk{}
+			send(label{a.ID, a.Try, number, c.records, a.Typetag, a.Org.String(), a.Timezone}, c.plain)
+			c, number = &chunk{}, number+1
 		}
 	}
-	var err error
-	for gctx.Err() == nil {
-		var p piece
-		if p, err = next(); err != nil {
-			break
-		}
-		if p.tooLong {
+	defer flush()
+	next := records(a.Typetag, body)
+	for ctx.Err() == nil {
+		p, err := next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case p.tooLong:
 			a.Rejected++
 			a.Problems.add(tooLong(p))
 			continue
@@ -139,18 +163,16 @@ func (s *Service) fill(ctx context.Context, a *account, body io.Reader) error {
 		}
 		c.add(p.line, p.text)
 	}
-	flush()
-	a.Bytes = count.n
-	if werr := g.Wait(); werr != nil {
-		return fmt.Errorf("append to lake: %w", werr)
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil && err != io.EOF {
-		return fmt.Errorf("%w: %w", ErrBody, err)
-	}
 	return nil
+}
+
+// records gives the records of an upload one by one. The formats whose records are texts of many lines have one, unless it is JSON.
+func records(typetag string, body io.Reader) (next func() (piece, error)) {
+	in := split(body, maxRecord)
+	if typetag == "email" {
+		return in.wholeText
+	}
+	return in.next
 }
 
 // append seals a chunk and puts it on disk.
@@ -166,9 +188,6 @@ func (s *Service) append(ctx context.Context, l label, plain []byte) error {
 func tooLong(p piece) Problem {
 	return Problem{Line: p.line, Message: fmt.Sprintf("record is longer than %d KiB and was left out", maxRecord>>10)}
 }
-
-// oneText names the formats whose records are texts of many lines, so that an upload that is not JSON is one record.
-func oneText(typetag string) bool { return typetag == "email" }
 
 type counter struct {
 	r io.Reader

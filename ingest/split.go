@@ -65,7 +65,7 @@ func (s *splitter) next() (piece, error) {
 			s.skipDocument()
 			p.tooLong = true
 			return p, nil
-		case state == open && s.err == io.EOF:
+		case state == open && errors.Is(s.err, io.EOF):
 			return s.take(p, len(w)), nil
 		case state == open:
 			return piece{}, s.err
@@ -88,7 +88,7 @@ func (s *splitter) wholeText() (piece, error) {
 func (s *splitter) rest() (piece, error) {
 	p, w := piece{line: 1}, s.window(s.limit+1)
 	if len(w) <= s.limit {
-		if s.err != io.EOF {
+		if !errors.Is(s.err, io.EOF) {
 			return piece{}, s.err
 		}
 		return s.take(p, len(w)), nil
@@ -190,7 +190,7 @@ func (s *splitter) textLine(p piece, w []byte) (piece, error) {
 		return s.take(p, n), nil
 	}
 	if len(w) <= s.limit {
-		if s.err != io.EOF {
+		if !errors.Is(s.err, io.EOF) {
 			return piece{}, s.err
 		}
 		return s.take(p, len(w)), nil

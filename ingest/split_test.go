@@ -16,7 +16,7 @@ func pieces(r io.Reader, limit int) (out []string, err error) {
 	s := split(r, limit)
 	for {
 		p, err := s.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
@@ -120,7 +120,7 @@ func TestWholeTextIsOneRecord(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
-		if _, err := s.wholeText(); err != io.EOF {
+		if _, err := s.wholeText(); !errors.Is(err, io.EOF) {
 			t.Errorf("then: got %v, want EOF", err)
 		}
 	}
@@ -154,7 +154,7 @@ func FuzzSplit(f *testing.F) {
 		last, lost := 1, false
 		for {
 			p, err := s.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

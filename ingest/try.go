@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -12,15 +13,11 @@ import (
 // that records lack. An error of the reader is yielded last.
 func Try(u Upload, received time.Time, r io.Reader) iter.Seq2[Outcome, error] {
 	return func(yield func(Outcome, error) bool) {
-		in := split(r, maxRecord)
-		next := in.next
-		if oneText(u.Typetag) {
-			next = in.wholeText
-		}
+		next := records(u.Typetag, r)
 		m := newMapper(u.Typetag, u.Org.String(), u.Timezone, received, slog.New(slog.DiscardHandler))
 		for {
 			p, err := next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {

@@ -103,7 +103,7 @@ func (s *Service) write(ctx context.Context, l label, delivered int, records []O
 
 // refusals gathers from err which records were refused and why. It tells whether err says nothing else.
 func refusals(err error, into map[int]error) bool {
-	switch err := err.(type) {
+	switch err := err.(type) { //nolint:errorlint // this is the walk that errors.As would be
 	case Refusal:
 		into[err.Record()] = err
 		return true
