@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,23 @@ func TestQueryErrorsAreReadable(t *testing.T) {
 	cancel()
 	if _, _, err := s.Query(ctx, q, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestStatsCountsKinds(t *testing.T) {
+	s := testdgraph.Open(t)
+	records := newGenerator(t, 32).records(10)
+	write(t, s, records...)
+	var want graph.Stats
+	for _, line := range expected(records) {
+		for kind, n := range map[string]*int{"attribute": &want.Attributes, "object": &want.Objects, "event": &want.Events, "session": &want.Sessions, "raw": &want.Raws} {
+			if slices.Contains(strings.Fields(line), kind) {
+				*n++
+			}
+		}
+	}
+	if got, err := s.Stats(t.Context()); err != nil || got != want || got.Raws != 10 {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }
 

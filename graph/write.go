@@ -22,8 +22,8 @@ const (
 	tryTimeout  = 30 * time.Second // of one try
 )
 
-// Write adds the records to the graph and returns how many vertices that made. When it returns nil, they are on Dgraph's disk. They
-// may be there already, in part or whole: of an instance that is known, only new edges, contexts, session times, organisations and a
+// Write adds the records to the graph and returns how many vertices that made. When it returns nil, Dgraph has them for good, though it
+// be killed at once (dgraphd.Config.Sync tells about power failures). They may be there already, in part or whole: of an instance that is known, only new edges, contexts, session times, organisations and a
 // raw's later state are written. It may be called concurrently; small writes are then put together.
 //
 // An event and all that hangs on it are written in one transaction, a record of many events in several. An error wraps

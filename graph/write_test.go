@@ -177,7 +177,7 @@ func TestRawOfSeveralOrgsIsOneVertexAndItsStateMovesForward(t *testing.T) {
 	check(t, records)
 }
 
-// Hashes run sub_type and data together, so that port22=2 and port2=22… can be one; what came first stays.
+// Hashes run sub_type and data together: ip and 44 are ip4 and 4. What came first stays.
 func TestCollidingRecordAloneIsRefused(t *testing.T) {
 	s := testdgraph.Open(t)
 	g := newGenerator(t, 8)

@@ -100,7 +100,7 @@ func (s *Server) newZero(c Config) *child {
 	return &child{name: "zero", bin: c.Bin, grace: zeroGrace, lock: s.lock, forker: s.forker, logger: s.logger, args: []string{
 		"zero", "--bindall=false", "-o", strconv.Itoa(s.offset), "--my", loopback(zeroGRPC + s.offset),
 		"-w", filepath.Join(s.dir, "zw"),
-		"--limit", "disable-admin-http=true",
+		"--limit", "disable-admin-http=true", "--survive", survive(c),
 		"--telemetry", "reports=false; sentry=false", "--logtostderr",
 	}}
 }
@@ -113,10 +113,17 @@ func (s *Server) newAlpha(c Config) *child {
 		"-p", filepath.Join(s.dir, "p"), "-w", filepath.Join(s.dir, "w"),
 		"--tmp", filepath.Join(s.dir, "t"), "--export", filepath.Join(s.dir, "export"),
 		"--cache", fmt.Sprintf("size-mb=%d", max(64, memory/6)),
-		"--limit", "query-timeout=60s",
+		"--limit", "query-timeout=60s", "--survive", survive(c),
 		"--security", "whitelist=127.0.0.1",
 		"--telemetry", "reports=false; sentry=false", "--logtostderr",
 	}, env: []string{fmt.Sprintf("GOMEMLIMIT=%dMiB", memory)}}
+}
+
+func survive(c Config) string {
+	if c.Sync {
+		return "filesystem"
+	}
+	return "process"
 }
 
 func (s *Server) launch(ctx context.Context) (err error) {
