@@ -89,6 +89,9 @@ type faults struct {
 
 // add notes a fault at a span; only the first one at a place counts.
 func (f *faults) add(code Code, s span, hint, format string, args ...any) {
+	if f.full() {
+		return
+	}
 	e := &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
 	e.place(f.text, s)
 	for _, old := range f.list {
@@ -96,10 +99,11 @@ func (f *faults) add(code Code, s span, hint, format string, args ...any) {
 			return
 		}
 	}
-	if len(f.list) < maxErrors {
-		f.list = append(f.list, e)
-	}
+	f.list = append(f.list, e)
 }
+
+// full says whether there are as many faults as are told.
+func (f *faults) full() bool { return len(f.list) >= maxErrors }
 
 // err returns the faults in the order of their places, or nil.
 func (f *faults) err() error {

@@ -183,7 +183,7 @@ var (
 
 // timeLayouts lists the layouts worth trying for a text, the likely ones first.
 func timeLayouts(text string) []string {
-	list := []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.RFC1123, time.RFC1123Z}
+	list := []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02T15:04Z07:00", time.RFC1123, time.RFC1123Z}
 	list = append(list, dateLayouts...)
 	if !strings.ContainsAny(text, " T") {
 		return list

@@ -45,6 +45,9 @@ func parseTokens(list []lexer.Token) (*Query, error) {
 // recover looks for more faults after the grammar gave up: in the stages that can be read on their own.
 func (f *faults) recover(list []lexer.Token) {
 	for i, segment := range segments(list) {
+		if f.full() {
+			return
+		}
 		part := segment
 		if i > 0 { // a stage is read behind a source that has no faults
 			part = append([]lexer.Token{{Type: tokWord, Value: "events"}, {Type: tokPunct, Value: "|"}}, segment...)

@@ -1,0 +1,121 @@
+package tdql_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+func TestExamplesOfTheReference(t *testing.T) {
+	text, err := os.ReadFile("../docs/tdql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := testEnv()
+	env.Vocabulary = nil
+	env.Orgs = append(env.Orgs, tdql.Org{Hash: tahoe.OrgHash("acme"), Name: "acme"})
+	n := 0
+	for i, block := range strings.Split(string(text), "```") {
+		if i%2 == 0 || !strings.HasPrefix(block, "tdql\n") {
+			continue
+		}
+		for line := range strings.Lines(strings.TrimPrefix(block, "tdql\n")) {
+			n++
+			q, err := tdql.Parse(line)
+			if err == nil {
+				_, _, err = tdql.Check(q, env)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d examples found", n)
+	}
+}
+
+func TestHugeInputIsOneFault(t *testing.T) {
+	for name, text := range map[string]string{
+		"a million parentheses": strings.Repeat("(", 1_000_000),
+		"parentheses":           strings.Repeat("(", 60_000),
+		"tests":                 "events where " + strings.Repeat("(", 60_000),
+		"closing parentheses":   strings.Repeat(")", 60_000),
+		"one value":             "count ipv4 " + strings.Repeat("x", 1_000_000),
+		"bytes":                 strings.Repeat("\xff", 60_000),
+		"quotes":                strings.Repeat(`"`, 60_001),
+		"nots":                  "events where " + strings.Repeat("not ", 15_000),
+		"pipes":                 strings.Repeat("|", 60_000),
+		"strays":                "events " + strings.Repeat("7 ", 30_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := tdql.Parse(text)
+			var faults tdql.Errors
+			if !errors.As(err, &faults) || len(faults) > 20 || len(err.Error()) > 8000 {
+				t.Fatalf("got %.300v", err)
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestLongQueriesThatAreWell(t *testing.T) {
+	values := make([]string, 3000)
+	for i := range values {
+		values[i] = "10.0.0." + string(rune('0'+i%10)) + strings.Repeat("1", i%7)
+	}
+	for _, text := range []string{
+		"ipv4 (" + strings.Join(values, ", ") + ") | events",
+		"events" + strings.Repeat(" | events", 2000),
+		"events where " + strings.Repeat("not ", 9000) + "port = 22",
+		strings.Repeat("(", 64) + "events" + strings.Repeat(")", 64),
+		"events where " + strings.Repeat("(", 64) + "port = 22" + strings.Repeat(")", 64),
+	} {
+		start := time.Now()
+		checkFormat(t, text)
+		if _, err := tdql.Parse(text); err != nil {
+			t.Errorf("%.60s: %v", text, err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%.60s: took %v", text, took)
+		}
+	}
+}
+
+func TestSpellingsOfOneQuery(t *testing.T) {
+	for _, same := range [][]string{
+		{"count ipv4 1.1.1.1 last 7d by day", "COUNT ipv4 \"1.1.1.1\" by DAY last 1 week", "ipv4 '1.1.1.1' | events last 168h | count by day",
+			"(ipv4 $ip) | events last $span | count by day tz UTC", "ipv4 1[.]1[.]1[.]1|events last 7 days|count by day -- comment"},
+		{"url (a, b) | events login, sighting category all", "url (b, a, b) | events sighting, login"},
+		{"events where port = 22 and not ipv4 = 1.1.1.1", "events where ipv4 != 1.1.1.1 and port in (22)", "events where ((not (ipv4=1.1.1.1))) and port=$port"},
+		{"events from 2021-05-21 to 2021-05-22", "events to 2021-05-22T00:00:00Z from 1621555200", "events from 2021-05-21T02:00+02:00 to 2021-05-22 tz UTC"},
+		{"count ipv4 1.1.1.1 org red", "count ipv4 1.1.1.1 org " + red.Hash.String()},
+		{"related ipv4 1.1.1.1 level 2 return event", "ipv4 1.1.1.1 | related level 2 via sessions | events"},
+	} {
+		want := ""
+		for _, text := range same {
+			q, err := tdql.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, _, err := tdql.Check(q, testEnv())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want == "" {
+				want = plan.Hash()
+			}
+			if plan.Hash() != want {
+				t.Errorf("%s is another query than %s: %s", text, same[0], plan.Canonical())
+			}
+		}
+	}
+}
