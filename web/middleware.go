@@ -73,7 +73,7 @@ func recovered(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() {
 			switch r := recover(); r {
 			case nil:
-			case http.ErrAbortHandler: //nolint:errorlint // the value itself is the signal
+			case http.ErrAbortHandler:
 				panic(r)
 			default:
 				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())

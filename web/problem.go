@@ -113,7 +113,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	p.RequestID = requestID(c)
 	p.Message = p.Detail
 	ctx := c.Request().Context()
-	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+	if p.Status == http.StatusInternalServerError && ctx.Err() == nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("route", c.Path()), slog.Any("err", err))
 	}

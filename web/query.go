@@ -81,13 +81,13 @@ func (s *Server) classicQuery(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.cfg.Reports.Submit(ctx, who, q.request())
+	report, err := s.submit(ctx, who, q.request())
 	var faults tdql.Errors
 	if errors.As(err, &faults) && q.Type != textType {
 		return s.failedDocument(c, q, reportd.Report{User: who.ID, Created: time.Now()}, faultText(faults))
 	}
 	if err != nil {
-		return fmt.Errorf("submit report: %w", err)
+		return err
 	}
 	if report, err = s.await(ctx, who, report); err != nil {
 		return err
@@ -202,7 +202,10 @@ func (q classicQuestion) summarised() bool {
 
 // failedDocument answers with a report that failed. Classic clients expect it as they expect any report, with a text for data.
 func (s *Server) failedDocument(c echo.Context, q classicQuestion, r reportd.Report, text string) error {
-	if q.Type == textType {
+	switch {
+	case q.Type == textType && r.Error != nil:
+		return reportFailed(*r.Error)
+	case q.Type == textType:
 		return refuse(http.StatusConflict, "report-"+string(r.Status), text)
 	}
 	r.Status = reportd.StatusFailed

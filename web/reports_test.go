@@ -87,7 +87,7 @@ func TestTheSameQueryIsTheSameReport(t *testing.T) {
 	first := r.post(r.reader, "/query", fmt.Sprintf(ask, "}"))
 	r.load(strings.ReplaceAll(logins(1), "00:00:00", "05:00:00"))
 	again := r.post(r.reader, "/query", fmt.Sprintf(ask, "}"))
-	spelt := r.post(r.reader, "/query", fmt.Sprintf(`{"data": {"data":"198.51.100.7", "sub_type":"ipv4"}, "type":"count"}`))
+	spelt := r.post(r.reader, "/query", `{"data": {"data":"198.51.100.7", "sub_type":"ipv4"}, "type":"count"}`)
 	if string(again.body) != string(first.body) || string(spelt.body) != string(first.body) {
 		t.Errorf("got\n%s\nand\n%s\nand\n%s", first.body, again.body, spelt.body)
 	}
@@ -155,8 +155,31 @@ func TestReports(t *testing.T) {
 	if got := string(r.get(r.stranger, "/api/v1/reports").body); got != "{\"reports\":[]}\n" {
 		t.Errorf("stranger's list: got %s", got)
 	}
+	if got := r.do(call{method: http.MethodDelete, path: "/api/v1/reports/" + id, as: r.stranger}); got.status != http.StatusNotFound {
+		t.Errorf("cancel somebody else's: got %d %s", got.status, got.body)
+	}
 	if got := r.do(call{method: http.MethodDelete, path: "/api/v1/reports/" + id, as: r.reader}); got.status != http.StatusNoContent {
 		t.Errorf("cancel what has ended: got %d %s", got.status, got.body)
+	}
+}
+
+func TestCancelledReports(t *testing.T) {
+	r := startRig(t, 0)
+	const ask = `{"tdql":"count ipv4 198.51.100.7"}`
+	first := r.post(r.reader, "/api/v1/reports", ask)
+	path := first.header.Get("Location")
+	if got := r.do(call{method: http.MethodDelete, path: path, as: r.reader}); got.status != http.StatusNoContent {
+		t.Fatalf("cancel: got %d %s", got.status, got.body)
+	}
+	if got := r.get(r.reader, path); got.text(t, "status") != "cancelled" {
+		t.Errorf("report: got %s", got.body)
+	}
+	if got := r.get(r.reader, path+"/rows"); got.status != http.StatusConflict || got.text(t, "detail") != "The report was cancelled." {
+		t.Errorf("rows: got %d %s", got.status, got.body)
+	}
+	again := r.post(r.reader, "/api/v1/reports", ask)
+	if again.status != http.StatusAccepted || again.text(t, "id") == first.text(t, "id") {
+		t.Errorf("asked again: got %d %s, want a new report", again.status, again.body)
 	}
 }
 

@@ -56,6 +56,12 @@ type person struct {
 // newRig starts a platform. tune may change the server's configuration.
 func newRig(t *testing.T, tune ...func(*web.Config)) *rig {
 	t.Helper()
+	return startRig(t, reportd.DefaultConfig().Workers, tune...)
+}
+
+// startRig starts a platform with so many workers. Without any, queries wait for ever.
+func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
+	t.Helper()
 	r := &rig{t: t, log: &lockedBuffer{}, orgName: strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-"))}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b := must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)}))(t)
@@ -68,7 +74,7 @@ func newRig(t *testing.T, tune ...func(*web.Config)) *rig {
 	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
 	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Key: bytes.Repeat([]byte("k"), 32)}))(t)
 	lake := newIngest(t, b, store, logger)
-	reports := newReports(t, b, store, r.users, logger)
+	reports := newReports(t, workers, b, store, r.users, logger)
 
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
@@ -115,10 +121,10 @@ func (r *rig) people() {
 	r.org = must(r.users.Grant(ctx, r.org.Hash, r.reader.Hash, identity.Reader))(r.t)
 }
 
-func newReports(t *testing.T, b *bus.Bus, store *graph.Store, users *identity.Service, log *slog.Logger) *reportd.Service {
+func newReports(t *testing.T, workers int, b *bus.Bus, store *graph.Store, users *identity.Service, log *slog.Logger) *reportd.Service {
 	t.Helper()
 	cfg := reportd.DefaultConfig()
-	cfg.Bus, cfg.DB, cfg.Logger = b, store, log
+	cfg.Bus, cfg.DB, cfg.Logger, cfg.Workers = b, store, log, workers
 	cfg.Rights = func(ctx context.Context, user string) ([]tdql.Org, error) {
 		hash, err := tahoe.ParseHash(user)
 		if err != nil {

@@ -22,8 +22,14 @@ let life = null; // what the status line tells
 
 const table = new Table({
   fields: byId("fields"), rows: byId("rows"), frame: byId("frame"), below: byId("below"),
-  shown: byId("shown"), more: byId("more"), wantMore: (n) => socket?.credit(n),
+  shown: byId("shown"), more: byId("more"), wantMore,
 });
+
+// wantMore asks for n more rows after the table was full.
+function wantMore(n) {
+  if (life) life.paused = false;
+  socket?.credit(n);
+}
 
 // Signing in and out.
 
@@ -102,7 +108,6 @@ function run() {
 
 function running(yes) {
   byId("cancel").hidden = !yes;
-  byId("run").disabled = yes;
   clearInterval(clock);
   if (yes) clock = setInterval(tellLife, 250);
   tellLife();
@@ -127,7 +132,9 @@ function heard(message) {
     case "rows":
       life.received = (life.received ?? 0) + message.rows.length;
       life.rows = Math.max(life.rows, life.received);
-      if (table.add(message.rows)) socket.credit(message.rows.length);
+      life.paused = !table.add(message.rows);
+      if (!life.paused) socket.credit(message.rows.length);
+      byId("download").hidden = false;
       break;
     case "progress":
       life.rows = Math.max(life.rows, message.rows);
@@ -153,9 +160,8 @@ function header(message) {
 }
 
 function ended(message) {
-  Object.assign(life, { state: message.status, rows: message.rows, elapsed: message.elapsed_ms });
+  Object.assign(life, { state: message.status, rows: message.rows, elapsed: message.elapsed_ms, paused: false });
   table.end(message.rows);
-  byId("download").hidden = !(message.rows > 0);
   const warnings = message.warnings ?? [];
   byId("warnings").replaceChildren(...warnings.map((w) => make("li", {}, w.hint ? `${w.message} (${w.hint})` : w.message)));
   byId("warnings").hidden = warnings.length === 0;
@@ -163,7 +169,7 @@ function ended(message) {
 }
 
 function failed(message) {
-  life.state = "failed";
+  Object.assign(life, { state: "failed", elapsed: Date.now() - life.started });
   showFaults(byId("faults"), message, asked, select);
   finish();
 }
@@ -171,9 +177,8 @@ function failed(message) {
 // select marks a span in the editor, if the editor still holds the text that the span is of.
 function select(start, end) {
   const editor = byId("query");
-  if (editor.value !== asked) editor.value = asked;
   editor.focus();
-  editor.setSelectionRange(start, end);
+  if (editor.value === asked) editor.setSelectionRange(start, end);
 }
 
 function lineChanged(state, seconds) {
@@ -203,6 +208,7 @@ function tellLife() {
     if (life.state !== "failed") parts.push(make("span", {}, plural(life.rows, "row")));
     if (life.scanned > life.rows) parts.push(make("span", {}, `${count(life.scanned)} read`));
     parts.push(make("span", {}, seconds(life.elapsed ?? Date.now() - life.started)));
+    if (life.paused) parts.push(make("span", {}, "paused, because the page holds many rows: show more, or download them"));
     if (life.snapshot) parts.push(make("span", {}, `snapshot ${life.snapshot}`));
   }
   if (life.lost) parts.push(make("span", {}, `Connection lost; trying again within ${life.lost} s`));
@@ -230,7 +236,7 @@ async function download() {
     if (!answer.ok) throw new Error(String(answer.status));
     const url = URL.createObjectURL(await answer.blob());
     make("a", { href: url, download: `report-${report.slice(0, 12)}.csv` }).click();
-    URL.revokeObjectURL(url);
+    setTimeout(() => URL.revokeObjectURL(url), 60000);
   } catch {
     button.textContent = "Download failed; try again";
   } finally {
@@ -264,7 +270,7 @@ function wire() {
   byId("query").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    if (!byId("run").disabled) run();
+    run();
   });
   const links = examples.map((text) => make("li", {}, make("a", { href: `#q=${encodeURIComponent(text)}` }, text)));
   byId("examples").querySelector("ul").replaceChildren(...links);

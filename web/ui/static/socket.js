@@ -26,8 +26,9 @@ export class Socket {
     this.#connect();
   }
 
-  // ask runs a query; a query in hand is left to its fate.
+  // ask runs a query, in the place of the one in hand.
   ask(tdql) {
+    this.cancel();
     this.#number++;
     this.#running = { id: `q${this.#number}`, tdql, report: "", seq: 0 };
     this.#sendQuery();
