@@ -189,16 +189,16 @@ func TestAnotherOrganisationIsInvisible(t *testing.T) {
 		" | events where not domain = secret.example | count", " | attributes | where domain = secret.example", " | related | summary",
 		" | sessions | events", " | sessions | attributes", " | raws | events", " | objects | attributes", " | limit 3", " | count by sub_type",
 		" | sessions where domain = secret.example", " | objects where domain = secret.example"}
-	var texts2 []string
+	var queries []string
 	for _, s := range starts {
 		for _, tail := range tails {
-			texts2 = append(texts2, s+tail, "explain "+s+tail)
+			queries = append(queries, s+tail, "explain "+s+tail)
 		}
 	}
 	store := testdgraph.Open(t)
 	answers := func() map[string]string {
 		out := map[string]string{}
-		for _, text := range texts2 {
+		for _, text := range queries {
 			for name, orgs := range map[string][]tdql.Org{"": {ours}, "nobody: ": nil} {
 				if name != "" && len(text)%5 != 0 {
 					continue // nobody asks a fifth of it
@@ -276,7 +276,7 @@ func TestPagesAreOneSnapshotWithoutGapsOrDoubles(t *testing.T) {
 	for _, text := range []string{"ipv4 8.8.8.8 | events", "events", "ipv4 8.8.8.8 | events | attributes n", "related ipv4 8.8.8.8 return event"} {
 		seen := map[string]bool{}
 		last, pages := "~", 0
-		prog := must(tdql.Compile(must1(t, text, org)))
+		prog := must(tdql.Compile(planOf(t, text, org)))
 		stats, err := run(t.Context(), store, prog, func(rows []tdql.Row) error {
 			pages++
 			for _, h := range column[string](t, rows, "hash") {
@@ -314,7 +314,7 @@ func TestPagesAreOneSnapshotWithoutGapsOrDoubles(t *testing.T) {
 	}
 }
 
-func must1(tb testing.TB, text string, org tdql.Org) *tdql.Plan {
+func planOf(tb testing.TB, text string, org tdql.Org) *tdql.Plan {
 	tb.Helper()
 	plan, _, err := tdql.Check(must(tdql.Parse(text)), tdql.Env{Now: testNow, Orgs: []tdql.Org{org}})
 	if err != nil {
@@ -329,7 +329,7 @@ func TestRunEndsWithItsContextAndItsSink(t *testing.T) {
 	if _, err := store.Write(t.Context(), v.records()); err != nil {
 		t.Fatal(err)
 	}
-	prog := must(tdql.Compile(must1(t, "events", v.orgs("")[0])))
+	prog := must(tdql.Compile(planOf(t, "events", v.orgs("")[0])))
 	full := errors.New("full")
 	if _, err := run(t.Context(), store, prog, func([]tdql.Row) error { return full }, nil); !errors.Is(err, full) {
 		t.Errorf("sink's error: got %v", err)

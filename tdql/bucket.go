@@ -26,7 +26,7 @@ func floor(t time.Time, unit string) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
 }
 
-// step returns the beginning of the bucket that follows.
+// nextBucket returns the beginning of the bucket that follows.
 func nextBucket(t time.Time, unit string) time.Time {
 	y, m, d := t.Date()
 	switch unit {
@@ -73,7 +73,7 @@ func (g *grouper) stream() func() []Row {
 	low, high := g.span(unit)
 	others := g.others()
 	if g.unit > 0 || low.IsZero() || len(others) == 0 {
-		return g.chunks(g.filled(unit, low, high, others))
+		return g.chunks(g.filled(unit, low, high))
 	}
 	bucket, previous := low, ""
 	return func() []Row {
@@ -129,7 +129,7 @@ func (g *grouper) others() []string {
 }
 
 // filled lists the keys when time is not the first dimension, the empty buckets among them.
-func (g *grouper) filled(unit string, low, high time.Time, _ []string) []string {
+func (g *grouper) filled(unit string, low, high time.Time) []string {
 	keys := make(map[string]bool, len(g.counts))
 	for key := range g.counts {
 		keys[key] = true

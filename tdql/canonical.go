@@ -2,6 +2,7 @@ package tdql
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,7 +167,7 @@ func (t *tally) spell(p *printer) {
 
 // text spells a dimension; a sub-type that shares its name with another dimension is in backquotes.
 func (d dim) text() string {
-	if d.subType && (contains(timeDims, strings.ToLower(d.name)) || contains(fieldWords, strings.ToLower(d.name))) {
+	if d.subType && (slices.Contains(timeDims, strings.ToLower(d.name)) || slices.Contains(fieldWords, strings.ToLower(d.name))) {
 		return "`" + d.name + "`"
 	}
 	if d.subType {

@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ type checker struct {
 	window window // of the events last moved to
 }
 
+// push adds a step, after which the set is of a kind.
 func (c *checker) push(s step, kind tahoe.Kind) {
 	c.steps = append(c.steps, s)
 	c.kind = kind
@@ -133,7 +135,7 @@ func optionsOf(list []*item) []*item { return some(list, false) }
 func some(list []*item, clauses bool) []*item {
 	var out []*item
 	for _, it := range list {
-		if contains(clauseWords, it.Key) == clauses {
+		if slices.Contains(clauseWords, it.Key) == clauses {
 			out = append(out, it)
 		}
 	}
@@ -276,7 +278,7 @@ func (c *checker) dims(by *item) []dim {
 	}
 	for _, w := range by.Dims {
 		d := dim{name: strings.Trim(w.Text, "`")}
-		d.subType = w.key() == "" || !contains(timeDims, d.name) && d.name != "sub_type" && d.name != "category" && d.name != "org"
+		d.subType = w.key() == "" || !slices.Contains(timeDims, d.name) && d.name != "sub_type" && d.name != "category" && d.name != "org"
 		if d.isTime() {
 			times++
 		}
@@ -324,7 +326,7 @@ func (c *checker) seen(kind tahoe.Kind, n leaf) {
 		return
 	}
 	known := c.env.Vocabulary.SubTypes(kind)
-	if !contains(known, n.Text) {
+	if !slices.Contains(known, n.Text) {
 		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, known), "no %s of sub-type %s has been seen", kind, quote(n.Text))
 	}
 }

@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cybexp/cybexp/tahoe"
@@ -205,7 +206,7 @@ func words[T ~string](c *checker, list *values, choices []string) []T {
 	var out []T
 	for _, v := range list.List {
 		word := strings.ToLower(c.textOf(v))
-		if !contains(choices, word) {
+		if !slices.Contains(choices, word) {
 			c.add(CodeValue, v.at, didYouMean(word, choices), "%s is not %s", quote(v.Text), oneOf(choices))
 		}
 		out = append(out, T(word))

@@ -204,7 +204,7 @@ func (g *grouper) add(r *record, i int, key []string) {
 		return
 	}
 	seen := make([]string, 0, 4)
-	for _, v := range [...]values0{r.D0, r.D1, r.D2, r.D3}[i] {
+	for _, v := range [...]dataList{r.D0, r.D1, r.D2, r.D3}[i] {
 		if !slices.Contains(seen, v.Data) {
 			seen = append(seen, v.Data)
 			g.add(r, i+1, append(key, v.Data))

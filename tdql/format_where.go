@@ -1,6 +1,9 @@
 package tdql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func (p *printer) or(o *orTest) {
 	for i, a := range o.Terms {
@@ -75,18 +78,9 @@ func (p *path) tidy() string {
 
 // pathName spells one part of a path. A part that stands alone is in backquotes when it could be a field or a word.
 func pathName(s string, alone bool) string {
-	if alone && (contains(fieldWords, strings.ToLower(s)) || contains(testWords, strings.ToLower(s)) ||
+	if alone && (slices.Contains(fieldWords, strings.ToLower(s)) || slices.Contains(testWords, strings.ToLower(s)) ||
 		strings.EqualFold(s, "malicious") || strings.EqualFold(s, "benign")) {
 		return "`" + s + "`"
 	}
 	return s
-}
-
-func contains(list []string, word string) bool {
-	for _, w := range list {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }

@@ -23,7 +23,7 @@ func Parse(text string) (*Query, error) {
 	q, err := parseTokens(list)
 	if err != nil {
 		f.grammar(list, err)
-		f.recover(list)
+		f.salvage(list)
 		return nil, f.err()
 	}
 	q.text = text
@@ -42,8 +42,8 @@ func parseTokens(list []lexer.Token) (*Query, error) {
 	return queryParser.ParseFromLexer(peeking)
 }
 
-// recover looks for more faults after the grammar gave up: in the stages that can be read on their own.
-func (f *faults) recover(list []lexer.Token) {
+// salvage looks for more faults after the grammar gave up: in the stages that can be read on their own.
+func (f *faults) salvage(list []lexer.Token) {
 	for i, segment := range segments(list) {
 		if f.full() {
 			return

@@ -3,6 +3,7 @@ package tdql
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ type seed struct {
 	hashes  []tahoe.Hash  // of the attributes, or as given; none for values alone
 }
 
-// hop moves to neighbours of a kind; from "" it scans. To its own kind it narrows the set.
+// move goes to neighbours of a kind; from "" it scans. To its own kind it narrows the set.
 type move struct {
 	from, to tahoe.Kind
 	subTypes []string
@@ -114,7 +115,7 @@ type dim struct {
 	subType bool
 }
 
-func (d dim) isTime() bool { return !d.subType && contains(timeDims, d.name) }
+func (d dim) isTime() bool { return !d.subType && slices.Contains(timeDims, d.name) }
 
 // best keeps the attributes most often seen.
 type best struct {

@@ -10,7 +10,8 @@ import (
 // Program is a compiled query: what to ask the database, and how to make rows of its answers. It may run many times, and
 // concurrently.
 type Program struct {
-	// Kind names what the rows are: attributes, objects, events, sessions, raws, instances, count, groups, top or explain.
+	// Kind names what the rows are: attributes, objects, events, sessions, raws, instances, count, groups, top,
+	// summary or explain.
 	Kind string
 	// Fields are the names of a row's members, in order.
 	Fields []string

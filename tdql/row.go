@@ -29,17 +29,17 @@ type record struct {
 	W         []struct {
 		W probe `json:"w"`
 	} `json:"w"`
-	D0 values0 `json:"d0"`
-	D1 values0 `json:"d1"`
-	D2 values0 `json:"d2"`
-	D3 values0 `json:"d3"`
+	D0 dataList `json:"d0"`
+	D1 dataList `json:"d1"`
+	D2 dataList `json:"d2"`
+	D3 dataList `json:"d3"`
 }
 
 // probe holds a vertex when there is one that the caller may see.
 type probe []struct{}
 
-// values0 are the attributes of one sub-type.
-type values0 []struct {
+// dataList are the values of the attributes of one sub-type.
+type dataList []struct {
 	Data string `json:"data"`
 }
 

@@ -17,7 +17,7 @@ func TestText(t *testing.T) {
 			Fields: []dql.Field{{Name: "~ref", Args: dql.Args{FirstN: 1}, Filter: dql.Eq("orgid", o1, o2), Fields: []dql.Field{{Name: "uid"}}}}},
 		{Func: dql.UID("a"), Recurse: 3, Fields: []dql.Field{{As: "b", Name: "ocref"}}},
 		{Name: "r", Func: dql.UID("a", "b"), Filter: dql.Or{dql.And{dql.Eq("x", h), dql.Not{Filter: dql.UID("b")}}, dql.And{dql.Or{dql.Type("A"), dql.Type("B")}, dql.Between("t", o1, o2)}},
-			Args: dql.Args{Order: []dql.Order{{By: "t", Desc: true}, {By: "hash"}}, First: q.Declare("first", "int", "10"), Offset: q.Declare("offset", "int", "0"), After: q.Declare("after", "string", "0x0")},
+			Args:   dql.Args{Order: []dql.Order{{By: "t", Desc: true}, {By: "hash"}}, First: q.Declare("first", "int", "10"), Offset: q.Declare("offset", "int", "0"), After: q.Declare("after", "string", "0x0")},
 			Fields: []dql.Field{{Alias: "n", Name: "~ref", Count: true}}},
 		{Name: "s", Func: dql.UIDList(q.Declare("seed", "string", "[]")), Fields: []dql.Field{{Name: "uid"}}},
 	}
