@@ -41,6 +41,9 @@ func TestPageAnswers(t *testing.T) {
 	if got := value[string](b, "location.hash"); got != "#q=events%20%7C%20limit%2030" {
 		t.Errorf("address: got %q", got)
 	}
+	b.until(`!document.getElementById("download").hidden`)
+	b.do(chromedp.Click(chromedp.CSS("#download")))
+	b.until(`performance.getEntriesByType("resource").some((e) => e.name.endsWith("/rows") && e.responseStatus === 200)`)
 	if got := b.text("said"); got != "Done, 30 rows" {
 		t.Errorf("said to a screen reader: got %q", got)
 	}
@@ -68,6 +71,20 @@ func TestPageShowsFaultsAtTheirPlace(t *testing.T) {
 	}
 	b.ask("events | limit 1")
 	b.until(`document.getElementById("faults").hidden`)
+}
+
+func TestPageCancels(t *testing.T) {
+	r := startRig(t, 0) // nobody works on queries
+	b := openTab(t, 390, 844, "light")
+	b.signIn(r, r.reader)
+	b.ask("events")
+	b.until(`document.getElementById("status").innerText.includes("Waiting")`)
+	b.do(chromedp.Click(chromedp.CSS("#cancel")))
+	b.until(`document.getElementById("status").innerText.includes("Cancelled")`)
+	b.until(`document.getElementById("cancel").hidden`)
+	eventually(t, "report", func() bool {
+		return strings.Contains(string(r.get(r.reader, "/api/v1/reports").body), `"status":"cancelled"`)
+	})
 }
 
 func TestPageShowsManyRowsInParts(t *testing.T) {

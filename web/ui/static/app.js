@@ -202,13 +202,13 @@ function tellLife() {
   }
   const parts = [];
   if (life.state) {
-    const name = words[life.state] ?? life.state;
+    const name = life.paused ? "Paused" : words[life.state] ?? life.state;
     parts.push(make("span", { className: "state", data: { state: life.state } },
       life.state === "wait" && life.position > 1 ? `${name} (${count(life.position)} in the queue)` : name));
     if (life.state !== "failed") parts.push(make("span", {}, plural(life.rows, "row")));
     if (life.scanned > life.rows) parts.push(make("span", {}, `${count(life.scanned)} read`));
     parts.push(make("span", {}, seconds(life.elapsed ?? Date.now() - life.started)));
-    if (life.paused) parts.push(make("span", {}, "paused, because the page holds many rows: show more, or download them"));
+    if (life.paused) parts.push(make("span", {}, "the page holds many rows: show more, or download them"));
     if (life.snapshot) parts.push(make("span", {}, `snapshot ${life.snapshot}`));
   }
   if (life.lost) parts.push(make("span", {}, `Connection lost; trying again within ${life.lost} s`));
