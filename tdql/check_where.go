@@ -115,7 +115,7 @@ func (c *checker) test(t *test) cond {
 	not := t.NotIn
 	switch {
 	case t.In:
-		list = t.Values
+		list.List = t.List
 	case t.Op != nil:
 		list.List = []*value{t.Value}
 		not = t.Op.Text == "!="

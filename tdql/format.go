@@ -14,9 +14,6 @@ func (q *Query) String() string {
 	if q.Explain {
 		p.word("explain")
 	}
-	if q.Analyze {
-		p.word("analyze")
-	}
 	switch {
 	case q.Report != nil:
 		p.report(q.Report)

@@ -54,7 +54,7 @@ func (p *printer) test(t *test) {
 		}
 		p.word("in")
 		p.open()
-		for i, v := range t.Values.List {
+		for i, v := range t.List {
 			if i > 0 {
 				p.comma()
 			}

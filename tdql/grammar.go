@@ -12,7 +12,7 @@ import (
 // Query is the syntax tree of a query.
 type Query struct {
 	Explain bool        `parser:"( @'explain'"`
-	Analyze bool        `parser:"  @'analyze'? )?"`
+	Analyze lexer.Token `parser:"  @'analyze'? )?"`
 	Watch   lexer.Token `parser:"@'watch'?"`
 	Report  *report     `parser:"( @@"`
 	Source  *source     `parser:"| @@ )"`
@@ -116,17 +116,18 @@ type unary struct {
 }
 
 type test struct {
-	Pos    lexer.Position
-	Has    bool    `parser:"@'has'?"`
-	Path   *path   `parser:"@@"`
-	Op     *op     `parser:"( @@"`
-	Regex  string  `parser:"  ( @Regex"`
-	Value  *value  `parser:"  | @@ )?"`
-	NotIn  bool    `parser:"| @'not'?"`
-	In     bool    `parser:"  @'in'"`
-	Values *values `parser:"  @@"`
-	Match  string  `parser:"| @( 'contains' | 'startswith' | 'endswith' | 'under' )"`
-	With   *value  `parser:"  @@ )?"`
+	Pos   lexer.Position
+	Has   bool     `parser:"@'has'?"`
+	Path  *path    `parser:"@@"`
+	Op    *op      `parser:"( @@"`
+	Regex string   `parser:"  ( @Regex"`
+	Value *value   `parser:"  | @@ )?"`
+	NotIn bool     `parser:"| @'not'?"`
+	In    bool     `parser:"  @'in'"`
+	List  []*value `parser:"  ( '(' @@ ( ',' @@ )* ')'"`
+	Net   *value   `parser:"  | @@ )"`
+	Match string   `parser:"| @( 'contains' | 'startswith' | 'endswith' | 'under' )"`
+	With  *value   `parser:"  @@ )?"`
 }
 
 var (

@@ -36,7 +36,11 @@ func (s shaper) test(t *test) {
 	case t.Op != nil:
 		s.operator(t)
 	case t.In:
-		s.values(t.Values)
+		if t.Net != nil {
+			s.add(CodeUnavailable, t.Net.at, "values stand in parentheses, as in (22, 23)", "a network after \"in\" is not available in this version")
+			return
+		}
+		s.values(&values{List: t.List})
 	case t.Match != "":
 		s.unavailable(t.Match, t.Path.at)
 	default:
@@ -54,7 +58,7 @@ func (s shaper) operator(t *test) {
 	case "=", "!=":
 	case "<", "<=", ">", ">=":
 		if !strings.EqualFold(t.Path.Text, "timestamp") {
-			s.add(CodeUnavailable, t.Op.at, "", "%q on other things than timestamp is not available in this version", t.Op.Text)
+			s.add(CodeUnavailable, t.Op.at, didYouMean(t.Path.Text, fieldWords), "%q on other things than timestamp is not available in this version", t.Op.Text)
 		}
 	default:
 		s.add(CodeSyntax, t.Op.at, "comparisons are =, !=, <, <=, > and >=", "%s is not a comparison", quote(t.Op.Text))
