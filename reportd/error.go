@@ -23,5 +23,6 @@ var (
 var (
 	errCancelled = errors.New("cancelled by the asker")
 	errTimeLimit = errors.New("the query passed the time limit")
+	errGivenUp   = errors.New("begun too often")
 	errRowLimit  = errors.New("the query passed the row limit")
 )

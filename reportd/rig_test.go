@@ -143,7 +143,7 @@ func (r *rig) dialNarrow(tb testing.TB, user string) *client {
 		if err != nil {
 			return nil, err
 		}
-		return conn, conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		return conn, conn.(*net.TCPConn).SetReadBuffer(64 << 10)
 	}}
 	return r.dialWith(tb, d, http.Header{"X-User": {user}})
 }

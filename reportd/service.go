@@ -31,7 +31,7 @@ type Service struct {
 	closing chan struct{} // closed when Run is told to end
 
 	mu      sync.Mutex
-	running map[string]context.CancelCauseFunc // what the workers here have in hand, by report
+	running map[*attempt]context.CancelCauseFunc // what the workers here have in hand
 	sockets map[*socket]struct{}
 	closed  bool
 }
@@ -44,7 +44,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		cfg:     cfg,
 		closing: make(chan struct{}),
-		running: map[string]context.CancelCauseFunc{},
+		running: map[*attempt]context.CancelCauseFunc{},
 		sockets: map[*socket]struct{}{},
 	}
 	var err error

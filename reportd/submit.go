@@ -45,6 +45,15 @@ func (j job) request() Request {
 	return Request{TDQL: j.TDQL, Params: j.Params, Classic: j.Classic, Shared: j.Report.Shared}
 }
 
+// record returns what is kept of the job's report at first.
+func (j job) record() *record {
+	r := &record{Report: j.Report, Tied: j.Tied}
+	if j.Tied {
+		r.Holders = 1
+	}
+	return r
+}
+
 // Submit checks a query and puts it on the queue. A fault of the query comes back at once, as tdql's errors. When the request
 // is shared and its report exists, that is returned instead.
 func (s *Service) Submit(ctx context.Context, c Caller, req Request) (Report, error) {
@@ -90,10 +99,10 @@ func (s *Service) prepare(c Caller, req Request) (job, error) {
 func (s *Service) submitShared(ctx context.Context, j job, redo bool) (Report, error) {
 	redone := j
 	j.Report.ID = sharedID(j)
-	first := &record{Report: j.Report}
+	first := j.record()
 	err := s.records.create(ctx, first)
 	if err == nil {
-		return j.Report, s.enqueueCreated(ctx, j)
+		return j.Report, s.forgetUnless(ctx, j, s.queue(ctx, j))
 	}
 	if !errors.Is(err, bus.ErrExists) {
 		return Report{}, err
@@ -128,34 +137,39 @@ func (s *Service) newest(ctx context.Context, r *record) (Report, error) {
 	return n.Report, nil
 }
 
-// enqueue keeps the report and puts its job on the queue.
+// enqueue keeps the report and puts its job on the queue, both at once: a worker that is faster keeps the report itself.
 func (s *Service) enqueue(ctx context.Context, j job) error {
-	r := &record{Report: j.Report, Tied: j.Tied}
-	if j.Tied {
-		r.Holders = 1
+	kept := make(chan error, 1)
+	go func() { kept <- s.records.create(ctx, j.record()) }()
+	err := s.queue(ctx, j)
+	if keepErr := <-kept; !errors.Is(keepErr, bus.ErrExists) {
+		err = errors.Join(err, keepErr)
 	}
-	if err := s.records.create(ctx, r); err != nil {
-		return err
-	}
-	return s.enqueueCreated(ctx, j)
+	return s.forgetUnless(ctx, j, err)
 }
 
-// enqueueCreated puts the job of a report that is kept already on the queue. The report is forgotten when that fails.
-func (s *Service) enqueueCreated(ctx context.Context, j job) error {
+// forgetUnless drops the record of a report that could not be queued.
+func (s *Service) forgetUnless(ctx context.Context, j job, err error) error {
+	if err == nil {
+		return nil
+	}
+	forget := s.records.kv.Delete(context.WithoutCancel(ctx), recordKey(j.Report.User, j.Report.ID))
+	return errors.Join(err, forget)
+}
+
+// queue puts a job on the queue, and begins the report's log.
+func (s *Service) queue(ctx context.Context, j job) error {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("write job: %w", err)
 	}
-	wait := statusFrame(j.Report.ID, StatusWait, j.Report.Position)
-	if _, err = s.log(j.Report.ID).append(ctx, wait, 0); err == nil {
-		_, err = s.jobs.Publish(ctx, jobSubject, nil, data)
+	if _, err := s.log(j.Report.ID).append(ctx, statusFrame(j.Report.ID, StatusWait, j.Report.Position), 0); err != nil {
+		return err
 	}
-	if errors.Is(err, bus.ErrFull) {
-		err = ErrBusy
-	}
-	if err != nil {
-		forget := s.records.kv.Delete(context.WithoutCancel(ctx), recordKey(j.Report.User, j.Report.ID))
-		return errors.Join(fmt.Errorf("queue query: %w", err), forget)
+	if _, err := s.jobs.Publish(ctx, jobSubject, nil, data); errors.Is(err, bus.ErrFull) {
+		return ErrBusy
+	} else if err != nil {
+		return fmt.Errorf("queue query: %w", err)
 	}
 	return nil
 }

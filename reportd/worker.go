@@ -19,11 +19,14 @@ type attempt struct {
 	*Service
 
 	job   job
-	rec   *record
 	log   frameLog
-	epoch uint64
-	past  past // what earlier attempts have shown
 	start time.Time
+
+	claimed  chan struct{} // closed when what follows is known
+	claimErr error         // why the report is not this attempt's
+	rec      *record
+	epoch    uint64
+	past     past // what earlier attempts have shown
 }
 
 // work runs one job of the queue. An error gives the job back.
@@ -32,23 +35,31 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 	if err := json.Unmarshal(m.Data, &j); err != nil {
 		return bus.Permanent(fmt.Errorf("read job: %w", err))
 	}
-	ctx, forget := s.register(ctx, j.Report.ID)
-	defer forget()
+	a := &attempt{Service: s, job: j, log: s.log(j.Report.ID), start: time.Now(), claimed: make(chan struct{})}
+	ctx, stop := a.register(ctx)
+	defer a.unregister(stop)
 
-	a := &attempt{Service: s, job: j, log: s.log(j.Report.ID), start: time.Now()}
-	goOn, err := a.claim(ctx, m.Delivered)
-	if err != nil {
-		return s.giveBack(ctx, a, err)
-	}
-	if !goOn {
-		return nil
-	}
-	if m.Delivered > s.cfg.Attempts {
-		return a.finish(ctx, 0, nil, errors.New("given up: begun too often"))
+	go func() {
+		defer close(a.claimed)
+		if a.claimErr = a.claim(ctx, m.Delivered); a.claimErr != nil {
+			stop(a.claimErr)
+		}
+	}()
+	// A first attempt asks the database while it claims the report; a later one must know what was shown.
+	if m.Delivered > 1 {
+		<-a.claimed
 	}
 	rows, warnings, err := a.run(ctx)
-	if err != nil && s.again(ctx, err, m.Delivered) {
-		return s.giveBack(ctx, a, err)
+	<-a.claimed
+	switch {
+	case errors.Is(a.claimErr, ErrFinished):
+		return nil
+	case errors.Is(a.claimErr, errCancelled), errors.Is(a.claimErr, errGivenUp), errors.Is(a.claimErr, ErrExpired):
+		return a.finish(ctx, a.past.rows, nil, a.claimErr)
+	case a.claimErr != nil:
+		return s.giveBack(ctx, j, a.claimErr)
+	case err != nil && s.again(ctx, err, m.Delivered):
+		return s.giveBack(ctx, j, err)
 	}
 	return a.finish(ctx, rows, warnings, err)
 }
@@ -61,24 +72,23 @@ func (s *Service) again(ctx context.Context, err error, delivered int) bool {
 	return delivered < s.cfg.Attempts && s.cfg.Retry != nil && s.cfg.Retry(err)
 }
 
-func (s *Service) giveBack(ctx context.Context, a *attempt, err error) error {
+func (s *Service) giveBack(ctx context.Context, j job, err error) error {
 	if ctx.Err() == nil {
-		s.cfg.Logger.WarnContext(ctx, "report interrupted", "report", a.job.Report.ID, "err", err)
+		s.cfg.Logger.WarnContext(ctx, "report interrupted", "report", j.Report.ID, "err", err)
 	}
-	return fmt.Errorf("report %s: %w", a.job.Report.ID, err)
+	return fmt.Errorf("report %s: %w", j.Report.ID, err)
 }
 
-// claim makes the report this attempt's. It is not when the report has ended.
-func (a *attempt) claim(ctx context.Context, delivered int) (bool, error) {
-	rec, err := a.record(ctx, delivered)
-	if err != nil {
-		return false, err
+// claim makes the report this attempt's, and learns what earlier ones have shown. ErrFinished says that it has ended;
+// errCancelled, errGivenUp and ErrExpired say that it is to be ended.
+func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
+	if a.rec, err = a.record(ctx, delivered); err != nil {
+		return err
 	}
-	a.rec = rec
-	if a.epoch, err = a.log.begin(ctx, statusFrame(rec.ID, StatusProcessing, 0)); err != nil {
-		return false, err
+	if a.epoch, err = a.log.begin(ctx, statusFrame(a.rec.ID, StatusProcessing, 0)); err != nil {
+		return err
 	}
-	err = a.records.change(ctx, rec, func(r *record) error {
+	err = a.records.change(ctx, a.rec, func(r *record) error {
 		if r.Status.Ended() {
 			return ErrFinished
 		}
@@ -90,17 +100,36 @@ func (a *attempt) claim(ctx context.Context, delivered int) (bool, error) {
 		return nil
 	})
 	if errors.Is(err, ErrFinished) { // perhaps its log does not say so, or says so before our epoch
-		_, err = a.log.append(ctx, rec.last(), a.epoch)
-		return false, err
+		_, tellErr := a.log.append(ctx, a.rec.last(), a.epoch)
+		return errors.Join(err, tellErr)
 	}
 	if err != nil || delivered == 1 {
-		return err == nil, err
+		return err
 	}
-	a.past, err = a.log.until(ctx, a.epoch)
-	if errors.Is(err, ErrExpired) {
-		return false, a.finish(ctx, 0, nil, err)
+	if a.past, err = a.log.until(ctx, a.epoch); err != nil {
+		return err
 	}
-	return err == nil, err
+	if a.rec.Cancel {
+		return errCancelled
+	}
+	if delivered > a.cfg.Attempts {
+		return errGivenUp
+	}
+	return nil
+}
+
+// append appends a frame once the report is known to be this attempt's.
+func (a *attempt) append(ctx context.Context, f Frame) error {
+	select {
+	case <-a.claimed:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if a.claimErr != nil {
+		return a.claimErr
+	}
+	_, err := a.log.append(ctx, f, a.epoch)
+	return err
 }
 
 // record loads the report of the job, or makes it again from the job if it is lost.
@@ -110,7 +139,10 @@ func (a *attempt) record(ctx context.Context, delivered int) (*record, error) {
 		if !errors.Is(err, ErrNotFound) {
 			return rec, err
 		}
-		rec = &record{Report: a.job.Report, Tied: a.job.Tied, Restarted: delivered > 1}
+		rec = a.job.record()
+		if delivered > 1 {
+			rec.Restarted, rec.Holders = true, 0
+		}
 		if err := a.records.create(ctx, rec); !errors.Is(err, bus.ErrExists) {
 			return rec, err
 		}
@@ -119,8 +151,8 @@ func (a *attempt) record(ctx context.Context, delivered int) (*record, error) {
 
 // run makes the report: it checks the query again, with the rights that the asker has now, and appends what the runner finds.
 func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, err error) {
-	if a.rec.Cancel {
-		return a.past.rows, nil, errCancelled
+	if err := context.Cause(ctx); err != nil {
+		return 0, nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.QueryTime, errTimeLimit)
 	defer cancel()
@@ -138,7 +170,7 @@ func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, e
 	}
 	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot}
 	w := &writer{
-		log: a.log, epoch: a.epoch, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows, start: a.start, db: db,
+		attempt: a, db: db, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows,
 		head: Header{Type: TypeHeader, Kind: string(program.Kind), Fields: program.Fields, Canonical: p.canonical},
 	}
 	_, err = run(ctx, db, program,
@@ -218,18 +250,20 @@ func (a *attempt) tell(ctx context.Context, failed error) {
 	log.InfoContext(ctx, "report failed", "err", failed)
 }
 
-// register makes the job's context one that a cancel signal ends.
-func (s *Service) register(ctx context.Context, id string) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	s.mu.Lock()
-	s.running[id] = cancel
-	s.mu.Unlock()
-	return ctx, func() {
-		s.mu.Lock()
-		delete(s.running, id)
-		s.mu.Unlock()
-		cancel(nil)
-	}
+// register makes the attempt's context one that a cancel signal ends.
+func (a *attempt) register(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, stop := context.WithCancelCause(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running[a] = stop
+	return ctx, stop
+}
+
+func (a *attempt) unregister(stop context.CancelCauseFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.running, a)
+	stop(nil)
 }
 
 // hearCancels ends the jobs here that somebody, anywhere, cancels.
@@ -238,11 +272,17 @@ func (s *Service) hearCancels(ctx context.Context, signals func(func(bus.Message
 		if err != nil {
 			return fmt.Errorf("hear cancels: %w", err)
 		}
-		s.mu.Lock()
-		if cancel, ok := s.running[string(m.Data)]; ok {
-			cancel(errCancelled)
-		}
-		s.mu.Unlock()
+		s.stopRunning(string(m.Data))
 	}
 	return nil
+}
+
+func (s *Service) stopRunning(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a, stop := range s.running {
+		if a.job.Report.ID == id {
+			stop(errCancelled)
+		}
+	}
 }

@@ -44,15 +44,14 @@ func (s *snapshot) Query(ctx context.Context, q dql.Query, at uint64) ([]byte, u
 
 // writer turns the rows of one attempt into frames.
 type writer struct {
-	log    frameLog
-	epoch  uint64
+	attempt *attempt
+
 	db     *snapshot
 	head   Header
 	headed bool
 	skip   uint64 // rows that an earlier attempt has shown
 	made   uint64 // rows that this attempt has found
 	limit  uint64 // 0 is none
-	start  time.Time
 
 	progressed time.Time
 }
@@ -73,7 +72,7 @@ func (w *writer) rows(ctx context.Context, rows []tdql.Row) error {
 	}
 	for len(rows) > 0 {
 		n := fit(rows)
-		if _, err := w.log.append(ctx, rowsFrame(w.made, rows[:n]), w.epoch); err != nil {
+		if err := w.attempt.append(ctx, rowsFrame(w.made, rows[:n])); err != nil {
 			return err
 		}
 		w.made += uint64(n)
@@ -108,18 +107,17 @@ func (w *writer) header(ctx context.Context) error {
 		w.head.Fields = []string{}
 	}
 	w.headed = true
-	_, err := w.log.append(ctx, newFrame(TypeHeader, w.head), w.epoch)
-	return err
+	return w.attempt.append(ctx, newFrame(TypeHeader, w.head))
 }
 
 // progress appends how far the query is, if it is a while since it last did. What fails here fails again at the next rows.
 func (w *writer) progress(ctx context.Context, p Progress) {
-	if now := time.Now(); now.Sub(w.start) < progressEvery || now.Sub(w.progressed) < progressEvery {
+	if now := time.Now(); now.Sub(w.attempt.start) < progressEvery || now.Sub(w.progressed) < progressEvery {
 		return
 	}
 	w.progressed = time.Now()
-	note := ProgressNote{Type: TypeProgress, Rows: w.made, Scanned: p.Scanned, ElapsedMS: time.Since(w.start).Milliseconds()}
-	_, _ = w.log.append(ctx, newFrame(TypeProgress, note), w.epoch)
+	note := ProgressNote{Type: TypeProgress, Rows: w.made, Scanned: p.Scanned, ElapsedMS: time.Since(w.attempt.start).Milliseconds()}
+	_ = w.attempt.append(ctx, newFrame(TypeProgress, note))
 }
 
 // end is called when all rows have been found.
