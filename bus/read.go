@@ -11,7 +11,7 @@ import (
 )
 
 // readAhead bounds what Read holds for a caller that is slow.
-const readAhead = 64
+const readAhead = 8
 
 // Read yields the messages of subject (wildcards allowed) that come after sequence number after, in order, each once, then those
 // that are still to be written, until ctx ends or the caller breaks off. An error is yielded last. Readers do not disturb each
