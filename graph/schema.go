@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,7 @@ func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 			return fmt.Errorf("apply schema: %w", err)
 		}
 		if pause(ctx, delay) != nil {
-			return fmt.Errorf("apply schema: %w (%v)", ctx.Err(), err)
+			return fmt.Errorf("apply schema: %w (%w)", ctx.Err(), err)
 		}
 	}
 }
@@ -42,8 +43,8 @@ func (e schemaError) Error() string { return string(e) }
 
 // unready tells whether it is worth asking again: there was no answer, or one that says so.
 func unready(err error) bool {
-	answer, ok := err.(schemaError)
-	if !ok {
+	var answer schemaError
+	if !errors.As(err, &answer) {
 		return true
 	}
 	text := strings.ToLower(string(answer))

@@ -231,7 +231,7 @@ func (w *writer) persist(pieces []*piece) (added []int, err error) {
 		case errors.Is(err, errAborted):
 			w.store.logger.Debug("transaction aborted, trying again", "try", try)
 			down, delay = time.Time{}, 50*time.Millisecond
-			pause(w.ctx, time.Duration(1+rand.IntN(10*min(try, 20)))*time.Millisecond)
+			_ = pause(w.ctx, time.Duration(1+rand.IntN(10*min(try, 20)))*time.Millisecond)
 		case errors.Is(err, ErrUnavailable):
 			if down.IsZero() {
 				down = time.Now()
@@ -240,7 +240,7 @@ func (w *writer) persist(pieces []*piece) (added []int, err error) {
 			if time.Since(down) > w.store.patience {
 				return nil, err
 			}
-			pause(w.ctx, delay)
+			_ = pause(w.ctx, delay)
 			delay = min(2*delay, 2*time.Second)
 		default:
 			return nil, err
@@ -300,7 +300,7 @@ func (w *writer) sending(ctx context.Context, f func() error) error {
 func discard(txn *dgo.Txn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	txn.Discard(ctx) // if this fails, Dgraph drops the transaction after some minutes
+	_ = txn.Discard(ctx) // if this fails, Dgraph drops the transaction after some minutes
 }
 
 // counts tells how many vertices each of n pieces made.

@@ -36,7 +36,6 @@ type (
 	timeIs     struct {
 		op   string
 		than moment
-		zone *time.Location
 	}
 )
 

@@ -19,15 +19,14 @@ type Execution struct {
 	left        int64    // rows still to take; below zero for all
 	skip        int64    // rows to leave out first
 
-	page    int // rows asked for
-	pages   int
-	fold    folder
-	after   string // byUID
-	until   string // byTime
-	offset  int    // byTime: rows of that time; byOffset: rows so far
-	pending []Row  // rows made, but not handed out
-	more    func() []Row
-	told    bool // constant rows are out
+	page   int // rows asked for
+	pages  int
+	fold   folder
+	after  string // byUID
+	until  string // byTime
+	offset int    // byTime: rows of that time; byOffset: rows so far
+	more   func() []Row
+	told   bool // constant rows are out
 }
 
 // Start begins a run of the program.

@@ -169,13 +169,13 @@ func (s shaper) values(v *values) {
 
 // value checks the spelling of a value.
 func (s shaper) value(v *value) {
-	switch {
-	case v.kind == tokParam:
+	switch v.kind {
+	case tokParam:
 		if !isIdentifier(v.Text[1:]) {
 			s.add(CodeSyntax, v.at, "a parameter is a dollar sign and a name, as in $ip; quote a value that begins with $",
 				"%s is not a parameter", quote(v.Text))
 		}
-	case v.kind == tokQuoted:
+	case tokQuoted:
 		if _, err := v.literal(); err != nil {
 			s.add(CodeSyntax, v.at, `write \" \\ \n \u00e9 as in JSON, or use single quotes`, "%s is not a JSON string", v.Text)
 		}

@@ -45,7 +45,7 @@ func (*ndjsonWriter) header([]string) error { return nil }
 
 func (w *ndjsonWriter) rows(rows []json.RawMessage) error {
 	for _, r := range rows {
-		w.out.Write(r) //nolint:errcheck // a bufio error is kept until Flush
+		w.out.Write(r)
 		w.out.WriteByte('\n')
 	}
 	return w.out.Flush()
@@ -68,7 +68,7 @@ func (w *jsonWriter) rows(rows []json.RawMessage) error {
 			before, w.begun = "[\n ", true
 		}
 		w.out.WriteString(before)
-		w.out.Write(r) //nolint:errcheck // a bufio error is kept until Flush
+		w.out.Write(r)
 	}
 	return w.out.Flush()
 }

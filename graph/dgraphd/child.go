@@ -91,14 +91,16 @@ func died(err error) error {
 
 // stop asks the process to end, and makes it end after the grace. A kill loses nothing that Dgraph has acknowledged.
 func (c *child) stop(p *os.Process, exited <-chan error) {
-	p.Signal(syscall.SIGTERM)
+	_ = p.Signal(syscall.SIGTERM) // it may be gone already, which the wait below sees
 	t := time.NewTimer(c.grace)
 	defer t.Stop()
 	select {
-	case <-exited:
+	case err := <-exited:
+		c.logger.Debug("dgraph process stopped", "process", c.name, "err", err)
 	case <-t.C:
 		c.logger.Warn("dgraph process does not stop, killing it", "process", c.name, "grace", c.grace)
-		p.Kill()
-		<-exited
+		_ = p.Kill()
+		err := <-exited
+		c.logger.Debug("dgraph process killed", "process", c.name, "err", err)
 	}
 }

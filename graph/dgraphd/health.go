@@ -30,7 +30,7 @@ func (s *Server) until(ctx context.Context, what string, f func(context.Context)
 		case <-s.failed:
 			return s.err
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w (last answer: %v)", what, ctx.Err(), last)
+			return fmt.Errorf("%s: %w (last answer: %w)", what, ctx.Err(), last)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

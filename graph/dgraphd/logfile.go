@@ -73,7 +73,7 @@ func (l *logFile) rotate() {
 		l.file = nil
 	}
 	if os.Rename(l.path, l.path+".1") != nil {
-		os.Truncate(l.path, 0)
+		_ = os.Truncate(l.path, 0) // what is left is to write on
 	}
 	if l.open() != nil {
 		l.file = nil
