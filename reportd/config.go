@@ -99,7 +99,7 @@ func (c Config) Validate() error {
 		require(c.QueryBytes > 0, "query bytes: %d is too few", c.QueryBytes),
 		require(c.QueryTime > 0, "query time: %s is too short", c.QueryTime),
 		require(c.QueueBytes > 0 && c.FrameBytes > 0 && c.ReportBytes > 0, "queue, frame and report bytes need bounds"),
-		require(c.ReportTTL >= time.Second, "report ttl: %s is too short", c.ReportTTL),
+		require(c.ReportTTL > c.QueryTime, "report ttl: %s is not longer than a query may run, %s", c.ReportTTL, c.QueryTime),
 		require(s.MessageBytes > 0, "message bytes: %d is too few", s.MessageBytes),
 		require(s.Operations > 0, "operations: %d is too few", s.Operations),
 		require(s.SignIn > 0 && s.Write > 0 && s.Ping > 0 && s.Drain > 0, "sign-in, write, ping and drain times must be positive"),

@@ -15,8 +15,6 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrBusy says that too many queries wait already.
 	ErrBusy = errors.New("too many queries wait")
-	// ErrClosing says that the service is shutting down.
-	ErrClosing = errors.New("report service is shutting down")
 )
 
 // Causes with which a running query's context ends.

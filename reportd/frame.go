@@ -3,6 +3,8 @@ package reportd
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+
 	"github.com/cybexp/cybexp/tdql"
 )
 
@@ -97,13 +99,6 @@ type Header struct {
 	Snapshot string `json:"snapshot"`
 }
 
-// rowsNote is the body of a rows frame.
-type rowsNote struct {
-	Type FrameType         `json:"type"`
-	Seq  uint64            `json:"seq"`
-	Rows []json.RawMessage `json:"rows"`
-}
-
 // ProgressNote is the body of a progress frame.
 type ProgressNote struct {
 	Type      FrameType `json:"type"`
@@ -142,12 +137,29 @@ func statusFrame(id string, s Status, position int) Frame {
 	return newFrame(TypeStatus, StatusNote{Type: TypeStatus, Report: id, Status: s, Position: position})
 }
 
-// rowsFrame makes the frame of rows that follow the row number after.
+// rowsFrame makes the frame of rows that follow the row number after. The rows, which are JSON, go in as they are.
 func rowsFrame(after uint64, rows []json.RawMessage) Frame {
 	seq := after + uint64(len(rows))
-	f := newFrame(TypeRows, rowsNote{Type: TypeRows, Seq: seq, Rows: rows})
-	f.First, f.Seq = after+1, seq
-	return f
+	out := make([]byte, 0, 64+size(rows))
+	out = append(out, `{"type":"rows","seq":`...)
+	out = strconv.AppendUint(out, seq, 10)
+	out = append(out, `,"rows":[`...)
+	for i, r := range rows {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, r...)
+	}
+	out = append(out, `]}`...)
+	return Frame{Type: TypeRows, First: after + 1, Seq: seq, JSON: out}
+}
+
+func size(rows []json.RawMessage) int {
+	n := 0
+	for _, r := range rows {
+		n += len(r) + 1
+	}
+	return n
 }
 
 func endFrame(e End) Frame {

@@ -86,9 +86,9 @@ func (w *writer) rows(ctx context.Context, rows []tdql.Row) error {
 
 // fit says how many rows go in one frame; at least one does.
 func fit(rows []tdql.Row) int {
-	size := 0
+	total := 0
 	for i, r := range rows {
-		if size += len(r) + 1; i > 0 && (size > frameBytes || i == frameRows) {
+		if total += len(r) + 1; i > 0 && (total > frameBytes || i == frameRows) {
 			return i
 		}
 	}
