@@ -16,6 +16,9 @@ import (
 	"github.com/cybexp/cybexp/tdql"
 )
 
+// errClosing says that the server is shutting down.
+var errClosing = errors.New("server is shutting down")
+
 // A problem is the body of every answer that is not a success: RFC 9457, with a message for clients of the classic API.
 type problem struct {
 	Type      string      `json:"type"`
@@ -96,7 +99,7 @@ func reportProblem(err error) *problem {
 		return refuse(http.StatusRequestEntityTooLarge, "too-large", "The query's text is too long.")
 	case errors.Is(err, reportd.ErrBadRequest):
 		return badRequest("The query cannot be understood.")
-	case errors.Is(err, reportd.ErrBusy), errors.Is(err, reportd.ErrClosing):
+	case errors.Is(err, reportd.ErrBusy), errors.Is(err, errClosing):
 		p := refuse(http.StatusServiceUnavailable, "busy", "The server is busy. Try again shortly.")
 		p.retryAfter = retryAfter
 		return p

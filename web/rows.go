@@ -58,7 +58,7 @@ func (s *Server) stream(ctx context.Context, out *rowStream, who reportd.Caller,
 // cut tells of an error while there is still a status to tell it with, and cuts the connection after that.
 func (s *Server) cut(ctx context.Context, out *rowStream, err error) error {
 	if ctx.Err() != nil && out.c.Request().Context().Err() == nil {
-		err = reportd.ErrClosing
+		err = errClosing
 	}
 	if !out.c.Response().Committed {
 		return err
