@@ -153,15 +153,20 @@ func (p *platform) openIngest(ctx context.Context) error {
 	return err
 }
 
-func (p *platform) openReports(ctx context.Context) error {
+// openReports makes the report service and runs it; without workers it takes questions and shows answers that others make.
+func (p *platform) openReports(ctx context.Context, workers int) error {
 	cfg := reportd.DefaultConfig()
-	cfg.Bus, cfg.DB, cfg.Logger, cfg.Rights = p.bus, p.store, p.log, p.rights
-	if p.reportWorkers > 0 {
-		cfg.Workers = p.reportWorkers
+	cfg.Bus, cfg.Logger, cfg.Rights, cfg.Workers = p.bus, p.log, p.rights, workers
+	if workers > 0 {
+		cfg.DB = p.store
+		cfg.Retry = func(err error) bool { return errors.Is(err, graph.ErrUnavailable) }
 	}
 	var err error
-	p.reports, err = reportd.New(ctx, cfg)
-	return err
+	if p.reports, err = reportd.New(ctx, cfg); err != nil {
+		return err
+	}
+	p.group.Go(func() error { return p.reports.Run(ctx) })
+	return nil
 }
 
 // rights tells reportd which organisations a user may read, at the moment a query runs.
@@ -272,7 +277,7 @@ func (a *app) webCommand() *cobra.Command {
 
 // serveWeb opens what the HTTP API talks to and serves it in the platform's group, ready line included.
 func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
-	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx)); err != nil {
+	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx, 0)); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	if err := p.bootstrap(ctx); err != nil {
@@ -293,14 +298,10 @@ func (a *app) ready(l net.Listener) { fmt.Fprintf(a.stdout, "ready http://%s\n",
 func (a *app) reportdCommand() *cobra.Command {
 	return a.role("reportd", "Run the report daemon alone: the workers that answer queries",
 		func(ctx context.Context, p *platform) error {
-			if err := p.openReports(ctx); err != nil {
-				return err
-			}
-			p.group.Go(func() error { return p.reports.Run(ctx) })
-			return nil
+			return p.openReports(ctx, p.reportWorkers)
 		},
 		func(cmd *cobra.Command, s *settings) {
-			cmd.Flags().IntVar(&s.reportWorkers, "workers", 0, "queries at a time (default: by the machine)")
+			cmd.Flags().IntVar(&s.reportWorkers, "workers", reportd.DefaultConfig().Workers, "queries that run at a time")
 		})
 }
 

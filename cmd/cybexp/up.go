@@ -17,6 +17,7 @@ import (
 
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -99,7 +100,7 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx)); err != nil {
+	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx, reportd.DefaultConfig().Workers)); err != nil {
 		return err
 	}
 	if err := p.bootstrap(ctx); err != nil {
@@ -110,7 +111,6 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 		return err
 	}
 	p.group.Go(func() error { return p.ingest.Run(ctx) })
-	p.group.Go(func() error { return p.reports.Run(ctx) })
 	p.group.Go(func() error { return server.Serve(ctx, l) })
 	if p.demo {
 		return p.loadDemo(ctx)

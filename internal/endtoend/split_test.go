@@ -1,0 +1,123 @@
+package endtoend_test
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/cybexp/cybexp/graph/dgraphd"
+)
+
+// TestSplitDeployment runs each role as a process of its own, against a Dgraph and a NATS that none of them started, as
+// docker-compose.yml does, and walks the main way through them.
+func TestSplitDeployment(t *testing.T) {
+	dir := t.TempDir()
+	alpha := startDgraph(t, dir)
+	nats := startNATS(t, dir)
+	data := filepath.Join(dir, "keys")
+	shared := []string{"--data", data, "--dgraph", alpha.Target(), "--dgraph-http", alpha.HTTP(), "--nats", nats}
+
+	web := startRole(t, append([]string{"web", "--listen", "127.0.0.1:0"}, shared...))
+	line, err := bufio.NewReader(web.out).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
+	if err != nil || !ok {
+		t.Fatalf("web printed %q, %v\n%s", line, err, web.log)
+	}
+	roles := []*role{web}
+	for _, name := range []string{"ingest", "reportd", "reportd"} {
+		roles = append(roles, startRole(t, append([]string{name}, shared...)))
+	}
+
+	p := &platform{t: t, data: data, url: url, log: web.log}
+	if r := p.cybexp("org", "create", "demo"); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	if r := p.send(sample, "demo"); r["mapped"] != 622.0 {
+		t.Errorf("mapped %v of 622 records", r["mapped"])
+	}
+	if n := p.count("count ipv4 " + attacker); n != 455 {
+		t.Errorf("counted %d events, want 455", n)
+	}
+	countsEqualJQ(t, p)
+	for _, r := range roles {
+		r.stop(t)
+	}
+}
+
+func startDgraph(t *testing.T, dir string) *dgraphd.Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	s, err := dgraphd.Start(ctx, dgraphd.Config{
+		Bin: program(t, "dgraph"), Dir: filepath.Join(dir, "dgraph"), Offset: dgraphd.AutoOffset, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+func startNATS(t *testing.T, dir string) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: filepath.Join(dir, "nats"), SyncAlways: true, MaxPayload: 8 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("nats is not ready")
+	}
+	return s.ClientURL()
+}
+
+// role is a running process of the split deployment.
+type role struct {
+	cmd *exec.Cmd
+	out interface{ Read([]byte) (int, error) }
+	log *lockedBuffer
+}
+
+func startRole(t *testing.T, args []string) *role {
+	t.Helper()
+	r := &role{cmd: exec.Command(program(t, "cybexp"), args...), log: &lockedBuffer{}}
+	r.cmd.Stderr = r.log
+	var err error
+	if r.out, err = r.cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() }) // it has stopped, if all went well
+	return r
+}
+
+// stop ends the role as an operator does, and holds it to doing so in time.
+func (r *role) stop(t *testing.T) {
+	t.Helper()
+	begun := time.Now()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("%s stopped with %v\n%s", r.cmd.Args[1], err, r.log)
+	}
+	if took := time.Since(begun); took > stopLimit {
+		t.Errorf("%s took %s to stop", r.cmd.Args[1], took)
+	}
+}
