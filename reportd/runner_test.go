@@ -171,7 +171,8 @@ func (v *vectors) list(names []string) []tahoe.Node {
 func (v *vectors) records() []tahoe.Record {
 	var r tahoe.Record
 	events := map[string]*tahoe.Event{}
-	for name, e := range v.Events {
+	for _, name := range slices.Sorted(maps.Keys(v.Events)) { // always the same order, which "limit" shows
+		e := v.Events[name]
 		event := must(tahoe.NewEvent(e.SubType, v.Orgs[e.Org].Hash, e.Timestamp, v.list(e.Children)...))
 		if err := event.SetCategory(tahoe.Category(e.Category)); err != nil {
 			panic(err)
@@ -184,7 +185,8 @@ func (v *vectors) records() []tahoe.Record {
 		events[name], v.names[event.Hash().String()] = event, name
 		r.Events = append(r.Events, event)
 	}
-	for name, s := range v.Sessions {
+	for _, name := range slices.Sorted(maps.Keys(v.Sessions)) {
+		s := v.Sessions[name]
 		session := must(tahoe.NewSession(s.SubType, v.list(s.Children)...))
 		for _, e := range s.Events {
 			session.AddEvent(events[e])
