@@ -29,26 +29,22 @@ type Spec struct {
 // may give its type (null, bool, int, float, str) and text, which say more than its data where JSON cannot; an event likewise its
 // timestamp_type and timestamp_text. Unlike the constructors HashSpec takes NaN and the infinities, so that it can tell the hash of
 // anything that was ever stored. The canonical text of an org depends on its users' documents, which a line does not hold: it is
-// left empty.
-func HashSpec(line []byte) (Spec, error) {
+// left empty here, and known to Specs that have met the users.
+func HashSpec(line []byte) (Spec, error) { return new(Specs).Hash(line) }
+
+// specParts reads the kind and the input of a spec.
+func specParts(line []byte) (kind string, in Value, err error) {
 	v, err := parse(line, true)
 	if err != nil {
-		return Spec{}, err
+		return "", Value{}, err
 	}
-	kind, err := field(v, "kind")
-	if err != nil {
-		return Spec{}, err
+	if kind, err = field(v, "kind"); err != nil {
+		return "", Value{}, err
 	}
-	in, _ := v.Get("input")
-	if in.Type() != TypeObject {
-		return Spec{}, fmt.Errorf("spec: %w: input is no object", ErrData)
+	if in, _ = v.Get("input"); in.Type() != TypeObject {
+		return "", Value{}, fmt.Errorf("spec: %w: input is no object", ErrData)
 	}
-	s, err := hashSpec(kind, in)
-	if err != nil {
-		return Spec{}, fmt.Errorf("spec: %w", err)
-	}
-	s.Kind = kind
-	return s, nil
+	return kind, in, nil
 }
 
 func hashSpec(kind string, in Value) (Spec, error) {
@@ -65,11 +61,6 @@ func hashSpec(kind string, in Value) (Spec, error) {
 		return reportSpec(in)
 	case "tdql":
 		return querySpec(in)
-	case "user", "superuser":
-		return userSpec(kind, in)
-	case "org":
-		name, err := field(in, "orgname")
-		return Spec{Unique: orgImage(name), Hash: OrgHash(name)}, err
 	case "input_config":
 		return configSpec(in)
 	}
@@ -302,20 +293,6 @@ func querySpec(in Value) (Spec, error) {
 	return Spec{Canonical: canonical, Unique: unique, Hash: sum(unique), QueryHash: qhash}, nil
 }
 
-// userSpec is of a user, whose document holds the SHA-256 of the password and not the password.
-func userSpec(kind string, in Value) (Spec, error) {
-	email, err := field(in, "email")
-	if err != nil {
-		return Spec{}, err
-	}
-	password, _ := in.Get("password_sha256")
-	name, _ := in.Get("name")
-	s, err := fieldsSpec("cybexp_"+kind, map[string]Value{"email_addr": String(email), "password": password, "name": name})
-	s.Unique = userImage(email, kind == "superuser")
-	s.Hash = sum(s.Unique)
-	return s, err
-}
-
 // configSpec is of the configuration of an input.
 func configSpec(in Value) (Spec, error) {
 	fields := map[string]Value{}
@@ -332,19 +309,32 @@ func configSpec(in Value) (Spec, error) {
 
 // fieldsSpec is of an object that holds an attribute for each field.
 func fieldsSpec(subType string, fields map[string]Value) (Spec, error) {
-	var children []Node
-	for key, v := range fields {
-		a, err := NewAttribute(key, v)
-		if err != nil {
-			return Spec{}, err
-		}
-		children = append(children, a)
-	}
-	o, err := NewObject(subType, children...)
+	o, err := fieldsObject(subType, fields)
 	if err != nil {
 		return Spec{}, err
 	}
-	s := imageSpec("object", subType, o.core.canonical)
+	s := imageSpec("object", subType, o.canonical)
 	s.Children, s.Refs = hashes(o.children), hashes(o.refs)
 	return s, nil
+}
+
+func fieldsObject(subType string, fields map[string]Value) (*Object, error) {
+	children, err := fieldNodes(fields)
+	if err != nil {
+		return nil, err
+	}
+	return NewObject(subType, children...)
+}
+
+// fieldNodes are an attribute for each field.
+func fieldNodes(fields map[string]Value) ([]Node, error) {
+	nodes := make([]Node, 0, len(fields))
+	for key, v := range fields {
+		a, err := NewAttribute(key, v)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, a)
+	}
+	return nodes, nil
 }

@@ -35,6 +35,8 @@ type app struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+
+	begun bool // the command line was understood and its command runs
 }
 
 func main() {
@@ -61,7 +63,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		fmt.Fprintf(a.stderr, "cybexp: %s\n", strings.TrimRight(err.Error(), "\n"))
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || !a.begun {
 		return exitUsage
 	}
 	return exitFailed
@@ -96,7 +98,21 @@ func (a *app) rootCommand() *cobra.Command {
 		a.sendCommand(), a.queryCommand(), a.orgCommand(),
 		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.healthCommand(), a.versionCommand(),
 	)
+	a.noteBegin(root)
 	return root
+}
+
+// noteBegin lets every command tell that it runs: an error before that is one of usage, whoever found it.
+func (a *app) noteBegin(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			a.begun = true
+			return run(cmd, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		a.noteBegin(c)
+	}
 }
 
 // flagsFromEnv fills each flag that the command line did not give from CYBEXP_<FLAG>, so that a flag wins over the

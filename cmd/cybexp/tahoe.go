@@ -36,6 +36,7 @@ func (a *app) tahoeHash(args []string) error {
 	out := bufio.NewWriter(a.stdout)
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxSpec)
+	var specs tahoe.Specs
 	bad := 0
 	n := 0
 	for lines.Scan() {
@@ -44,7 +45,7 @@ func (a *app) tahoeHash(args []string) error {
 		if len(line) == 0 {
 			continue
 		}
-		spec, err := tahoe.HashSpec(line)
+		spec, err := specs.Hash(line)
 		if err != nil {
 			bad++
 			fmt.Fprintf(a.stderr, "line %d: %s\n", n, err)
