@@ -104,11 +104,32 @@ func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note
 	for _, p := range s.Problems {
 		fmt.Fprintf(a.stderr, "%s:%s\n", path, p)
 	}
+	fmt.Fprintf(a.stderr, "%s: %s\n", path, summary(s))
 	if more := s.ProblemTotal - len(s.Problems); more > 0 {
 		fmt.Fprintf(a.stderr, "%s: and %d more\n", path, more)
 	}
 	_, err = fmt.Fprintln(a.stdout, compactJSON(s))
 	return err
+}
+
+// summary says in a line what became of an upload's records.
+func summary(s ingest.Status) string {
+	text := fmt.Sprintf("%d of %d records mapped to %d events", s.Mapped, s.Received, s.Events)
+	for _, rest := range []struct {
+		n    int
+		what string
+	}{
+		{s.Kept, "kept, with nothing to map"},
+		{s.NotSupported, fmt.Sprintf("kept until there is a filter for %q", s.Typetag)},
+		{s.Invalid, fmt.Sprintf("kept, but not of the format %q", s.Typetag)},
+		{s.Rejected, "too long and left out"},
+		{s.Dead, "given up and kept aside"},
+	} {
+		if rest.n > 0 {
+			text += fmt.Sprintf(", %d %s", rest.n, rest.what)
+		}
+	}
+	return text
 }
 
 // countingReader shows how much of a file has gone out.
