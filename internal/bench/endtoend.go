@@ -17,7 +17,7 @@ import (
 
 // endToEnd starts a platform of its own, uploads a made honeypot log and asks for it, all through the programs that
 // people use.
-func endToEnd(ctx context.Context, events int) (lines []string, err error) {
+func endToEnd(ctx context.Context, events int) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "cybexp-bench-")
 	if err != nil {
 		return nil, err
@@ -56,10 +56,10 @@ func endToEnd(ctx context.Context, events int) (lines []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return []string{
-		fmt.Sprintf("end to end, upload accepted (sealed, on disk)\t%.0f records/s", float64(events)/accepted.Seconds()),
-		fmt.Sprintf("end to end, the same log twice into the graph\t%.0f records/s", 2*float64(events)/both.Seconds()),
-		fmt.Sprintf("end to end, all events through `cybexp query`\t%.0f rows/s", float64(events)/stream.Seconds()),
+	return []row{
+		{"end to end, upload accepted (sealed, on disk)", fmt.Sprintf("%.0f records/s", float64(events)/accepted.Seconds())},
+		{"end to end, the same log twice into the graph", fmt.Sprintf("%.0f records/s", 2*float64(events)/both.Seconds())},
+		{"end to end, all events through `cybexp query`", fmt.Sprintf("%.0f rows/s", float64(events)/stream.Seconds())},
 	}, nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 )
 
 // suite is a Go benchmark to run, in a package.
@@ -31,8 +30,7 @@ func main() {
 }
 
 func run(ctx context.Context, benchtime string, events int) error {
-	out := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(out, "what\tfigure")
+	show(row{"what", "figure"})
 	for _, s := range []suite{
 		{"./tahoe", ".", benchtime},
 		{"./tdql", ".", benchtime},
@@ -40,49 +38,52 @@ func run(ctx context.Context, benchtime string, events int) error {
 		{"./reportd", ".", "300x"},
 		{"./graph", ".", "1x"},
 	} {
-		lines, err := s.run(ctx)
+		rows, err := s.run(ctx)
 		if err != nil {
 			return err
 		}
-		for _, l := range lines {
-			fmt.Fprintln(out, l)
-		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
+		show(rows...)
 	}
 	e2e, err := endToEnd(ctx, events)
 	if err != nil {
 		return fmt.Errorf("end to end: %w", err)
 	}
-	for _, l := range e2e {
-		fmt.Fprintln(out, l)
+	show(e2e...)
+	return nil
+}
+
+// row is a line of the table.
+type row struct{ what, figure string }
+
+func show(rows ...row) {
+	for _, r := range rows {
+		fmt.Printf("%-50s %s\n", r.what, r.figure)
 	}
-	return out.Flush()
 }
 
 // run runs the benchmarks and makes a line of each: its name, and its figures with their units.
-func (s suite) run(ctx context.Context) ([]string, error) {
+func (s suite) run(ctx context.Context) ([]row, error) {
 	cmd := exec.CommandContext(ctx, "go", "test", s.pkg, "-run", "^$", "-bench", s.bench, "-benchtime", s.benchtime, "-timeout", "30m")
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("benchmarks of %s: %w\n%s", s.pkg, err, text)
 	}
-	var lines []string
+	var rows []row
 	for line := range strings.Lines(string(text)) {
-		if l, ok := benchLine(line); ok {
-			lines = append(lines, strings.TrimPrefix(s.pkg, "./")+" "+l)
+		if r, ok := benchLine(line); ok {
+			r.what = strings.TrimPrefix(s.pkg, "./") + " " + r.what
+			rows = append(rows, r)
 		}
 	}
-	return lines, nil
+	return rows, nil
 }
 
 // benchLine reads a line of `go test -bench`: name, iterations, then pairs of figure and unit.
-func benchLine(line string) (string, bool) {
+func benchLine(line string) (row, bool) {
 	words := strings.Fields(line)
 	if len(words) < 4 || !strings.HasPrefix(words[0], "Benchmark") {
-		return "", false
+		return row{}, false
 	}
 	name := strings.TrimPrefix(words[0], "Benchmark")
 	if i := strings.LastIndexByte(name, '-'); i > 0 {
@@ -91,9 +92,9 @@ func benchLine(line string) (string, bool) {
 	var figures []string
 	for i := 2; i+1 < len(words); i += 2 {
 		if _, err := strconv.ParseFloat(words[i], 64); err != nil {
-			return "", false
+			return row{}, false
 		}
 		figures = append(figures, words[i]+" "+words[i+1])
 	}
-	return name + "\t" + strings.Join(figures, ", "), true
+	return row{name, strings.Join(figures, ", ")}, true
 }
