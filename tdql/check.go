@@ -33,7 +33,8 @@ func Check(q *Query, env Env) (*Plan, []*Error, error) {
 	if err := c.err(); err != nil {
 		return nil, nil, err
 	}
-	p := &Plan{explain: q.Explain, steps: c.steps, orgs: env.Orgs, canonical: canonical(q.Explain, c.steps)}
+	p := &Plan{explain: q.Explain, analyze: q.Analyze.Value != "", watch: q.Watch.Value != "", steps: c.steps, orgs: env.Orgs}
+	p.canonical = p.prefix() + canonical(c.steps)
 	return p, c.warnings.list.sorted(), nil
 }
 
@@ -43,11 +44,13 @@ type checker struct {
 	warnings *faults
 	env      Env
 
-	steps  []step
-	kind   tahoe.Kind // of the set so far; "" before the source and after a fault
-	done   string     // the stage after which nothing may follow
-	zone   *time.Location
-	window window // of the events last moved to
+	steps []step
+	kind  tahoe.Kind // of the set so far; "" before the source and after a fault
+	done  string     // the stage after which nothing may follow
+	// cuttable says that a part can be kept after that stage.
+	cuttable bool
+	zone     *time.Location
+	window   window // of the events last moved to
 }
 
 // push adds a step, after which the set is of a kind.
@@ -90,6 +93,10 @@ func (c *checker) attributes(a *attrref, values []tahoe.Value) []tahoe.Hash {
 
 // report adds the pipeline that a sentence stands for.
 func (c *checker) report(r *report) {
+	if r.Path != nil {
+		c.pathReport(r.Path)
+		return
+	}
 	if r.Source.Scan != nil {
 		scan := *r.Source.Scan
 		scan.Items = clausesOf(r.Items)
@@ -99,6 +106,8 @@ func (c *checker) report(r *report) {
 	}
 	rest := r.Items
 	switch {
+	case r.Rank:
+		c.rank(optionsOf(r.Items), keywordSpan(r.Pos, "threatrank"))
 	case r.Related:
 		if r.Source.Scan != nil {
 			rest = optionsOf(r.Items)
@@ -121,6 +130,10 @@ func (c *checker) sentenceEnd(r *report) {
 	}
 	if summary := items["summary"]; summary != nil {
 		c.summary(summary.at)
+	}
+	if graph := items["graph"]; graph != nil {
+		c.follows("graph", graph.at)
+		c.diagram(graph.at)
 	}
 	if page := items["page"]; page != nil {
 		c.page(page.Value, items["size"])
@@ -158,9 +171,8 @@ func (c *checker) stages(list []*stage) {
 
 func (c *checker) stage(s *stage) {
 	at := span{s.Pos.Offset, s.Pos.Offset + 1}
-	if c.done != "" {
-		c.add(CodeMeaning, span{at.start, at.start + strings.IndexByte(c.text[at.start:]+" ", ' ')}, "",
-			"nothing can follow %q", c.done)
+	word, _, _ := strings.Cut(c.text[at.start:], " ")
+	if !c.follows(s.Take, span{at.start, at.start + len(word)}) {
 		return
 	}
 	switch {
@@ -174,8 +186,14 @@ func (c *checker) stage(s *stage) {
 		if where := c.condition(s.Where.orTest); where != nil {
 			c.push(&filter{kind: c.kind, where: where}, c.kind)
 		}
-	case s.Summary:
+	case s.Route != nil:
+		c.chain(s.Route)
+	case s.Rank:
+		c.rank(s.Items, keywordSpan(s.Pos, "threatrank"))
+	case s.Shape == "summary":
 		c.summary(at)
+	case s.Shape == "graph":
+		c.diagram(at)
 	case s.Take == "top":
 		c.top(s)
 	case s.Take == "limit":
@@ -183,6 +201,15 @@ func (c *checker) stage(s *stage) {
 	case s.Take == "page":
 		c.page(s.Number, index(s.Items)["size"])
 	}
+}
+
+// follows tells of a stage that stands after the last one.
+func (c *checker) follows(stage string, at span) bool {
+	if c.done == "" || c.cuttable && (stage == "limit" || stage == "page") {
+		return true
+	}
+	c.add(CodeMeaning, at, "", "nothing can follow %q", c.done)
+	return false
 }
 
 // defaultPage is how many rows a page has when the query does not say.

@@ -115,9 +115,7 @@ func (c *classic) need(qtype string, keys ...string) {
 // text spells the query; what it spells is tidy wherever the values are well.
 func (c *classic) text(qtype string) string {
 	if qtype == "threatrank" {
-		c.need(qtype, "_hash")
-		c.add(CodeUnavailable, c.at("_hash"), "", `"threatrank" is not available in this version`)
-		return ""
+		return c.threatrank()
 	}
 	c.need(qtype, "sub_type", "data")
 	subType := c.str("sub_type")
@@ -139,6 +137,16 @@ func (c *classic) text(qtype string) string {
 		words = append(words, c.shape()...)
 	}
 	return strings.Join(words, " ")
+}
+
+// threatrank names the event by its hash.
+func (c *classic) threatrank() string {
+	c.need("threatrank", "_hash")
+	hash := c.str("_hash")
+	if !isHash(hash) && len(c.list) == 0 {
+		c.add(CodeValue, c.at("_hash"), "a hash is 64 digits 0-9 a-f", "Invalid '_hash'=%s!", printable(hash))
+	}
+	return "threatrank event " + hash
 }
 
 func (c *classic) level() []string {
@@ -210,7 +218,7 @@ func (c *classic) shape() []string {
 	words := []string{}
 	switch {
 	case flag("summary_graph", false):
-		c.add(CodeUnavailable, c.at("summary_graph"), "", `"summary_graph" is not available in this version`)
+		return []string{"graph"}
 	case flag("summary", true):
 		return []string{"summary"}
 	default:

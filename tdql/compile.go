@@ -10,6 +10,9 @@ import (
 
 // Compile turns a plan into a program. The caller's rights are in every hop of it.
 func Compile(p *Plan) (*Program, error) {
+	if err := p.refused(); err != nil {
+		return nil, err
+	}
 	c := &compiler{plan: p}
 	c.fresh()
 	prog := &Program{orgNames: make(map[string]string, len(p.orgs))}
@@ -175,6 +178,8 @@ func (c *compiler) steps(list []step) {
 				c.settle()
 			}
 			c.cut = s
+			continue
+		case *rank, *chain, *diagram:
 			continue
 		case *seed, *move, *filter, *relate:
 			c.settle()

@@ -14,6 +14,12 @@ func (q *Query) String() string {
 	if q.Explain {
 		p.word("explain")
 	}
+	if q.Analyze.Value != "" {
+		p.word("analyze")
+	}
+	if q.Watch.Value != "" {
+		p.word("watch")
+	}
 	switch {
 	case q.Report != nil:
 		p.report(q.Report)
@@ -45,6 +51,11 @@ func (p *printer) comma() { p.WriteByte(',') }
 
 func (p *printer) report(r *report) {
 	switch {
+	case r.Path != nil:
+		p.pathReport(r.Path)
+		return
+	case r.Rank:
+		p.word("threatrank")
 	case r.Related:
 		p.word("related")
 	case r.Distinct:
@@ -190,8 +201,11 @@ func (p *printer) stage(s *stage) {
 		p.word("related")
 	case s.Count:
 		p.word("count")
-	case s.Summary:
-		p.word("summary")
+	case s.Route != nil:
+		p.word("path")
+		p.route(s.Route)
+	case s.Shape != "", s.Rank:
+		p.word(s.stageWord())
 	case s.Take != "":
 		p.word(s.Take)
 		p.word(s.Number.tidyNumber())
@@ -222,7 +236,9 @@ func (p *printer) items(list []*item) {
 			p.word(it.Time.tidyTime())
 		case "tz":
 			p.word(tidyText(it.Value))
-		case "level", "page", "size":
+		case "decay":
+			p.word(it.Value.tidyDecimal())
+		case "level", "page", "size", "depth", "max", "paths":
 			p.word(it.Value.tidyNumber())
 		case "category", "context", "via", "return":
 			p.word(it.Chosen.Text)

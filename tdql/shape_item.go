@@ -36,6 +36,12 @@ func (s shaper) item(it *item) {
 		s.number(it.Key, it.at, it.Value, 1, 3)
 	case "page":
 		s.number(it.Key, it.at, it.Value, 1, 1e9)
+	case "depth", "max":
+		s.number(it.Key, it.at, it.Value, 1, maxWalk)
+	case "paths":
+		s.number(it.Key, it.at, it.Value, 1, maxPaths)
+	case "decay":
+		s.decimal(it.Key, it.at, it.Value)
 	case "size":
 		s.number(it.Key, it.at, it.Value, 1, 1e6)
 	case "category", "context":
@@ -152,4 +158,4 @@ func quote(text string) string {
 }
 
 // itemOrder is the order of clauses and options in tidy text.
-var itemOrder = []string{"level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "summary", "page", "size"}
+var itemOrder = []string{"depth", "decay", "max", "paths", "level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "summary", "graph", "page", "size"}
