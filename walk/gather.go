@@ -1,0 +1,114 @@
+package walk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// budget is how many more edges may be followed, and what was wanted in vain.
+type budget struct {
+	left         int
+	wanted, lost int
+}
+
+// share is how much of what was wanted was not followed.
+func (b *budget) share() float64 {
+	if b.lost == 0 {
+		return 0
+	}
+	return float64(b.lost) / float64(b.wanted)
+}
+
+// gather fetches what the sum needs, level by level, within the bound on work.
+func (r *Ranker) gather(ctx context.Context) (leftOut float64, err error) {
+	b := &budget{left: r.opt.Work}
+	frontier := r.t.attributes
+	for _, a := range frontier {
+		r.mark(a).prefix = 1
+	}
+	for hop := 1; hop <= r.hops(); hop++ {
+		if err := r.loadCounts(ctx, frontier); err != nil {
+			return 0, err
+		}
+		last := hop == r.hops()
+		if !last {
+			if err := r.expand(ctx, frontier, b, All); err != nil {
+				return 0, err
+			}
+		}
+		if err := r.expand(ctx, frontier, b, Malicious); err != nil { // those that were too large as a whole
+			return 0, err
+		}
+		if !last {
+			frontier = r.beyond(frontier)
+		}
+	}
+	return b.share(), nil
+}
+
+// expand fetches events of the attributes: first those of which an edge counts most.
+func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, reach Reach) error {
+	var list []*attribute
+	for _, a := range frontier {
+		if a.degree > 1 && !a.whole && (reach == All || !a.known) {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(x, y *attribute) int {
+		return cmp.Or(cmp.Compare(r.mark(y).prefix*y.weight, r.mark(x).prefix*x.weight), cmp.Compare(x.id, y.id))
+	})
+	n := 0
+	for _, a := range list {
+		cost, m := a.degree, r.mark(a)
+		if reach == Malicious {
+			cost = a.malicious
+		}
+		if !m.refused {
+			b.wanted += cost
+		}
+		if cost > b.left {
+			if !m.refused {
+				b.lost += cost
+			}
+			m.refused = true
+			continue
+		}
+		b.left -= cost
+		list[n] = a
+		n++
+	}
+	return r.loadLists(ctx, list[:n], reach)
+}
+
+// beyond lists the attributes of the events that the frontier leads to, with what an edge behind them may weigh.
+func (r *Ranker) beyond(frontier []*attribute) []*attribute {
+	var next []*attribute
+	seen := make(map[*attribute]bool)
+	for _, a := range frontier {
+		if !a.whole {
+			continue
+		}
+		before := r.mark(a).prefix * a.weight
+		for _, x := range a.events {
+			if x == r.t {
+				continue
+			}
+			for _, b := range x.attributes {
+				if b != a {
+					r.mark(b).reach += before * x.weight
+				}
+				if !seen[b] {
+					seen[b] = true
+					next = append(next, b)
+				}
+			}
+		}
+	}
+	for _, b := range next {
+		m := r.mark(b)
+		m.prefix, m.reach = max(m.prefix, m.reach), 0
+	}
+	slices.SortFunc(next, func(a, b *attribute) int { return cmp.Compare(a.id, b.id) })
+	return next
+}
