@@ -44,9 +44,10 @@ type checker struct {
 	warnings *faults
 	env      Env
 
-	steps []step
-	kind  tahoe.Kind // of the set so far; "" before the source and after a fault
-	done  string     // the stage after which nothing may follow
+	steps  []step
+	kind   tahoe.Kind // of the set so far; "" before the source and after a fault
+	narrow bool       // the set is smaller than all there is of its kind
+	done   string     // the stage after which nothing may follow
 	// cuttable says that a part can be kept after that stage.
 	cuttable bool
 	zone     *time.Location
@@ -62,6 +63,7 @@ func (c *checker) push(s step, kind tahoe.Kind) {
 func (c *checker) source(s *source) {
 	switch {
 	case s.Any != nil:
+		c.narrow = true
 		c.push(&seed{values: c.values(s.Any)}, tahoe.KindAttribute)
 	case s.Group != nil:
 		c.source(s.Group.Source)
@@ -69,10 +71,12 @@ func (c *checker) source(s *source) {
 	case s.Scan != nil:
 		c.hop(s.Scan)
 	case s.ID != nil:
+		c.narrow = true
 		kind := tahoe.Kind(s.ID.Kind)
 		c.push(&seed{kind: kind, hashes: c.hashes(s.ID.Hash)}, kind)
 	case s.Attr != nil:
 		c.seen(tahoe.KindAttribute, s.Attr.SubType.leaf)
+		c.narrow = true
 		values := c.values(s.Attr.Values)
 		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: c.attributes(s.Attr, values)}, tahoe.KindAttribute)
 	}
@@ -128,12 +132,12 @@ func (c *checker) sentenceEnd(r *report) {
 	if kind := items["return"]; kind != nil && kind.Chosen.Text != "all" {
 		c.hop(&hop{Pos: r.Pos, Kind: kind.Chosen.Text + "s"})
 	}
-	if summary := items["summary"]; summary != nil {
+	summary, graph := items["summary"], items["graph"]
+	switch {
+	case graph != nil:
+		c.diagram(graph.at, summary != nil)
+	case summary != nil:
 		c.summary(summary.at)
-	}
-	if graph := items["graph"]; graph != nil {
-		c.follows("graph", graph.at)
-		c.diagram(graph.at)
 	}
 	if page := items["page"]; page != nil {
 		c.page(page.Value, items["size"])
@@ -184,16 +188,16 @@ func (c *checker) stage(s *stage) {
 		c.count(s.Items)
 	case s.Where != nil:
 		if where := c.condition(s.Where.orTest); where != nil {
-			c.push(&filter{kind: c.kind, where: where}, c.kind)
+			c.filter(where, keywordSpan(s.Pos, "where"))
 		}
 	case s.Route != nil:
 		c.chain(s.Route)
 	case s.Rank:
 		c.rank(s.Items, keywordSpan(s.Pos, "threatrank"))
+	case s.Shape == "graph", index(s.Items)["graph"] != nil:
+		c.diagram(at, s.Shape == "summary")
 	case s.Shape == "summary":
 		c.summary(at)
-	case s.Shape == "graph":
-		c.diagram(at)
 	case s.Take == "top":
 		c.top(s)
 	case s.Take == "limit":
@@ -255,10 +259,25 @@ func (c *checker) hop(h *hop) {
 	to := tahoe.Kind(strings.TrimSuffix(h.Kind, "s"))
 	m := &move{from: c.kind, to: to, subTypes: c.subTypes(to, h.SubTypes)}
 	c.clauses(&m.narrow, h.Items, m.from, to)
+	strong, rest := scopes(m.narrow.where)
+	m.narrow.where = strong
 	c.push(m, to)
 	if to == tahoe.KindEvent {
 		c.window = m.narrow.window
 	}
+	n := &m.narrow
+	c.narrow = c.narrow || len(m.subTypes) > 0 || !n.window.low.IsZero() || n.category != "" || len(n.orgs) > 0 || narrows(strong)
+	if rest != nil {
+		c.filter(rest, index(h.Items)["where"].at)
+	}
+}
+
+// filter adds a condition on the set.
+func (c *checker) filter(where cond, at span) {
+	c.narrowed(where, at)
+	strong, _ := scopes(where)
+	c.narrow = c.narrow || narrows(strong)
+	c.push(&filter{kind: c.kind, where: where}, c.kind)
 }
 
 // related adds the gathering of what is related.
@@ -272,6 +291,10 @@ func (c *checker) related(items []*item) {
 		r.via = via.Chosen.Text
 	}
 	c.clauses(&r.narrow, clausesOf(items), r.from, tahoe.KindEvent)
+	if _, rest := scopes(r.narrow.where); rest != nil {
+		c.add(CodeMeaning, options["where"].at, "as in | events where … | related", "no index answers this: move to the events first")
+	}
+	c.narrow = true
 	c.window = window{}
 	c.push(r, kindRelated)
 }

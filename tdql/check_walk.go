@@ -2,6 +2,7 @@ package tdql
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -10,6 +11,7 @@ import (
 type rank struct {
 	depth int     // edges of the longest path
 	decay float64 // of a day
+	now   time.Time
 }
 
 // chain finds the shortest chains from the set to the one that other steps make.
@@ -23,13 +25,19 @@ type chain struct {
 	narrow narrow
 }
 
-// diagram shows what is related as nodes and edges.
-type diagram struct{}
+// diagram shows what is related as nodes and edges, or as values with their ways back to the start.
+type diagram struct{ summary bool }
 
 func (r *rank) describe() string    { return describe("score", r) }
 func (h *chain) describe() string   { return describe("connect", h) }
 func (d *diagram) describe() string { return describe("draw", d) }
-func (*diagram) spell(p *printer)   { p.word("graph") }
+
+func (d *diagram) spell(p *printer) {
+	if d.summary {
+		p.word("summary")
+	}
+	p.word("graph")
+}
 
 func (r *rank) spell(p *printer) {
 	p.word("threatrank")
@@ -60,9 +68,9 @@ func (h *chain) spell(p *printer) {
 // rank adds the scoring of events.
 func (c *checker) rank(items []*item, at span) {
 	options := index(items)
-	r := &rank{depth: defaultDepth, decay: defaultDecay}
+	r := &rank{depth: defaultDepth, decay: defaultDecay, now: c.env.Now}
 	if depth := options["depth"]; depth != nil {
-		r.depth = int(c.number(depth.Value, 1, maxWalk))
+		r.depth = int(c.number(depth.Value, 1, defaultDepth))
 	}
 	if decay := options["decay"]; decay != nil {
 		r.decay = c.decimal(decay.Value)
@@ -106,32 +114,25 @@ func (c *checker) chain(r *route) {
 		h.paths = int(c.number(paths.Value, 1, maxPaths))
 	}
 	c.clauses(&h.narrow, clausesOf(r.Items), tahoe.KindEvent, tahoe.KindEvent)
+	if _, rest := scopes(h.narrow.where); rest != nil {
+		c.add(CodeMeaning, options["where"].at, "", "no index answers this, so a path cannot be asked for it")
+	}
 	c.push(h, c.kind)
 	c.done = "path"
 }
 
 // diagram adds the drawing of what is related.
-func (c *checker) diagram(at span) {
+func (c *checker) diagram(at span, summary bool) {
 	if c.kind != kindRelated && c.kind != "" {
 		c.add(CodeMeaning, span{at.start, at.start + len("graph")}, "as in | related | graph", `"graph" needs what is related`)
 	}
-	c.push(&diagram{}, c.kind)
+	c.push(&diagram{summary: summary}, c.kind)
 	c.done = "graph"
 }
 
 // refused is the fault of a step that this version knows and cannot run, or nil.
 func (p *Plan) refused() error {
 	word := ""
-	for _, s := range p.steps {
-		switch s.(type) {
-		case *rank:
-			word = "threatrank"
-		case *chain:
-			word = "path"
-		case *diagram:
-			word = "graph"
-		}
-	}
 	switch {
 	case p.watch:
 		word = "watch"

@@ -218,7 +218,7 @@ func (c *classic) shape() []string {
 	words := []string{}
 	switch {
 	case flag("summary_graph", false):
-		return []string{"graph"}
+		return []string{"summary", "graph"}
 	case flag("summary", true):
 		return []string{"summary"}
 	default:

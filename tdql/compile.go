@@ -13,6 +13,13 @@ func Compile(p *Plan) (*Program, error) {
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
+	if at := p.walks(); at >= 0 {
+		prog := compileWalk(p, at)
+		if p.explain {
+			return explained(p, prog), nil
+		}
+		return prog, nil
+	}
 	c := &compiler{plan: p}
 	c.fresh()
 	prog := &Program{orgNames: make(map[string]string, len(p.orgs))}
@@ -22,9 +29,7 @@ func Compile(p *Plan) (*Program, error) {
 	c.steps(p.steps)
 	c.finish(prog)
 	if len(p.orgs) == 0 {
-		for i := range prog.phases {
-			prog.phases[i].first, prog.phases[i].more = dql.Query{}, dql.Query{}
-		}
+		prog.blank()
 	}
 	if p.explain {
 		return explained(p, prog), nil
@@ -39,8 +44,9 @@ type compiler struct {
 	names  int // variables named so far
 	phases []phase
 	set    set
-	done   []step // the steps that made the set
-	cut    *slice // a stretch to keep, when the set has one
+	scope  []string // variables of the set, while conditions are compiled that read it
+	done   []step   // the steps that made the set
+	cut    *slice   // a stretch to keep, when the set has one
 	tally  *tally
 	best   *best
 	digest bool
@@ -309,7 +315,14 @@ func (c *compiler) withData(list []tahoe.Value) []string {
 
 // filter narrows the set.
 func (c *compiler) filter(f *filter) {
-	c.set.filter = dql.All(c.set.filter, c.cond(c.set.kind, f.where))
+	strong, rest := scopes(f.where)
+	c.set.filter = dql.All(c.set.filter, c.cond(c.set.kind, strong))
+	if rest == nil {
+		return
+	}
+	c.scope = c.bound()
+	c.set.filter = c.cond(c.set.kind, rest)
+	c.scope = nil
 }
 
 // subTypes is the test for sub-types; nil for none.

@@ -11,12 +11,13 @@ import (
 // concurrently.
 type Program struct {
 	// Kind names what the rows are: attributes, objects, events, sessions, raws, instances, count, groups, top,
-	// summary or explain.
+	// summary, explain, or the kind of a walk.
 	Kind string
 	// Fields are the names of a row's members, in order.
 	Fields []string
 
 	phases   []phase
+	walk     *Walk
 	constant []Row             // the rows of explain
 	orgNames map[string]string // by hash
 }
@@ -51,6 +52,9 @@ type phase struct {
 
 // Queries lists the queries of the program as they are asked first, for explaining and testing.
 func (p *Program) Queries() []dql.Query {
+	if p.walk != nil {
+		return p.walk.list()
+	}
 	list := make([]dql.Query, len(p.phases))
 	for i, ph := range p.phases {
 		list[i] = ph.first

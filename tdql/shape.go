@@ -214,6 +214,9 @@ func (s shaper) stage(st *stage) {
 		word, allowed = "count", []string{"by", "tz"}
 	case st.Shape != "":
 		st.Shape = word
+		if word == "summary" {
+			allowed = []string{"graph"}
+		}
 	case st.Sort != nil:
 		s.unavailable("sort", keywordSpan(st.Pos, "sort"))
 	case st.Fields != nil:

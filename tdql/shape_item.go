@@ -36,7 +36,9 @@ func (s shaper) item(it *item) {
 		s.number(it.Key, it.at, it.Value, 1, 3)
 	case "page":
 		s.number(it.Key, it.at, it.Value, 1, 1e9)
-	case "depth", "max":
+	case "depth":
+		s.number(it.Key, it.at, it.Value, 1, defaultDepth)
+	case "max":
 		s.number(it.Key, it.at, it.Value, 1, maxWalk)
 	case "paths":
 		s.number(it.Key, it.at, it.Value, 1, maxPaths)
