@@ -33,6 +33,9 @@ type Stats struct {
 // run executes a program at one snapshot. It hands rows to sink as they come, and calls progress, unless that is nil, after
 // every answer. An error of sink ends the run and is returned.
 func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.Row) error, progress func(Progress)) (Stats, error) {
+	if w := prog.Walk(); w != nil {
+		return runWalk(ctx, db, w, sink, progress)
+	}
 	var stats Stats
 	began := time.Now()
 	x := prog.Start()

@@ -85,7 +85,8 @@ func FindChains(ctx context.Context, g Links, from, to []ID, opt ChainOptions) (
 	if err != nil {
 		return Chains{}, fmt.Errorf("order chains: %w", err)
 	}
-	out.Nodes = list(from, next, keys, best, opt.Paths)
+	l := lister{next: next, keys: keys, ends: b.depth, length: best, n: opt.Paths}
+	out.Nodes = l.list(from)
 	return out, nil
 }
 
@@ -143,7 +144,7 @@ func (s *side) grow(ctx context.Context, g Links, work *int) error {
 			continue
 		}
 		*work -= len(v.Links)
-		for _, to := range v.Links {
+		for _, to := range distinct(v.Links) {
 			d, seen := s.depth[to]
 			if !seen {
 				d = s.level
@@ -158,6 +159,11 @@ func (s *side) grow(ctx context.Context, g Links, work *int) error {
 	return context.Cause(ctx)
 }
 
+func distinct(ids []ID) []ID {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // towards gives, for each vertex of a shortest chain, those that may follow it.
 func (s *side) towards(b *side, length int) map[ID][]ID {
 	next := map[ID][]ID{}
@@ -168,62 +174,72 @@ func (s *side) towards(b *side, length int) map[ID][]ID {
 			next[id] = nil
 		}
 	}
-	slices.Sort(queue)
-	for _, start := range queue {
-		back(s, start, func(near, far ID) { next[near] = add(next[near], far) }, map[ID]bool{})
-		back(b, start, func(near, far ID) {
-			next[far] = add(next[far], near)
-			next[near] = add(next[near])
-		}, map[ID]bool{})
+	ours, theirs := map[ID]bool{}, map[ID]bool{}
+	for _, id := range queue {
+		back(s, id, ours, func(near, far ID) { next[near] = append(next[near], far) })
+		back(b, id, theirs, func(near, far ID) {
+			next[far] = append(next[far], near)
+			if _, ok := next[near]; !ok {
+				next[near] = nil
+			}
+		})
+	}
+	for id, list := range next { // both sides may know an edge
+		slices.Sort(list)
+		next[id] = slices.Compact(list)
 	}
 	return next
 }
 
-func add(list []ID, ids ...ID) []ID {
-	for _, id := range ids {
-		if !slices.Contains(list, id) {
-			list = append(list, id)
-		}
-	}
-	return list
-}
-
 // back follows parents to the start of a side, and tells of each edge once.
-func back(s *side, id ID, tell func(near, far ID), seen map[ID]bool) {
+func back(s *side, id ID, seen map[ID]bool, tell func(near, far ID)) {
 	if seen[id] {
 		return
 	}
 	seen[id] = true
 	for _, p := range s.parents[id] {
 		tell(p, id)
-		back(s, p, tell, seen)
+		back(s, p, seen, tell)
 	}
 }
 
-// list spells out the first n chains in the order of their keys.
-func list(from []ID, next map[ID][]ID, keys map[ID]string, length, n int) [][]ID {
-	byKey := func(ids []ID) []ID {
-		slices.SortFunc(ids, func(x, y ID) int { return cmp.Or(cmp.Compare(keys[x], keys[y]), cmp.Compare(x, y)) })
-		return ids
-	}
-	var out [][]ID
-	var visit func(nodes []ID)
-	visit = func(nodes []ID) {
-		if len(out) == n {
-			return
-		}
-		if len(nodes) == length+1 {
-			out = append(out, slices.Clone(nodes))
-			return
-		}
-		for _, to := range byKey(next[nodes[len(nodes)-1]]) {
-			visit(append(nodes, to))
-		}
-	}
-	starts := slices.DeleteFunc(slices.Clone(from), func(id ID) bool { _, ok := next[id]; return !ok })
+// lister spells out chains.
+type lister struct {
+	next   map[ID][]ID
+	keys   map[ID]string
+	ends   map[ID]int // those at zero
+	length int
+	n      int
+	chains [][]ID
+}
+
+// list returns the first n chains in the order of their keys.
+func (l *lister) list(from []ID) [][]ID {
+	starts := slices.DeleteFunc(slices.Clone(from), func(id ID) bool { _, ok := l.next[id]; return !ok })
 	slices.Sort(starts)
-	for _, id := range byKey(slices.Compact(starts)) {
-		visit([]ID{id})
+	for _, id := range l.byKey(slices.Compact(starts)) {
+		l.visit([]ID{id})
 	}
-	return out
+	return l.chains
+}
+
+func (l *lister) byKey(ids []ID) []ID {
+	slices.SortFunc(ids, func(x, y ID) int { return cmp.Or(cmp.Compare(l.keys[x], l.keys[y]), cmp.Compare(x, y)) })
+	return ids
+}
+
+func (l *lister) visit(nodes []ID) {
+	end := nodes[len(nodes)-1]
+	if len(nodes) == l.length+1 {
+		if d, ok := l.ends[end]; ok && d == 0 && len(l.chains) < l.n {
+			l.chains = append(l.chains, slices.Clone(nodes))
+		}
+		return
+	}
+	for _, to := range l.byKey(l.next[end]) {
+		if len(l.chains) == l.n {
+			return
+		}
+		l.visit(append(nodes, to))
+	}
 }

@@ -123,12 +123,14 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	}
 	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: left}
 	paths, all := r.bestPaths(r.opt.Paths)
-	out.Paths = paths
 	if all { // so few paths that their plain sum is free of rounding
 		out.Score = 0
 		for i := len(paths) - 1; i >= 0; i-- {
 			out.Score += paths[i].Contribution
 		}
+	}
+	if out.Score == 0 {
+		out.Score = 0 // and not below
 	}
 	out.Paths = paths[:min(len(paths), r.opt.Paths)]
 	return out, nil

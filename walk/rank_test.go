@@ -120,7 +120,7 @@ func graphs(t *rapid.T) *incidence {
 	n, m := rapid.IntRange(1, 8).Draw(t, "events"), rapid.IntRange(1, 6).Draw(t, "attributes")
 	var events []walk.Event
 	for i := range n {
-		e := walk.Event{ID: walk.ID(i + 1), Days: rapid.Int64Range(0, 900).Draw(t, "days"), Malicious: i > 0 && rapid.Bool().Draw(t, "malicious")}
+		e := walk.Event{ID: walk.ID(i + 1), Days: rapid.Int64Range(0, 200).Draw(t, "days"), Malicious: i > 0 && rapid.Bool().Draw(t, "malicious")}
 		for a := range m {
 			if rapid.IntRange(0, 2).Draw(t, "edge") > 0 {
 				e.Attributes = append(e.Attributes, walk.ID(1001+a))

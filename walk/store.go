@@ -212,25 +212,36 @@ func (s *store) loadCounts(ctx context.Context, list []*attribute) error {
 	return nil
 }
 
+// listSize is about how many edges are asked for at once.
+const listSize = 100_000
+
 // loadLists fetches the events of attributes.
 func (s *store) loadLists(ctx context.Context, list []*attribute, reach Reach) error {
-	if len(list) == 0 {
-		return nil
-	}
-	ids := make([]ID, len(list))
+	var ids []ID
+	size := 0
 	for i, a := range list {
-		ids[i] = a.id
+		ids = append(ids, a.id)
+		if size += a.degree; size < listSize && i < len(list)-1 {
+			continue
+		}
+		if err := s.loadSome(ctx, ids, reach); err != nil {
+			return err
+		}
+		ids, size = ids[:0], 0
 	}
+	return nil
+}
+
+func (s *store) loadSome(ctx context.Context, ids []ID, reach Reach) error {
 	found, err := s.in.Attributes(ctx, ids, reach)
 	if err != nil {
 		return fmt.Errorf("fetch events of attributes: %w", err)
 	}
-	wanted := make([]ID, 0, len(found))
+	var wanted []ID
 	for _, f := range found {
 		wanted = append(wanted, f.Events...)
 	}
-	slices.Sort(wanted)
-	if err := s.loadEvents(ctx, slices.Compact(wanted), reach == All); err != nil {
+	if err := s.loadEvents(ctx, distinct(wanted), reach == All); err != nil {
 		return err
 	}
 	for _, f := range found {
