@@ -39,6 +39,10 @@ func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.R
 	var stats Stats
 	began := time.Now()
 	x := prog.Start()
+	a := &asker{db: db, x: x}
+	ctx, cancel := context.WithCancel(ctx)
+	defer a.wait()
+	defer cancel()
 	for {
 		if err := ctx.Err(); err != nil {
 			return stats, context.Cause(ctx)
@@ -48,7 +52,7 @@ func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.R
 			stats.Elapsed = time.Since(began)
 			return stats, nil
 		}
-		rows, err := step(ctx, db, x, q, &stats)
+		rows, err := step(ctx, a, x, q, &stats)
 		if err != nil {
 			return stats, err
 		}
@@ -80,4 +84,43 @@ func step(ctx context.Context, db Querier, x *tdql.Execution, q dql.Query, stats
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	return rows, nil
+}
+
+// asker asks the queries of a run, and the next one while an answer is folded.
+type asker struct {
+	db    Querier
+	x     *tdql.Execution
+	ahead chan answer // the answer to the next query, nil when it is not asked yet
+}
+
+type answer struct {
+	body []byte
+	at   uint64
+	err  error
+}
+
+// Query answers a query, from what was asked ahead if it is that, and asks the one after it when that is known already.
+func (a *asker) Query(ctx context.Context, q dql.Query, at uint64) ([]byte, uint64, error) {
+	var got answer
+	if a.ahead != nil {
+		got, a.ahead = <-a.ahead, nil
+	} else {
+		got.body, got.at, got.err = a.db.Query(ctx, q, at)
+	}
+	if next, ok := a.x.Ahead(); ok && got.err == nil {
+		a.ahead = make(chan answer, 1)
+		go func(out chan<- answer, at uint64) {
+			var got answer
+			got.body, got.at, got.err = a.db.Query(ctx, next, at)
+			out <- got
+		}(a.ahead, got.at)
+	}
+	return got.body, got.at, got.err
+}
+
+// wait waits for what is still asked.
+func (a *asker) wait() {
+	if a.ahead != nil {
+		<-a.ahead
+	}
 }

@@ -90,7 +90,7 @@ func (p *Plan) collect(steps []step, from tahoe.Kind) *Program {
 // blank makes a program ask nothing.
 func (p *Program) blank() {
 	for i := range p.phases {
-		p.phases[i].first, p.phases[i].more = dql.Query{}, dql.Query{}
+		p.phases[i].first, p.phases[i].gather, p.phases[i].fetch = dql.Query{}, dql.Query{}, dql.Query{}
 	}
 }
 

@@ -28,15 +28,19 @@ type paging uint8
 const (
 	once     paging = iota // one request
 	byUID                  // in the order of vertices, after the last one
-	byTime                 // newest first, until the time of the last one
+	byTime                 // newest first
 	byOffset               // by number
 )
 
 // phase is one query, asked page by page, and what becomes of the answers.
 type phase struct {
-	first, more dql.Query // the first page, and the pages after it
-	paging      paging
-	small       bool // the rows are small, so pages may be large
+	first  dql.Query // the first page, or, without gather, any page
+	gather dql.Query // the vertices of the rest
+	fetch  dql.Query // rows of given vertices
+	paging paging
+	sliced bool  // the rest is gathered span of time after span of time
+	low    int64 // where the time of the set begins, in microseconds
+	small  bool  // the rows are small, so pages may be large
 
 	run     int        // phases of one run follow each other; what they collect together seeds the next run
 	kind    tahoe.Kind // of the rows
@@ -48,6 +52,12 @@ type phase struct {
 	group   *tally
 	digest  bool
 	best    *best
+	order   *order // of the rows, when it is not the usual one
+}
+
+// whole says whether the phase has rows only when all is read.
+func (ph *phase) whole() bool {
+	return ph.group != nil || ph.best != nil || ph.digest || ph.order != nil
 }
 
 // Queries lists the queries of the program as they are asked first, for explaining and testing.

@@ -29,6 +29,7 @@ type record struct {
 	W         []struct {
 		W probe `json:"w"`
 	} `json:"w"`
+	at int64    // Timestamp in microseconds, where it is needed
 	D0 dataList `json:"d0"`
 	D1 dataList `json:"d1"`
 	D2 dataList `json:"d2"`

@@ -1,0 +1,4 @@
+package tdql
+
+// order sorts the rows.
+type order struct{}
