@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 	"github.com/cybexp/cybexp/walk"
@@ -17,12 +19,13 @@ import (
 
 // Bounds on the work of walks.
 const (
-	walkPage  = 4000      // vertices asked for at once
-	walkEdges = 2_000_000 // followed for one event, or one search for chains
-	walkHub   = 10_000    // neighbours of a vertex through which no chain is looked for
-	walkDrawn = 200_000   // vertices of one drawing
-	rankPaths = 5         // told with a rank
-	codeWalk  = "report.walk_limit"
+	walkPage    = 4000      // vertices asked for at once
+	walkQueries = 3         // at once
+	walkEdges   = 2_000_000 // followed for one event, or one search for chains
+	walkHub     = 10_000    // neighbours of a vertex through which no chain is looked for
+	walkDrawn   = 200_000   // vertices of one drawing
+	rankPaths   = 5         // told with a rank
+	codeWalk    = "report.walk_limit"
 )
 
 // walker runs the walk that a program ends with.
@@ -154,30 +157,49 @@ func parseUIDs(list []string) []walk.ID {
 	return out
 }
 
-// ask asks about vertices, so many at a time.
+// ask asks about vertices, so many at a time, and some parts at once when the snapshot is known.
 func (k *walker) ask(ctx context.Context, ids []walk.ID, query func([]string) dql.Query) ([]vertex, error) {
-	var all []vertex
-	for part := range slices.Chunk(ids, walkPage) {
+	parts := slices.Collect(slices.Chunk(ids, walkPage))
+	answers := make([][]vertex, len(parts))
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(walkQueries)
+	for i, part := range parts {
+		if k.stats.Snapshot == 0 {
+			var err error
+			if answers[i], k.stats.Snapshot, err = k.query(ctx, query(uidTexts(part)), 0); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		g.Go(func() (err error) {
+			answers[i], _, err = k.query(inner, query(uidTexts(part)), k.stats.Snapshot)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		q := query(uidTexts(part))
-		body, ts, err := k.db.Query(ctx, q, k.stats.Snapshot)
-		if err != nil {
-			return nil, fmt.Errorf("ask graph: %w", err)
-		}
-		k.stats.Snapshot = ts
-		var answer struct {
-			R []vertex `json:"r"`
-		}
-		if err := json.Unmarshal(body, &answer); err != nil {
-			return nil, fmt.Errorf("read answer: %w", err)
-		}
-		k.stats.Scanned += uint64(len(answer.R))
-		all = append(all, answer.R...)
-		k.tell()
+		return nil, err
 	}
+	all := slices.Concat(answers...)
+	k.stats.Scanned += uint64(len(all))
+	k.tell()
 	return all, nil
+}
+
+func (k *walker) query(ctx context.Context, q dql.Query, at uint64) ([]vertex, uint64, error) {
+	body, ts, err := k.db.Query(ctx, q, at)
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask graph: %w", err)
+	}
+	var answer struct {
+		R []vertex `json:"r"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, 0, fmt.Errorf("read answer: %w", err)
+	}
+	return answer.R, ts, nil
 }
 
 // details asks for what is shown of vertices.

@@ -18,13 +18,12 @@ type search struct {
 	nodes []ID // from the ranked event outwards
 	found []Path
 	over  bool // a path may have been missed
-	bests map[*attribute]*outlook
 }
 
 // outlook is the most that a path behind an attribute can be, by the events that it has left, and the events in that order.
 type outlook struct {
 	best   [4]float64
-	known  [4]bool
+	state  [4]uint64 // of what is known, or forever
 	events [4][]promise
 }
 
@@ -36,7 +35,7 @@ type promise struct {
 // bestPaths returns the n paths that contribute most, the largest first, and whether those are all there are.
 func (r *Ranker) bestPaths(n int) ([]Path, bool) {
 	n = max(1, n)
-	s := &search{Ranker: r, n: n, nodes: []ID{r.t.id}, bests: map[*attribute]*outlook{}}
+	s := &search{Ranker: r, n: n, nodes: []ID{r.t.id}}
 	s.from(r.t, 1, r.hops())
 	for i := range s.found {
 		slices.Reverse(s.found[i].Nodes)
@@ -74,7 +73,7 @@ func (s *search) from(x *event, so float64, left int) {
 }
 
 func (s *search) through(a *attribute, so float64, left int) {
-	for _, p := range s.bests[a].events[left] {
+	for _, p := range s.outlooks[a].events[left] {
 		if so*p.most <= s.floor() {
 			s.over = true
 			return
@@ -119,22 +118,19 @@ func (s *search) take(weight float64) {
 
 // most is the most that an attribute and what is behind it can weigh, with so many events left.
 func (s *search) most(a *attribute, left int) float64 {
-	o := s.bests[a]
+	o := s.outlooks[a]
 	if o == nil {
 		o = &outlook{}
-		s.bests[a] = o
+		s.outlooks[a] = o
 	}
-	if o.known[left] {
+	if o.state[left] == forever || o.state[left] == s.state {
+		s.over = s.over || o.state[left] != forever
 		return o.best[left]
 	}
-	o.known[left] = true
-	if !a.whole && (left > 1 || !a.known) {
-		s.over = true
-	}
+	before := s.over
+	s.over = !a.whole && (left > 1 || !a.known)
+	o.best[left], o.events[left] = 0, nil
 	for _, y := range a.events {
-		if y == s.t {
-			continue
-		}
 		if most := y.weight * s.mostBehind(y, left); most > 0 {
 			o.events[left] = append(o.events[left], promise{y, most})
 		}
@@ -143,6 +139,11 @@ func (s *search) most(a *attribute, left int) float64 {
 	if len(o.events[left]) > 0 {
 		o.best[left] = a.weight * o.events[left][0].most
 	}
+	o.state[left] = forever
+	if s.over {
+		o.state[left] = s.state
+	}
+	s.over = s.over || before
 	return o.best[left]
 }
 

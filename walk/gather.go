@@ -41,7 +41,7 @@ func (r *Ranker) gather(ctx context.Context) (leftOut float64, err error) {
 			return 0, err
 		}
 		if !last {
-			frontier = r.beyond(frontier)
+			frontier = r.beyond(frontier, hop)
 		}
 	}
 	return b.share(), nil
@@ -82,9 +82,8 @@ func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, r
 }
 
 // beyond lists the attributes of the events that the frontier leads to, with what an edge behind them may weigh.
-func (r *Ranker) beyond(frontier []*attribute) []*attribute {
+func (r *Ranker) beyond(frontier []*attribute, hop int) []*attribute {
 	var next []*attribute
-	seen := make(map[*attribute]bool)
 	for _, a := range frontier {
 		if !a.whole {
 			continue
@@ -95,11 +94,12 @@ func (r *Ranker) beyond(frontier []*attribute) []*attribute {
 				continue
 			}
 			for _, b := range x.attributes {
+				m := r.mark(b)
 				if b != a {
-					r.mark(b).reach += before * x.weight
+					m.reach += before * x.weight
 				}
-				if !seen[b] {
-					seen[b] = true
+				if m.listed != hop {
+					m.listed = hop
 					next = append(next, b)
 				}
 			}

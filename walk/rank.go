@@ -81,9 +81,12 @@ var ErrNotVisible = errors.New("walk: no such event")
 // number of paths.
 type Ranker struct {
 	store
-	opt   RankOptions
-	t     *event // being ranked
-	pairs map[[2]*attribute]float64
+	opt RankOptions
+	t   *event // being ranked
+
+	// What is kept from one event to the next.
+	pairs    map[[2]*attribute]float64
+	outlooks map[*attribute]*outlook
 }
 
 // NewRanker returns a Ranker that has fetched nothing.
@@ -98,7 +101,7 @@ func (r *Ranker) hops() int { return min(r.opt.Depth/2, 3) }
 
 // Rank computes the ThreatRank of an event.
 func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
-	if r.size > 4*r.opt.Work {
+	if r.size+len(r.pairs) > 4*r.opt.Work {
 		r.forget()
 	}
 	if err := r.loadEvents(ctx, []ID{id}, true); err != nil {
@@ -112,7 +115,6 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 		return Rank{Score: -1, Exact: true, Paths: []Path{{Nodes: []ID{id}, Contribution: -1}}}, nil
 	}
 	r.t, r.epoch = t, r.epoch+1
-	clear(r.pairs)
 	left, err := r.gather(ctx)
 	if err != nil {
 		return Rank{}, err
@@ -148,6 +150,9 @@ func (r *Ranker) sum(ctx context.Context) sums {
 	hops := r.hops()
 	if hops == 0 {
 		return s
+	}
+	for _, a1 := range r.t.attributes {
+		r.mark(a1).ofTarget = true
 	}
 	for _, a1 := range r.t.attributes {
 		s.total += a1.weight * a1.mass()
@@ -194,15 +199,15 @@ func (r *Ranker) sumLong(a1 *attribute, x *event) (total, lost float64) {
 		case !a2.whole:
 			lost++
 		default:
+			behind, hidden := r.behind(a2)
 			m := r.mark(a2)
-			if !m.summed {
-				m.summed = true
-				m.behind, m.hidden = r.behind(a2)
+			if m.ofTarget { // y is t
+				behind -= r.t.weight * (r.flow(r.t) - r.t.through(a2))
 			}
 			again := x.weight * (r.flow(x) - x.through(a2))  // y is x
 			cross := m.crossing(a1) - x.weight*x.through(a1) // a3 is a1
-			total += a2.weight * (m.behind - again - cross)
-			lost += a2.weight * m.hidden
+			total += a2.weight * (behind - again - cross)
+			lost += a2.weight * hidden
 		}
 	}
 	if x.malicious {
@@ -211,15 +216,17 @@ func (r *Ranker) sumLong(a1 *attribute, x *event) (total, lost float64) {
 	return total, lost
 }
 
-// behind adds what the events y of a2 bring, but for the event that is ranked; a3 is not a2.
+// behind adds what the events y of a2 bring; a3 is not a2.
 func (r *Ranker) behind(a2 *attribute) (total, lost float64) {
-	for _, y := range a2.events {
-		if y != r.t {
-			total += y.weight * (r.flow(y) - y.through(a2))
-			lost += y.weight * r.unknown(y)
+	if a2.summed != forever && a2.summed != r.state {
+		a2.summed, a2.behind, a2.hidden = forever, 0, 0
+		for _, y := range a2.events {
+			a2.behind += y.weight * (r.flow(y) - y.through(a2))
+			a2.hidden += y.weight * r.unknown(y)
+			a2.summed = min(a2.summed, y.at)
 		}
 	}
-	return total, lost
+	return a2.behind, a2.hidden
 }
 
 // crossings notes, for each a2, what the events y that have both a1 and a2 bring through a1.
@@ -265,14 +272,16 @@ func (r *Ranker) shared(a, b *attribute) float64 {
 	}
 	key := [2]*attribute{a, b}
 	total, ok := r.pairs[key]
-	if ok {
-		return total
-	}
-	for _, y := range b.events {
-		if y != r.t && y.has(a) {
-			total += y.weight
+	if !ok {
+		for _, y := range b.events {
+			if y.has(a) {
+				total += y.weight
+			}
 		}
+		r.pairs[key] = total
 	}
-	r.pairs[key] = total
+	if r.mark(a).ofTarget && r.mark(b).ofTarget {
+		return total - r.t.weight
+	}
 	return total
 }

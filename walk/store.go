@@ -16,6 +16,7 @@ type store struct {
 	attributes map[ID]*attribute
 	size       int    // edges kept
 	epoch      uint64 // of the event that is ranked
+	state      uint64 // of what has been fetched; what is computed from a part is good only as long as it lasts
 }
 
 type event struct {
@@ -25,7 +26,7 @@ type event struct {
 	full       bool // its attributes are known
 	attributes []*attribute
 
-	at            uint64 // epoch of what follows
+	at            uint64 // state of what follows, or forever
 	flowing, lost float64
 }
 
@@ -41,18 +42,21 @@ type attribute struct {
 	massive bool // heavy is known
 	heavy   float64
 
+	summed         uint64 // state of what follows, or forever
+	behind, hidden float64
+
 	at   uint64 // epoch of the notes
 	note note
 }
 
 // note is what the ranking of one event knows of an attribute.
 type note struct {
-	summed         bool
-	behind, hidden float64
-	crossed        *attribute
-	cross          float64
-	prefix, reach  float64 // what the paths up to the attribute weigh
-	refused        bool    // too large for what work was left
+	ofTarget      bool
+	refused       bool // too large for what work was left
+	listed        int  // the hop at which it was last seen
+	crossed       *attribute
+	cross         float64
+	prefix, reach float64 // what the paths up to the attribute weigh
 }
 
 func (n *note) crossing(a1 *attribute) float64 {
@@ -65,8 +69,9 @@ func (n *note) crossing(a1 *attribute) float64 {
 // forget drops everything.
 func (r *Ranker) forget() {
 	r.events, r.attributes = map[ID]*event{}, map[ID]*attribute{}
-	r.pairs = map[[2]*attribute]float64{}
+	r.pairs, r.outlooks = map[[2]*attribute]float64{}, map[*attribute]*outlook{}
 	r.size = 0
+	r.state++
 }
 
 // mark returns the notes on an attribute, empty ones if they are of another event's ranking.
@@ -123,14 +128,20 @@ func (s *store) unknown(y *event) float64 {
 	return y.lost
 }
 
+// forever is the state of what is computed from complete knowledge.
+const forever = math.MaxUint64
+
 func (s *store) settle(y *event) {
-	if y.at == s.epoch {
+	if y.at == forever || y.at == s.state {
 		return
 	}
-	y.at, y.flowing, y.lost = s.epoch, 0, 0
+	y.at, y.flowing, y.lost = forever, 0, 0
 	for _, a := range y.attributes {
 		y.flowing += y.through(a)
 		y.lost += a.unknown()
+		if !a.known && a.degree != 1 {
+			y.at = s.state
+		}
 	}
 }
 
@@ -175,6 +186,7 @@ func (s *store) keepEvent(e Event, attributes bool) {
 		return
 	}
 	v.full = true
+	s.state++
 	v.attributes = make([]*attribute, 0, len(e.Attributes))
 	for _, id := range e.Attributes {
 		a := s.attributes[id]
@@ -203,6 +215,7 @@ func (s *store) loadCounts(ctx context.Context, list []*attribute) error {
 	if err != nil {
 		return fmt.Errorf("count events: %w", err)
 	}
+	s.state++
 	for _, c := range counts {
 		if a := s.attributes[c.ID]; a != nil && c.Degree > 0 {
 			a.degree, a.malicious, a.weight = c.Degree, c.Malicious, 1/float64(c.Degree)
@@ -263,6 +276,7 @@ func (s *store) keepList(f Attribute, reach Reach) {
 	}
 	slices.SortFunc(a.events, func(x, y *event) int { return cmp.Compare(x.id, y.id) })
 	a.known, a.massive = true, false
+	s.state++
 	a.whole = a.whole || reach == All
 	s.size += len(f.Events)
 }
