@@ -73,7 +73,9 @@ func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.R
 func step(ctx context.Context, db Querier, x *tdql.Execution, q dql.Query, stats *Stats) ([]tdql.Row, error) {
 	var body []byte
 	if len(q.Blocks) > 0 {
+		began := time.Now()
 		answer, ts, err := db.Query(ctx, q, stats.Snapshot)
+		x.Took(time.Since(began))
 		if err != nil {
 			return nil, fmt.Errorf("ask graph: %w", err)
 		}

@@ -161,6 +161,9 @@ func (r *relate) spell(p *printer) {
 
 func (t *tally) spell(p *printer) {
 	p.word("count")
+	if t.distinct {
+		p.word("distinct")
+	}
 	for i, d := range t.by {
 		if i == 0 {
 			p.word("by")

@@ -44,10 +44,11 @@ type checker struct {
 	warnings *faults
 	env      Env
 
-	steps  []step
-	kind   tahoe.Kind // of the set so far; "" before the source and after a fault
-	narrow bool       // the set is smaller than all there is of its kind
-	done   string     // the stage after which nothing may follow
+	steps   []step
+	kind    tahoe.Kind // of the set so far; "" before the source and after a fault
+	narrow  bool       // the set is smaller than all there is of its kind
+	done    string     // the stage after which nothing may follow
+	columns []string   // sub-types that are fields
 	// cuttable says that a part can be kept after that stage.
 	cuttable bool
 	zone     *time.Location
@@ -122,7 +123,7 @@ func (c *checker) report(r *report) {
 		c.hop(&hop{Pos: r.Pos, Kind: "events", Items: clausesOf(r.Items)})
 		fallthrough
 	default:
-		c.count(optionsOf(r.Items))
+		c.count(optionsOf(r.Items), r.Distinct)
 	}
 }
 
@@ -185,7 +186,11 @@ func (c *checker) stage(s *stage) {
 	case s.Related:
 		c.related(s.Items)
 	case s.Count:
-		c.count(s.Items)
+		c.count(s.Items, s.Distinct)
+	case s.Sort != nil:
+		c.sort(s.Sort, keywordSpan(s.Pos, "sort"))
+	case s.Fields != nil:
+		c.fields(s.Fields)
 	case s.Where != nil:
 		if where := c.condition(s.Where.orTest); where != nil {
 			c.filter(where, keywordSpan(s.Pos, "where"))
@@ -300,9 +305,9 @@ func (c *checker) related(items []*item) {
 }
 
 // count adds the count, with its groups.
-func (c *checker) count(items []*item) {
+func (c *checker) count(items []*item, distinct bool) {
 	options := index(items)
-	t := &tally{window: c.window}
+	t := &tally{window: c.window, distinct: distinct && options["by"] != nil}
 	if tz := options["tz"]; tz != nil {
 		c.setZone(tz)
 	}
@@ -341,7 +346,7 @@ func (c *checker) dims(by *item) []dim {
 			c.add(CodeMeaning, w.at, "", "only events can be counted by %s; these are %ss", d.name, c.kind)
 		}
 		if d.subType {
-			c.seen(tahoe.KindAttribute, leaf{w.at, d.name})
+			c.seen(tahoe.KindAttribute, leaf{w.at, d.name}, timeDims, []string{"sub_type", "category", "org"})
 		}
 		list = append(list, d)
 	}
@@ -370,13 +375,13 @@ func (c *checker) subTypes(kind tahoe.Kind, list []*name) []string {
 	return sortedSet(out, func(s string) string { return s })
 }
 
-// seen warns of a sub-type that no data has.
-func (c *checker) seen(kind tahoe.Kind, n leaf) {
+// seen warns of a sub-type that no data has; others are words that may have been meant.
+func (c *checker) seen(kind tahoe.Kind, n leaf, others ...[]string) {
 	if c.env.Vocabulary == nil {
 		return
 	}
 	known := c.env.Vocabulary.SubTypes(kind)
 	if !slices.Contains(known, n.Text) {
-		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, known), "no %s of sub-type %s has been seen", kind, quote(n.Text))
+		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, append(others, known)...), "no %s of sub-type %s has been seen", kind, quote(n.Text))
 	}
 }

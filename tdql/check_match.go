@@ -167,8 +167,10 @@ func narrows(of cond) bool {
 		return slices.ContainsFunc(of, narrows)
 	case anyOf:
 		return !slices.ContainsFunc(of, func(c cond) bool { return !narrows(c) })
-	case negated, kindIn, measured:
+	case negated, kindIn:
 		return false
+	case measured:
+		return of.field != "degree"
 	case matches:
 		return of.test.op != "has" && of.test.indexed()
 	case includes, hashIn, subTypeIn, categoryIn, orgIn, dataIn, timeIs:

@@ -134,7 +134,7 @@ func (c *checker) setZone(tz *item) {
 	name := c.textOf(tz.Value)
 	zone, err := loadZone(name)
 	if err != nil {
-		c.add(CodeValue, tz.Value.at, "zones have IANA names, as in UTC, Europe/Berlin, America/Los_Angeles", "%s is not a time zone", quote(name))
+		c.add(CodeValue, tz.Value.at, zoneHint(name), "%s is not a time zone", quote(name))
 		return
 	}
 	c.zone = zone

@@ -132,16 +132,13 @@ func (c *checker) diagram(at span, summary bool) {
 
 // refused is the fault of a step that this version knows and cannot run, or nil.
 func (p *Plan) refused() error {
-	word := ""
-	switch {
-	case p.watch:
-		word = "watch"
-	case p.analyze:
-		word = "explain analyze"
+	if p.watch {
+		return p.unavailable("watch")
 	}
-	if word == "" {
-		return nil
-	}
+	return nil
+}
+
+func (p *Plan) unavailable(word string) error {
 	f := &faults{text: p.canonical}
 	f.add(CodeUnavailable, span{0, len(p.canonical)}, "", "%q is not available in this version", word)
 	return f.err()

@@ -13,6 +13,9 @@ func Compile(p *Plan) (*Program, error) {
 	if err := p.refused(); err != nil {
 		return nil, err
 	}
+	if p.explain && p.analyze {
+		return analyzed(p)
+	}
 	if at := p.walks(); at >= 0 {
 		prog := compileWalk(p, at)
 		if p.explain {
@@ -26,6 +29,7 @@ func Compile(p *Plan) (*Program, error) {
 	for _, o := range p.orgs {
 		prog.orgNames[o.Hash.String()] = o.Name
 	}
+	prog.tooMany = tooMany(p.canonical)
 	c.steps(p.steps)
 	c.finish(prog)
 	if len(p.orgs) == 0 {
@@ -39,19 +43,21 @@ func Compile(p *Plan) (*Program, error) {
 
 // compiler builds the query of the phase in hand, and the phases before it.
 type compiler struct {
-	plan   *Plan
-	q      *dql.Query
-	names  int // variables named so far
-	phases []phase
-	set    set
-	scope  []string // variables of the set, while conditions are compiled that read it
-	done   []step   // the steps that made the set
-	cut    *slice   // a stretch to keep, when the set has one
-	tally  *tally
-	best   *best
-	digest bool
-	run    int        // phases of one run share a seed and a cut
-	seeded tahoe.Kind // of the seed; "" in the first run
+	plan    *Plan
+	q       *dql.Query
+	names   int // variables named so far
+	phases  []phase
+	set     set
+	scope   []string // variables of the set, while conditions are compiled that read it
+	done    []step   // the steps that made the set
+	cut     *slice   // a stretch to keep, when the set has one
+	order   *order   // of the set, when it is sorted
+	project *project // of the rows
+	tally   *tally
+	best    *best
+	digest  bool
+	run     int        // phases of one run share a seed and a cut
+	seeded  tahoe.Kind // of the seed; "" in the first run
 }
 
 // set is the set of instances that the pipeline carries, not yet bound to a variable: the vertices of a root that pass a
@@ -187,6 +193,13 @@ func (c *compiler) steps(list []step) {
 			continue
 		case *rank, *chain, *diagram:
 			continue
+		case *order:
+			c.settle()
+			c.order = s
+			continue
+		case *project:
+			c.project = s
+			continue
 		case *seed, *move, *filter, *relate:
 			c.settle()
 		}
@@ -216,6 +229,7 @@ func (c *compiler) walk(s step) {
 // phase starts at what it found.
 func (c *compiler) settle() {
 	if c.cut == nil && c.best == nil {
+		c.order = nil // a set that goes on has no order
 		return
 	}
 	kind := c.set.kind
@@ -224,7 +238,7 @@ func (c *compiler) settle() {
 	} else {
 		c.phases = append(c.phases, c.rowPhases(true)...)
 	}
-	c.cut, c.best, c.done = nil, nil, nil
+	c.cut, c.best, c.order, c.done = nil, nil, nil, nil
 	c.run, c.seeded = c.run+1, kind
 	c.fresh()
 	c.reseed()
@@ -242,6 +256,9 @@ func (c *compiler) finish(prog *Program) {
 	switch {
 	case c.tally != nil && len(c.tally.by) > 0:
 		prog.Kind, prog.Fields = "groups", groupFields(c.tally.by)
+		if c.tally.distinct {
+			prog.Kind, prog.Fields = "count", []string{"count"}
+		}
 		c.phases = append(c.phases, c.groupPhase())
 	case c.tally != nil:
 		prog.Kind, prog.Fields = "count", []string{"count"}
@@ -254,6 +271,13 @@ func (c *compiler) finish(prog *Program) {
 		c.phases = append(c.phases, c.bestPhase(false))
 	default:
 		prog.Kind, prog.Fields = rowShape(c.set.kind)
+		prog.values = valueColumns(c.columns())
+		if c.project != nil {
+			prog.columns, prog.Fields = c.project.columns, nil
+			for _, d := range prog.columns {
+				prog.Fields = append(prog.Fields, d.name)
+			}
+		}
 		c.phases = append(c.phases, c.rowPhases(false)...)
 	}
 	prog.phases = c.phases

@@ -31,7 +31,7 @@ func rowFields(kind tahoe.Kind) []dql.Field {
 
 // rowPhases reads the set as rows, or, to go on from, as vertices.
 func (c *compiler) rowPhases(collect bool) []phase {
-	if n := len(c.done); n > 0 && c.set.kind == kindRelated {
+	if n := len(c.done); n > 0 && c.set.kind == kindRelated && c.order == nil {
 		if r, ok := c.done[n-1].(*relate); ok && r.level > 1 {
 			return c.levelPhases(r, collect)
 		}
@@ -41,7 +41,8 @@ func (c *compiler) rowPhases(collect bool) []phase {
 
 // rowPhase reads one set as rows.
 func (c *compiler) rowPhase(s set, collect bool, level int) phase {
-	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, level: level, kind: s.kind}
+	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, order: c.order, level: level, kind: s.kind}
+	columns := c.columns()
 	c.set = s
 	if c.set.edge != "" {
 		c.bound()
@@ -70,8 +71,14 @@ func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 		if p.probed {
 			list = append(slices.Clip(list), f.probes(s.kind)...)
 		}
-		if collect && s.kind == tahoe.KindEvent {
+		switch {
+		case p.order != nil && collect:
+			list = append(slices.Clip(rowFields(s.kind)), list[1:]...)
+		case collect && s.kind == tahoe.KindEvent:
 			list = []dql.Field{{Name: "uid"}, {Name: "timestamp"}, {Name: "hash"}}
+		}
+		if len(columns) > 0 && (p.order != nil || !collect) {
+			list = append(slices.Clip(list), f.extraFields(s.kind, columns)...)
 		}
 		return list
 	})

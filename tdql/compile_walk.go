@@ -118,6 +118,10 @@ func (p *Plan) rankQueries(w *Walk) {
 		dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: c.access()},
 		dql.Field{Alias: "m", Name: "~ref", Count: true, Filter: malicious(c)})
 	c = p.part()
+	first := edge("e", "~ref", malicious(c))
+	first.Args.FirstN = FewEvents + 1
+	w.about(askFew, c, attributesOnly, dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: c.access()}, first)
+	c = p.part()
 	w.about(askMalicious, c, attributesOnly, edge("e", "~ref", malicious(c)))
 	c = p.part()
 	w.about(askAll, c, attributesOnly, edge("e", "~ref", c.access()))

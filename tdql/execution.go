@@ -20,16 +20,27 @@ type Execution struct {
 	fold folder
 	more func() []Row
 	told bool // constant rows are out
+
+	analysis *analysis // of explain analyze
 }
 
 // Start begins a run of the program.
-func (p *Program) Start() *Execution { return &Execution{prog: p, left: -1} }
+func (p *Program) Start() *Execution {
+	x := &Execution{prog: p, left: -1}
+	if p.parts != nil {
+		x.analysis = &analysis{parts: p.parts}
+	}
+	return x
+}
 
 // Scanned is how many vertices have been read so far.
 func (x *Execution) Scanned() uint64 { return x.scanned }
 
 // Next returns the next query to ask; false at the end.
 func (x *Execution) Next() (dql.Query, bool) {
+	if x.analysis != nil {
+		return x.analysis.next()
+	}
 	if len(x.prog.constant) > 0 && !x.told || x.more != nil {
 		return dql.Query{}, true
 	}
@@ -97,6 +108,9 @@ func (x *Execution) clip() {
 
 // Take folds the answer to the last query into rows, which the caller owns.
 func (x *Execution) Take(body []byte) ([]Row, error) {
+	if x.analysis != nil {
+		return x.analysis.take(body)
+	}
 	if len(x.prog.constant) > 0 {
 		x.told = true
 		return x.prog.constant, nil

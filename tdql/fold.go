@@ -33,6 +33,8 @@ func newFolder(p *Program, ph *phase) folder {
 		return &digester{values: make(map[string][]string)}
 	case ph.best != nil:
 		return &ranker{best: ph.best}
+	case ph.order != nil:
+		return &sorter{prog: p, phase: ph}
 	}
 	return &emitter{prog: p, phase: ph}
 }

@@ -201,6 +201,23 @@ func (p *printer) stage(s *stage) {
 		p.word("related")
 	case s.Count:
 		p.word("count")
+		if s.Distinct {
+			p.word("distinct")
+		}
+	case s.Sort != nil:
+		p.word("sort")
+		for i, k := range s.Sort {
+			if i > 0 {
+				p.comma()
+			}
+			p.word(k.Field.Text)
+			if k.Desc {
+				p.word("desc")
+			}
+		}
+	case s.Fields != nil:
+		p.word("fields")
+		p.dims(s.Fields)
 	case s.Route != nil:
 		p.word("path")
 		p.route(s.Route)

@@ -90,6 +90,9 @@ func (p *path) tidy() string {
 		return f
 	}
 	parts := p.parts()
+	if len(parts) == 1 && slices.Contains(sessionFields, strings.ToLower(p.Text)) {
+		return p.Text // on sessions it is a field, elsewhere a sub-type
+	}
 	for i, part := range parts {
 		parts[i] = pathName(part, len(parts) == 1)
 	}

@@ -109,9 +109,11 @@ type relate struct {
 
 // tally counts the set, in groups when there are dimensions.
 type tally struct {
-	by     []dim
-	zone   *time.Location
-	window window // of the events, for empty buckets
+	by []dim
+	// distinct counts the groups instead; without groups it makes no difference, as a set holds each instance once.
+	distinct bool
+	zone     *time.Location
+	window   window // of the events, for empty buckets
 }
 
 // dim is what a group is made by: a unit of time, sub_type, category, org, or the values of a sub-type.

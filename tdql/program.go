@@ -18,8 +18,12 @@ type Program struct {
 
 	phases   []phase
 	walk     *Walk
+	parts    []part            // of explain analyze
 	constant []Row             // the rows of explain
 	orgNames map[string]string // by hash
+	columns  []column          // of rows, when they were chosen
+	values   []string          // the sub-types that are columns, in the order in which they are asked for
+	tooMany  error             // that a sort holds too much
 }
 
 // paging says how the pages of a phase follow each other.

@@ -61,7 +61,7 @@ func (s shaper) report(r *report) {
 
 // start checks the source of a pipeline.
 func (s shaper) start(src *source) {
-	if src.Attr != nil && len(src.Items) > 0 && src.Items[0].Key == "" && s.slip(src.Attr.SubType, reportWords, queryWords) {
+	if src.Attr != nil && len(src.Items) > 0 && src.Items[0].Key == "" && s.slip(src.Attr.SubType, reportWords, queryWords, hopWords) {
 		return
 	}
 	s.source(src)
@@ -218,17 +218,16 @@ func (s shaper) stage(st *stage) {
 			allowed = []string{"graph"}
 		}
 	case st.Sort != nil:
-		s.unavailable("sort", keywordSpan(st.Pos, "sort"))
+		word = "sort"
+		s.sortKeys(st.Sort)
 	case st.Fields != nil:
-		s.unavailable("fields", keywordSpan(st.Pos, "fields"))
+		word = "fields"
+		s.columnNames(st.Fields...)
 	case st.Where != nil:
 		word = "where"
 		s.tests(st.Where.orTest)
 	case word == "page":
 		allowed = []string{"size"}
-	}
-	if st.Distinct {
-		s.unavailable("count distinct", keywordSpan(st.Pos, "count"))
 	}
 	if st.Take != "" {
 		s.number(word, keywordSpan(st.Pos, word), st.Number, 1, 1e9)

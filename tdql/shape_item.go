@@ -109,7 +109,7 @@ func (s shaper) zone(v *value, at span) {
 		s.value(v)
 	default:
 		if _, err := loadZone(unquoted(v.Text)); err != nil {
-			s.add(CodeValue, v.at, "zones have IANA names, as in UTC, Europe/Berlin, America/Los_Angeles", "%s is not a time zone", quote(v.Text))
+			s.add(CodeValue, v.at, zoneHint(unquoted(v.Text)), "%s is not a time zone", quote(v.Text))
 		}
 	}
 }

@@ -43,6 +43,7 @@ type walkQuery uint8
 
 const (
 	askCounts     walkQuery = iota // how many events, and malicious ones, each attribute has
+	askFew                         // how many, and the first of the malicious ones
 	askMalicious                   // the malicious ones
 	askAll                         // all of them
 	askDegrees                     // how many attributes each event has
@@ -76,6 +77,12 @@ func (w *Walk) Events(uids []string, attributes bool) dql.Query {
 
 // Counts asks for the number n of events of each attribute, and m of malicious ones.
 func (w *Walk) Counts(uids []string) dql.Query { return w.ask(askCounts, uids) }
+
+// FewEvents is up to how many events Few tells all.
+const FewEvents = 100
+
+// Few asks for the number n of events of each attribute, and for its malicious ones, as e, up to one more than FewEvents.
+func (w *Walk) Few(uids []string) dql.Query { return w.ask(askFew, uids) }
 
 // Holders asks for the events of attributes, as e, all or the malicious ones.
 func (w *Walk) Holders(uids []string, malicious bool) dql.Query {
