@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 	"github.com/cybexp/cybexp/walk"
 )
@@ -111,8 +112,13 @@ func (g rankGraph) days(timestamp string) int64 {
 
 // Attributes implements walk.Incidence.
 func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Reach) ([]walk.Attribute, error) {
-	query := g.Counts
-	if reach != walk.Counts {
+	var query func([]string) dql.Query
+	switch reach {
+	case walk.Counts:
+		query = g.Counts
+	case walk.Few:
+		return g.few(ctx, ids)
+	case walk.Malicious, walk.All:
 		query = func(uids []string) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
 	}
 	found, err := g.ask(ctx, ids, query)
@@ -124,4 +130,23 @@ func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Rea
 		list[i] = walk.Attribute{ID: v.id(), Degree: v.N, Malicious: v.M, Events: v.E}
 	}
 	return list, nil
+}
+
+// few asks for the first malicious events of attributes, and counts those that have more.
+func (g rankGraph) few(ctx context.Context, ids []walk.ID) ([]walk.Attribute, error) {
+	found, err := g.ask(ctx, ids, g.Few)
+	if err != nil {
+		return nil, err
+	}
+	var list []walk.Attribute
+	var many []walk.ID
+	for _, v := range found {
+		if len(v.E) > tdql.FewEvents {
+			many = append(many, v.id())
+			continue
+		}
+		list = append(list, walk.Attribute{ID: v.id(), Degree: v.N, Malicious: len(v.E), Events: v.E})
+	}
+	rest, err := g.Attributes(ctx, many, walk.Counts)
+	return append(list, rest...), err
 }

@@ -28,10 +28,12 @@ func (r *Ranker) gather(ctx context.Context) (leftOut float64, err error) {
 		r.mark(a).prefix = 1
 	}
 	for hop := 1; hop <= r.hops(); hop++ {
-		if err := r.loadCounts(ctx, frontier); err != nil {
+		last := hop == r.hops()
+		before := r.size
+		if err := r.loadCounts(ctx, frontier, last && b.left > 0); err != nil {
 			return 0, err
 		}
-		last := hop == r.hops()
+		b.left -= r.size - before
 		if !last {
 			if err := r.expand(ctx, frontier, b, All); err != nil {
 				return 0, err
@@ -58,7 +60,8 @@ func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, r
 	slices.SortFunc(list, func(x, y *attribute) int {
 		return cmp.Or(cmp.Compare(r.mark(y).prefix*y.weight, r.mark(x).prefix*x.weight), cmp.Compare(x.id, y.id))
 	})
-	n := 0
+	var chunk []*attribute
+	pending := 0
 	for _, a := range list {
 		cost, m := a.degree, r.mark(a)
 		if reach == Malicious {
@@ -67,18 +70,33 @@ func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, r
 		if !m.refused {
 			b.wanted += cost
 		}
-		if cost > b.left {
+		if cost > b.left-pending {
 			if !m.refused {
 				b.lost += cost
 			}
 			m.refused = true
 			continue
 		}
-		b.left -= cost
-		list[n] = a
-		n++
+		chunk = append(chunk, a)
+		if pending += cost; pending >= listSize {
+			if err := r.spend(ctx, chunk, b, reach); err != nil {
+				return err
+			}
+			chunk, pending = chunk[:0], 0
+		}
 	}
-	return r.loadLists(ctx, list[:n], reach)
+	return r.spend(ctx, chunk, b, reach)
+}
+
+// listSize is about how many edges are asked for at once.
+const listSize = 100_000
+
+// spend fetches events of attributes, and takes what came off the budget.
+func (r *Ranker) spend(ctx context.Context, list []*attribute, b *budget, reach Reach) error {
+	before := r.size
+	err := r.loadLists(ctx, list, reach)
+	b.left -= r.size - before
+	return err
 }
 
 // beyond lists the attributes of the events that the frontier leads to, with what an edge behind them may weigh.

@@ -33,6 +33,7 @@ type Reach uint8
 // What can be asked of an attribute.
 const (
 	Counts    Reach = iota // no events, only how many there are
+	Few                    // how many there are, and the malicious ones if they are few
 	Malicious              // the malicious ones
 	All
 )
@@ -48,7 +49,7 @@ type Incidence interface {
 type RankOptions struct {
 	Depth int     // most edges of a path; what is over 6 counts as 6
 	Decay float64 // what a day leaves of a weight, above 0 and at most 1
-	Work  int     // most edges from attributes to events to follow for one event
+	Work  int     // about how many edges to fetch for one event at most
 	Paths int     // how many of the paths that contribute most to tell
 }
 
@@ -101,7 +102,7 @@ func (r *Ranker) hops() int { return min(r.opt.Depth/2, 3) }
 
 // Rank computes the ThreatRank of an event.
 func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
-	if r.size+len(r.pairs) > 4*r.opt.Work {
+	if r.size+len(r.pairs) > r.opt.Work {
 		r.forget()
 	}
 	if err := r.loadEvents(ctx, []ID{id}, true); err != nil {

@@ -54,9 +54,12 @@ func (g *incidence) Attributes(_ context.Context, ids []walk.ID, reach walk.Reac
 			if mal {
 				a.Malicious++
 			}
-			if reach == walk.All || reach == walk.Malicious && mal {
+			if reach == walk.All || (reach == walk.Malicious || reach == walk.Few) && mal {
 				a.Events = append(a.Events, e)
 			}
+		}
+		if reach == walk.Few && len(a.Events) > 2 {
+			a.Events = nil
 		}
 		list = append(list, a)
 	}

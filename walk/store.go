@@ -200,8 +200,8 @@ func (s *store) keepEvent(e Event, attributes bool) {
 	s.size += len(e.Attributes)
 }
 
-// loadCounts fetches the degrees of the attributes that are new.
-func (s *store) loadCounts(ctx context.Context, list []*attribute) error {
+// loadCounts fetches the degrees of the attributes that are new; with lists, also their malicious events where those are few.
+func (s *store) loadCounts(ctx context.Context, list []*attribute, lists bool) error {
 	var missing []ID
 	for _, a := range list {
 		if a.degree == 0 {
@@ -211,45 +211,46 @@ func (s *store) loadCounts(ctx context.Context, list []*attribute) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	counts, err := s.in.Attributes(ctx, missing, Counts)
+	reach := Counts
+	if lists {
+		reach = Few
+	}
+	counts, err := s.in.Attributes(ctx, missing, reach)
 	if err != nil {
 		return fmt.Errorf("count events: %w", err)
 	}
 	s.state++
+	var few []Attribute
 	for _, c := range counts {
 		if a := s.attributes[c.ID]; a != nil && c.Degree > 0 {
 			a.degree, a.malicious, a.weight = c.Degree, c.Malicious, 1/float64(c.Degree)
 			a.known = a.known || c.Malicious == 0
+			if c.Degree > 1 && len(c.Events) > 0 && len(c.Events) == c.Malicious {
+				few = append(few, c)
+			}
 		}
 	}
-	return nil
+	return s.keepLists(ctx, few, Malicious)
 }
-
-// listSize is about how many edges are asked for at once.
-const listSize = 100_000
 
 // loadLists fetches the events of attributes.
 func (s *store) loadLists(ctx context.Context, list []*attribute, reach Reach) error {
-	var ids []ID
-	size := 0
-	for i, a := range list {
-		ids = append(ids, a.id)
-		if size += a.degree; size < listSize && i < len(list)-1 {
-			continue
-		}
-		if err := s.loadSome(ctx, ids, reach); err != nil {
-			return err
-		}
-		ids, size = ids[:0], 0
+	if len(list) == 0 {
+		return nil
 	}
-	return nil
-}
-
-func (s *store) loadSome(ctx context.Context, ids []ID, reach Reach) error {
+	ids := make([]ID, len(list))
+	for i, a := range list {
+		ids[i] = a.id
+	}
 	found, err := s.in.Attributes(ctx, ids, reach)
 	if err != nil {
 		return fmt.Errorf("fetch events of attributes: %w", err)
 	}
+	return s.keepLists(ctx, found, reach)
+}
+
+// keepLists fetches the events that lists name, and then keeps the lists.
+func (s *store) keepLists(ctx context.Context, found []Attribute, reach Reach) error {
 	var wanted []ID
 	for _, f := range found {
 		wanted = append(wanted, f.Events...)
