@@ -1,7 +1,9 @@
 package reportd
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cybexp/cybexp/tdql"
@@ -29,35 +31,64 @@ type rankPath struct {
 // rankBatch is how many events are ranked before their rows are made; the first one alone.
 const rankBatch = 50
 
-// rank ranks events, in their order. The neighbourhoods that they share are fetched once.
+// ranked is an event with its rank.
+type ranked struct {
+	id walk.ID
+	walk.Rank
+}
+
+// rank ranks events, in their order or in that of their scores. The neighbourhoods that they share are fetched once.
 func (k *walker) rank(ctx context.Context, from []string) error {
 	events := parseUIDs(from)
-	events = events[min(int64(len(events)), k.cut):]
-	k.cut = 0
-	if k.Take >= 0 {
-		events = events[:min(int64(len(events)), k.Take)]
+	if k.Sort == 0 {
+		events = events[min(int64(len(events)), k.cut):]
+		k.cut = 0
+		if k.Take >= 0 {
+			events = events[:min(int64(len(events)), k.Take)]
+		}
 	}
 	ranker := walk.NewRanker(rankGraph{k}, walk.RankOptions{Depth: k.Depth, Decay: k.Decay, Work: walkEdges, Paths: rankPaths})
-	for size := 1; len(events) > 0; size = rankBatch {
-		n := min(size, len(events))
-		if err := k.rankSome(ctx, ranker, events[:n]); err != nil {
+	var list []ranked
+	size := 1
+	for i, id := range events {
+		r, err := ranker.Rank(ctx, id)
+		if err != nil {
 			return err
 		}
-		events = events[n:]
+		list = append(list, ranked{id, r})
+		switch {
+		case k.Sort != 0 && k.Take >= 0 && int64(len(list)) > 2*(k.cut+k.Take)+rankBatch:
+			list = k.sorted(list)[:k.cut+k.Take]
+		case k.Sort == 0 && (len(list) == size || i == len(events)-1):
+			if err := k.emitRanks(ctx, list); err != nil {
+				return err
+			}
+			list, size = list[:0], rankBatch
+		}
+	}
+	for part := range slices.Chunk(k.sorted(list), rankBatch) {
+		if k.full() {
+			break
+		}
+		if err := k.emitRanks(ctx, part); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (k *walker) rankSome(ctx context.Context, ranker *walk.Ranker, events []walk.ID) error {
-	ranks := make([]walk.Rank, len(events))
+// sorted sorts ranks by score, those of one score as they came.
+func (k *walker) sorted(list []ranked) []ranked {
+	slices.SortStableFunc(list, func(a, b ranked) int { return k.Sort * cmp.Compare(a.Score, b.Score) })
+	return list
+}
+
+// emitRanks makes the rows of events.
+func (k *walker) emitRanks(ctx context.Context, list []ranked) error {
 	var shown []walk.ID
-	for i, id := range events {
-		var err error
-		if ranks[i], err = ranker.Rank(ctx, id); err != nil {
-			return err
-		}
-		shown = append(shown, id)
-		for _, p := range ranks[i].Paths {
+	for _, r := range list {
+		shown = append(shown, r.id)
+		for _, p := range r.Paths {
 			shown = append(shown, p.Nodes...)
 		}
 	}
@@ -65,10 +96,9 @@ func (k *walker) rankSome(ctx context.Context, ranker *walk.Ranker, events []wal
 	if err != nil {
 		return err
 	}
-	for i, id := range events {
-		r := ranks[i]
+	for _, r := range list {
 		row := rankRow{Score: r.Score, Exact: r.Exact, ErrorBound: r.ErrorBound, LeftOut: r.LeftOut, Paths: []rankPath{}}
-		if v := known[id]; v != nil {
+		if v := known[r.id]; v != nil {
 			row.Hash, row.SubType, row.Timestamp = v.Hash, v.SubType, v.Timestamp
 		}
 		for _, p := range r.Paths {

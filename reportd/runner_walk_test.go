@@ -3,6 +3,7 @@ package reportd
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -151,6 +152,12 @@ func TestThreatRankIsThePapersEquation(t *testing.T) {
 		rows, _, err := tryAsk(t.Context(), store, env, "events | threatrank")
 		if err != nil || len(rows) != len(s.Events) {
 			t.Fatalf("got %s, %v", rows, err)
+		}
+		sorted, _, err := tryAsk(t.Context(), store, env, "events | threatrank | sort score desc | page 2 size 2")
+		least := slices.Sorted(maps.Values(scores))
+		slices.Reverse(least)
+		if got := column[float64](t, sorted, "score"); err != nil || !slices.Equal(got, least[2:min(4, len(least))]) {
+			t.Errorf("%s: got %v, %v, want the third and fourth of %v", s.Name, got, err, least)
 		}
 		for i, hash := range column[string](t, rows, "hash") {
 			if got := column[float64](t, rows, "score")[i]; math.Abs(got-scores[hash]) > 1e-15 {

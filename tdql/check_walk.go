@@ -82,6 +82,28 @@ func (c *checker) rank(items []*item, at span) {
 	c.done, c.cuttable = "threatrank", true
 }
 
+// scoreColumn is the one column by which ranks are sorted.
+const scoreColumn = "score"
+
+// ranked says whether the last step ranks events.
+func (c *checker) ranked() bool {
+	if len(c.steps) == 0 {
+		return false
+	}
+	_, ok := c.steps[len(c.steps)-1].(*rank)
+	return ok
+}
+
+// sortRanks adds the sort of ranks.
+func (c *checker) sortRanks(keys []*sortKey) {
+	for i, k := range keys {
+		if i > 0 || k.Field.Text != scoreColumn {
+			c.add(CodeMeaning, k.Field.at, "as in | threatrank | sort score", "ranks are sorted by %q alone", scoreColumn)
+		}
+	}
+	c.push(&order{by: []sortBy{{column{name: scoreColumn, subType: true}, keys[0].Desc}}}, c.kind)
+}
+
 // decimal reads a number above 0 and at most 1.
 func (c *checker) decimal(v *value) float64 {
 	f, ok := c.value(v).Number()

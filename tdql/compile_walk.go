@@ -48,17 +48,23 @@ func compileWalk(p *Plan, at int) *Program {
 	return prog
 }
 
-// keep keeps a stretch of the rows.
+// keep sorts the rows, or keeps a stretch of them.
 func (w *Walk) keep(s step) {
-	c, ok := s.(*slice)
-	if !ok {
-		panic("tdql: Check lets only limit and page follow a walk")
-	}
-	w.Skip += c.skip
-	if w.Take >= 0 {
-		w.Take = max(0, min(w.Take-c.skip, c.take))
-	} else {
-		w.Take = c.take
+	switch s := s.(type) {
+	case *order:
+		w.Sort = 1
+		if s.by[0].desc {
+			w.Sort = -1
+		}
+	case *slice:
+		w.Skip += s.skip
+		if w.Take >= 0 {
+			w.Take = max(0, min(w.Take-s.skip, s.take))
+		} else {
+			w.Take = s.take
+		}
+	default:
+		panic("tdql: Check lets only sort, limit and page follow a walk")
 	}
 }
 

@@ -32,6 +32,8 @@ type Walk struct {
 	Max   int       // edges of the longest chain
 	Paths int       // chains wanted
 
+	// Sort orders ranks by score: the lowest first above zero, the highest first below; at zero they come as From finds them.
+	Sort int
 	// Skip rows are left out, and then Take are taken; all when it is below zero.
 	Skip, Take int64
 
