@@ -134,6 +134,9 @@ func (v *value) tidy() string {
 	return literalText(literal)
 }
 
+// Literal writes a value as a query has it.
+func Literal(v tahoe.Value) string { return literalText(v) }
+
 // literalText spells a value: without quotes if it would be read back as the same value.
 func literalText(v tahoe.Value) string {
 	s, isString := v.Str()

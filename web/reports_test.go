@@ -346,3 +346,44 @@ func TestShutdownIsPromptAndTellsStreams(t *testing.T) {
 		t.Error("the port still answers")
 	}
 }
+
+func TestCompletion(t *testing.T) {
+	r := newRig(t)
+	r.load(logins(3))
+	texts := func(as person, body string) []string {
+		t.Helper()
+		got := r.post(as, "/api/v1/tdql/complete", body)
+		var answer struct{ Candidates []struct{ Text string } }
+		if got.status != http.StatusOK || json.Unmarshal(got.body, &answer) != nil || answer.Candidates == nil {
+			t.Fatalf("%s: %d %s", body, got.status, got.body)
+		}
+		var list []string
+		for _, c := range answer.Candidates {
+			list = append(list, c.Text)
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		body string
+		want []string
+	}{
+		{`{"tdql":"count ipv4 198.51"}`, []string{"198.51.100.7"}},
+		{`{"tdql":"events where ipv4 = 198"}`, []string{"198.51.100.7"}},
+		{`{"tdql":"cou"}`, []string{"count"}},
+		{`{"tdql":"cou ipv4","pos":2}`, []string{"count"}},
+	} {
+		if d := cmp.Diff(tt.want, texts(r.reader, tt.body)); d != "" {
+			t.Errorf("%s: want - got +\n%s", tt.body, d)
+		}
+	}
+	got := r.post(r.reader, "/api/v1/tdql/complete", `{"tdql":"events where subject = \"ü\" and cat"}`)
+	if want := `{"candidates":[{"text":"category","kind":"field","start":31,"end":34}]}`; strings.TrimSpace(string(got.body)) != want {
+		t.Errorf("got %s", got.body)
+	}
+	if list := texts(r.stranger, `{"tdql":"count ipv4 198.51"}`); len(list) > 0 {
+		t.Errorf("a stranger is told %q", list)
+	}
+	if got := r.do(call{method: http.MethodPost, path: "/api/v1/tdql/complete", body: strings.NewReader(`{}`)}); got.status != http.StatusUnauthorized {
+		t.Errorf("nobody: %d", got.status)
+	}
+}
