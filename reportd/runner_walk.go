@@ -19,6 +19,7 @@ import (
 
 // Bounds on the work of walks.
 const (
+	walkStart   = 1_000_000 // vertices of a set to walk from or to
 	walkPage    = 4000      // vertices asked for at once
 	walkQueries = 3         // at once
 	walkEdges   = 2_000_000 // followed for one event, or one search for chains
@@ -71,6 +72,9 @@ func (k *walker) find(ctx context.Context, p *tdql.Program, start []string) ([]s
 		}
 		if _, err := step(ctx, k.db, x, q, &k.stats); err != nil {
 			return nil, err
+		}
+		if n := len(x.Found()); n > walkStart {
+			return nil, tooMuch("more than %d instances to go on from: narrow the query, or limit them", walkStart)
 		}
 		k.stats.Scanned = scanned + x.Scanned()
 		k.tell()

@@ -1,12 +1,14 @@
 package reportd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/cybexp/cybexp/internal/testdgraph"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/tdql/dql"
 )
 
 func TestSummaryGraphsAreThoseOfTheOriginal(t *testing.T) {
@@ -316,5 +319,66 @@ func TestWalksTellNothingOfAnotherOrganisation(t *testing.T) {
 	}
 	if len(before[questions[0]]) != 4 || len(before[questions[2]]) != 1 || len(before[questions[3]]) != 0 || len(before[questions[4]]) == 0 {
 		t.Errorf("got %v", before)
+	}
+}
+
+func TestAWalkEndsWhenItIsCancelled(t *testing.T) {
+	v := loadVectors(t)
+	store := testdgraph.Open(t)
+	if _, err := store.Write(t.Context(), v.records()); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"events | threatrank", "path ipv4 1.1.1.1 to ipv4 2.2.2.2", "related ipv4 1.1.1.1 level 3 graph"} {
+		for asked := range 4 {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			db := &cancelling{Querier: store, left: asked, cancel: func() { cancel(errCancelled) }}
+			_, _, err := tryAsk(ctx, db, tdql.Env{Now: testNow, Orgs: v.orgs("")}, text)
+			if err == nil {
+				t.Errorf("%s, cancelled after %d queries: no error", text, asked)
+			}
+			cancel(nil)
+		}
+	}
+}
+
+// cancelling is a Querier that cancels after some queries.
+type cancelling struct {
+	Querier
+	mu sync.Mutex
+
+	left   int
+	cancel func()
+}
+
+func (c *cancelling) Query(ctx context.Context, q dql.Query, at uint64) ([]byte, uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left--; c.left < 0 {
+		c.cancel()
+	}
+	return c.Querier.Query(ctx, q, at)
+}
+
+// TestAWalkReadsOneSnapshot writes while a walk is under way.
+func TestAWalkReadsOneSnapshot(t *testing.T) {
+	org := tdql.Org{Hash: tahoe.OrgHash("ours"), Name: "ours"}
+	store := testdgraph.Open(t)
+	records := crowd(org.Hash, 40, 30)
+	if _, err := store.Write(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	more := crowd(org.Hash, 80, 30)
+	for _, text := range []string{"events | threatrank", "path kind0 0 to kind4 29", "kind0 0 | related level 2 via attributes | graph"} {
+		want := texts(ask(t, store, []tdql.Org{org}, text))
+		db := &cancelling{Querier: store, left: 2, cancel: func() {
+			n := min(10, len(more[0].Events))
+			if _, err := store.Write(t.Context(), []tahoe.Record{{Events: more[0].Events[len(more[0].Events)-n:]}}); err != nil {
+				t.Error(err)
+			}
+			more[0].Events = more[0].Events[:len(more[0].Events)-n]
+		}}
+		if d := cmp.Diff(want, texts(ask(t, db, []tdql.Org{org}, text))); d != "" {
+			t.Errorf("%s: want - got +\n%s", text, d)
+		}
 	}
 }
