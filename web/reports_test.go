@@ -28,7 +28,8 @@ func TestClassicQueries(t *testing.T) {
 		"count with a filter":         {`{"type":"count","data":{"sub_type":"ipv4","data":"198.51.100.7","category":"benign"}}`, `0 1 1`},
 		"count of what nobody saw":    {`{"type":"count","data":{"sub_type":"ipv4","data":"203.0.113.9"}}`, `0 1 1`},
 		"summary of nothing":          {`{"type":"related","data":{"sub_type":"ipv4","data":"203.0.113.9"}}`, `{} 1 1`},
-		"summary, second page":        {`{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","page":2}}`, `{} 2 1`},
+		"summary after the last page": {`{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","page":4}}`, `{} 4 1`},
+		"instances after the last":    {`{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","page":4,"summary":false}}`, `[] 4 1`},
 		"instances of nothing":        {`{"type":"related","data":{"sub_type":"ipv4","data":"203.0.113.9","summary":false}}`, `[] 1 1`},
 		"text":                        {`{"tdql":"count ipv4 $ip","params":{"ip":"198.51.100.7"}}`, `[{"count":30}] 1 1`},
 		"text without rows":           {`{"tdql":"ipv4 203.0.113.9"}`, `[] 1 1`},
@@ -69,7 +70,7 @@ func TestClassicRelated(t *testing.T) {
 	if n := len(doc.Data["password"]); n != 3 {
 		t.Errorf("summary has %d passwords, want 3: %s", n, got.body)
 	}
-	got = r.post(r.reader, "/query", `{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","summary":false,"return_type":"event"}}`)
+	got = r.post(r.reader, "/query", `{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","summary":false,"return_type":"event","page":1}}`)
 	var list struct {
 		Data []struct{ IType string } `json:"data"`
 		Next int                      `json:"next_page"`
