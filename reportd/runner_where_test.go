@@ -48,6 +48,7 @@ func TestWhere(t *testing.T) {
 		text("url", "http://a.example.com/x?y=1"), text("url", "http://evil.org/example.com"), // 11, 12
 		attr("port", tahoe.Int(22)), attr("port", tahoe.Int(443)), attr("port", tahoe.Int(8080)), attr("load", must(tahoe.Float(-1.5))), // 13 to 16
 		text("subject", "Re: your INVOICE (50% off) [now] a/b \\ ü"), text("subject", "invoice"), text("subject", "ab"), text("port", "22"), // 17 to 20
+		text("note", "first line\nsecond line"), // 21
 	)); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestWhere(t *testing.T) {
 		{"load < -1.5", ""},
 		{"has port", "13 14 15 20"},
 		{"has src.port", "13 15"},
-		{"has src and not has port", "1 3 5 7 9 11 17 19"},
+		{"has src and not has port", "1 3 5 7 9 11 17 19 21"},
 		{"subject ~ /invoice/", "18"},
 		{"subject ~ /INVOICE/i", "17 18"},
 		{"subject ~ /^invoice$/", "18"},
@@ -92,11 +93,18 @@ func TestWhere(t *testing.T) {
 		{"port contains 44", "14"},
 		{"port ~ /^22$/", "13 20"},
 		{"src.subject contains ' your '", "17"},
-		{"degree = 1", "2 4 6 8 10 12 14 16 18 20 1 3 5 7 9 11 13 15 17 19"},
+		{"note startswith first", "21"},
+		{"note contains second", "21"},
+		{"note endswith line", "21"},
+		{"note startswith second", ""},
+		{"note endswith 'first line'", ""},
+		{"note ~ /^second line$/", ""},
+		{"note ~ /first.*second/", ""},
+		{"degree = 1", "21 2 4 6 8 10 12 14 16 18 20 1 3 5 7 9 11 13 15 17 19"},
 		{"degree > 1", ""},
 		{"subject ~ /^..$/", "19"},
 		{"subject contains ab or port = 22", "13 19"},
-		{"not subject ~ /./", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20"},
+		{"not subject ~ /./", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 20 21"},
 	} {
 		want := strings.Fields(tt.want)
 		slices.Sort(want)
@@ -129,7 +137,7 @@ func TestWhere(t *testing.T) {
 		{"sessions where duration = 0", "1"},
 		{"sessions where duration <= 10", "1 2"},
 		{"sessions where start_time < 3", "1 2"},
-		{"sessions where start_time >= 1970-01-01T00:00:19Z", "19 20"},
+		{"sessions where start_time >= 1970-01-01T00:00:19Z", "19 20 21"},
 		{"sessions where not start_time != 5", "5"},
 		{"sessions visit where degree = 1 and duration = 40", "5"},
 		{"port 22 | related | attributes where data ~ /2/ | events", "13"},

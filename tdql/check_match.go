@@ -103,6 +103,10 @@ func (c *checker) part(t *test) (match, bool) {
 		c.add(CodeValue, t.With.at, "", "%q needs a text of 1 to %d bytes", m.op, maxRegex)
 		return m, false
 	}
+	if strings.Contains(m.text, "\n") {
+		c.add(CodeValue, t.With.at, "a part cannot reach from one line of a value to the next", "%q needs a text of one line", m.op)
+		return m, false
+	}
 	return m, true
 }
 
