@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tdql/dql"
-	"github.com/gorilla/websocket"
 )
 
 // stuck is a database that answers when its query is given up.

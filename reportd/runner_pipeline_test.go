@@ -247,7 +247,7 @@ func TestHostileValues(t *testing.T) {
 	}
 	orgName, _ := json.Marshal(org.Name)
 	for i, h := range hostile {
-		want := fmt.Sprintf("[{\"count\":1}]")
+		want := `[{"count":1}]`
 		for _, text := range []string{"count subject $v", "any $v | events | count", "attributes where data = $v | count", "events where subject = $v | count",
 			"count subject $v org " + string(orgName), "events where org = " + string(orgName) + " and subject in ($v, nothing) | count"} {
 			env := tdql.Env{Now: testNow, Orgs: []tdql.Org{org}, Params: map[string]tahoe.Value{"v": tahoe.String(h)}}

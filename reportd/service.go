@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cybexp/cybexp/bus"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/bus"
 )
 
 const (

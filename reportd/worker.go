@@ -171,7 +171,7 @@ func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, e
 	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot}
 	w := &writer{
 		attempt: a, db: db, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows,
-		head: Header{Type: TypeHeader, Kind: string(program.Kind), Fields: program.Fields, Canonical: p.canonical},
+		head: Header{Type: TypeHeader, Kind: program.Kind, Fields: program.Fields, Canonical: p.canonical},
 	}
 	_, err = run(ctx, db, program,
 		func(rows []tdql.Row) error { return w.rows(ctx, rows) },

@@ -50,19 +50,16 @@ type analysis struct {
 }
 
 func (a *analysis) next() (dql.Query, bool) {
-	for a.at < len(a.parts) {
-		if a.x == nil {
-			a.x = a.parts[a.at].prog.Start()
-			a.rows, a.trips, a.took = 0, 0, 0
-		}
-		if q, ok := a.x.Next(); ok {
-			a.asked = len(q.Blocks) > 0
-			return q, true
-		}
-		a.asked = false
-		return dql.Query{}, true // asks nothing, so that the row of the part is handed out
+	if a.at == len(a.parts) {
+		return dql.Query{}, false
 	}
-	return dql.Query{}, false
+	if a.x == nil {
+		a.x = a.parts[a.at].prog.Start()
+		a.rows, a.trips, a.took = 0, 0, 0
+	}
+	q, _ := a.x.Next() // at the end it asks nothing, and the row of the part is handed out
+	a.asked = len(q.Blocks) > 0
+	return q, true
 }
 
 // take folds an answer; at the end of a part it makes the row of its step.

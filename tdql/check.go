@@ -210,7 +210,7 @@ func (c *checker) stage(s *stage) {
 	case s.Take == "top":
 		c.top(s)
 	case s.Take == "limit":
-		c.push(&slice{take: c.number(s.Number, 1, 1e9)}, c.kind)
+		c.push(&slice{take: c.number(s.Number, 1e9)}, c.kind)
 	case s.Take == "page":
 		c.page(s.Number, index(s.Items)["size"])
 	}
@@ -229,15 +229,15 @@ func (c *checker) follows(stage string, at span) bool {
 const defaultPage = 100
 
 func (c *checker) page(number *value, size *item) {
-	n, rows := c.number(number, 1, 1e9), int64(defaultPage)
+	n, rows := c.number(number, 1e9), int64(defaultPage)
 	if size != nil {
-		rows = c.number(size.Value, 1, 1e6)
+		rows = c.number(size.Value, 1e6)
 	}
 	c.push(&slice{take: rows, skip: (n - 1) * rows, size: rows}, c.kind)
 }
 
 func (c *checker) top(s *stage) {
-	b := &best{n: c.number(s.Number, 1, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes)}
+	b := &best{n: c.number(s.Number, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes)}
 	switch c.kind {
 	case tahoe.KindAttribute, tahoe.KindEvent, kindRelated, "":
 	case tahoe.KindObject, tahoe.KindSession, tahoe.KindRaw, kindInstance:
@@ -294,7 +294,7 @@ func (c *checker) related(items []*item) {
 	r := &relate{from: c.kind, level: 1, via: "sessions"}
 	options := index(items)
 	if level := options["level"]; level != nil {
-		r.level = int(c.number(level.Value, 1, 3))
+		r.level = int(c.number(level.Value, 3))
 	}
 	if via := options["via"]; via != nil {
 		r.via = via.Chosen.Text

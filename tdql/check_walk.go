@@ -70,7 +70,7 @@ func (c *checker) rank(items []*item, at span) {
 	options := index(items)
 	r := &rank{depth: defaultDepth, decay: defaultDecay, now: c.env.Now}
 	if depth := options["depth"]; depth != nil {
-		r.depth = int(c.number(depth.Value, 1, defaultDepth))
+		r.depth = int(c.number(depth.Value, defaultDepth))
 	}
 	if decay := options["decay"]; decay != nil {
 		r.decay = c.decimal(decay.Value)
@@ -130,10 +130,10 @@ func (c *checker) chain(r *route) {
 	}
 	h.to, h.kind = target.steps, target.kind
 	if longest := options["max"]; longest != nil {
-		h.max = int(c.number(longest.Value, 1, maxWalk))
+		h.max = int(c.number(longest.Value, maxWalk))
 	}
 	if paths := options["paths"]; paths != nil {
-		h.paths = int(c.number(paths.Value, 1, maxPaths))
+		h.paths = int(c.number(paths.Value, maxPaths))
 	}
 	c.clauses(&h.narrow, clausesOf(r.Items), tahoe.KindEvent, tahoe.KindEvent)
 	if _, rest := scopes(h.narrow.where); rest != nil {

@@ -147,7 +147,7 @@ const classicPage = 10
 
 // page spells what is related to one page of the sightings of the start, newest first.
 func (c *classic) page(start []string) string {
-	words := append(start, "| events")
+	words := slices.Concat(start, []string{"| events"})
 	words = append(words, c.times()...)
 	for _, key := range []string{"category", "context"} {
 		words = append(words, c.choice(key, key, triWords)...)

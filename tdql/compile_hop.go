@@ -157,6 +157,7 @@ func eventEdges(kind tahoe.Kind, context string) []string {
 		return []string{"rref"}
 	case tahoe.KindAttribute, tahoe.KindObject:
 		return []string{contextEdge(context)}
+	case tahoe.KindEvent: // narrowed, not followed
 	}
 	if context != "" {
 		return []string{contextEdge(context)}
@@ -209,6 +210,7 @@ func (c *compiler) toOthers(m *move) {
 		c.toSessions(from, root, dql.All(typeFilter(m.to), test))
 	case tahoe.KindRaw:
 		c.toRaws(from, root, dql.All(c.rawAccess(), test))
+	case tahoe.KindEvent: // see toEvents
 	}
 }
 

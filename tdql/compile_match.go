@@ -135,6 +135,7 @@ func (c *compiler) degreeField(kind tahoe.Kind, as, alias string) dql.Field {
 		f.Name = "sref"
 	case tahoe.KindRaw:
 		f.Name = "rref"
+	case tahoe.KindAttribute, tahoe.KindObject:
 	}
 	return f
 }

@@ -49,9 +49,9 @@ func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 		s = c.set
 	}
 	filter := s.filter
-	fields := func(f *compiler) []dql.Field { return rowFields(s.kind) }
+	fields := rowFields(s.kind)
 	if collect {
-		fields = func(f *compiler) []dql.Field { return uidOnly }
+		fields = uidOnly
 	}
 	if s.unproven {
 		switch s.kind {
@@ -67,7 +67,7 @@ func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 		}
 	}
 	return c.paged(p, dql.Block{Name: "r", Func: s.root, Filter: filter}, func(f *compiler) []dql.Field {
-		list := fields(f)
+		list := fields
 		if p.probed {
 			list = append(slices.Clip(list), f.probes(s.kind)...)
 		}

@@ -54,7 +54,6 @@ type (
 	timeIs     struct {
 		op   string
 		than moment
-		zone *time.Location
 	}
 )
 

@@ -72,8 +72,6 @@ func (e Errors) Unwrap() []error {
 // span is a stretch of the query's text, in bytes.
 type span struct{ start, end int }
 
-func (s span) to(other span) span { return span{s.start, max(s.end, other.end)} }
-
 // How much of a long line an error shows on either side of its place, in characters.
 const excerptSide = 60
 

@@ -27,7 +27,11 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		lines := strings.Split(text, "\n")
-		for _, e := range err.(tdql.Errors) {
+		var faults tdql.Errors
+		if !errors.As(err, &faults) {
+			t.Fatalf("%q: error is %T", text, err)
+		}
+		for _, e := range faults {
 			if e.Line < 1 || e.Line > len(lines) || e.Column < 1 || e.Length < 1 {
 				t.Fatalf("%q: no such place: %+v", text, e)
 			}

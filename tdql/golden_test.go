@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cybexp/cybexp/tahoe"
-	"github.com/cybexp/cybexp/tdql"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
 )
 
 // seenTypes is a vocabulary.

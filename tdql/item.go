@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/alecthomas/participle/v2"
@@ -64,10 +65,10 @@ type parseable[T any] interface {
 // optional reads a leaf, or nil if there is none.
 func optional[T any, P parseable[T]](lex *lexer.PeekingLexer) (*T, error) {
 	var leaf T
-	switch err := P(&leaf).Parse(lex); err {
-	case nil:
+	switch err := P(&leaf).Parse(lex); {
+	case err == nil:
 		return &leaf, nil
-	case participle.NextMatch:
+	case errors.Is(err, participle.NextMatch):
 		return nil, nil
 	default:
 		return nil, err

@@ -78,7 +78,6 @@ const (
 
 var (
 	earliest = micros(timeFirst)
-	latest   = micros(timeLast)
 )
 
 // micros reads a time, in microseconds since 1970; what is not one is the earliest.

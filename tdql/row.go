@@ -78,14 +78,13 @@ type rowWriter struct{ buf []byte }
 
 func newRow(fields int) *rowWriter { return &rowWriter{buf: append(make([]byte, 0, 48*fields), '{')} }
 
-func (w *rowWriter) key(name string) *rowWriter {
+func (w *rowWriter) key(name string) {
 	if len(w.buf) > 1 {
 		w.buf = append(w.buf, ',')
 	}
 	w.buf = append(w.buf, '"')
 	w.buf = append(w.buf, name...)
 	w.buf = append(w.buf, '"', ':')
-	return w
 }
 
 // text writes a string, null if it is empty.

@@ -172,16 +172,17 @@ func (s shaper) values(v *values) {
 
 // value checks the spelling of a value.
 func (s shaper) value(v *value) {
-	switch {
-	case v.kind == tokParam:
+	switch v.kind {
+	case tokParam:
 		if !isIdentifier(v.Text[1:]) {
 			s.add(CodeSyntax, v.at, "a parameter is a dollar sign and a name, as in $ip; quote a value that begins with $",
 				"%s is not a parameter", quote(v.Text))
 		}
-	case v.kind == tokQuoted:
+	case tokQuoted:
 		if _, err := v.literal(); err != nil {
 			s.add(CodeSyntax, v.at, `write \" \\ \n \u00e9 as in JSON, or use single quotes`, "%s is not a JSON string", v.Text)
 		}
+	default:
 	}
 }
 
@@ -230,7 +231,7 @@ func (s shaper) stage(st *stage) {
 		allowed = []string{"size"}
 	}
 	if st.Take != "" {
-		s.number(word, keywordSpan(st.Pos, word), st.Number, 1, 1e9)
+		s.number(word, keywordSpan(st.Pos, word), st.Number, 1e9)
 		st.Take = word
 		s.names(st.SubTypes...)
 		if word != "top" && len(st.SubTypes) > 0 {
