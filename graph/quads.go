@@ -51,6 +51,7 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		text := i.Value().Text()
 		name = cutRunes(text, maxName)
 		q.text(uid, "value", cutBytes(text, maxValue))
+		q.ordered(uid, i.SubType(), i.Value())
 		q.json(uid, i.Value())
 		q.types(uid, "Attribute", "Node")
 	case *tahoe.Object:
@@ -76,6 +77,23 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.types(uid, "Raw")
 	}
 	q.text(uid, "name", name)
+}
+
+// ordered writes the forms of a value that indexes keep in order; most values have none.
+func (q *quads) ordered(uid, subType string, v tahoe.Value) {
+	if f, ok := numberKey(v); ok {
+		q.float(uid, "number", f)
+	}
+	text, ok := v.Str()
+	if !ok {
+		return
+	}
+	if key := addressKey(text); key != "" {
+		q.text(uid, "ip", key)
+	}
+	if key := hostKey(subType, text); key != "" {
+		q.text(uid, "host", key)
+	}
 }
 
 // merge writes what can be added to an instance later.

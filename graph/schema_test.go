@@ -24,12 +24,15 @@ ben_ref: [uid] @reverse
 category: string @index(exact)
 cref: [uid]
 data: string
-duration: float
-end_time: datetime
+duration: float @index(float)
+end_time: datetime @index(hour)
 hash: string @index(exact) @upsert
+host: string @index(exact)
+ip: string @index(exact)
 itype: string
 mal_ref: [uid] @reverse
 name: string
+number: float @index(float)
 ocref: [uid] @reverse
 orgid: string @index(exact)
 orgs: [string] @index(exact)
@@ -37,7 +40,7 @@ ref: [uid] @reverse
 rref: [uid] @reverse
 sattr: [uid] @reverse
 sref: [uid] @reverse
-start_time: datetime
+start_time: datetime @index(hour)
 state: string @index(exact)
 sub_type: string @index(exact)
 timestamp: datetime @index(hour)

@@ -33,9 +33,16 @@ type Stats struct {
 // run executes a program at one snapshot. It hands rows to sink as they come, and calls progress, unless that is nil, after
 // every answer. An error of sink ends the run and is returned.
 func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.Row) error, progress func(Progress)) (Stats, error) {
+	if w := prog.Walk(); w != nil {
+		return runWalk(ctx, db, w, sink, progress)
+	}
 	var stats Stats
 	began := time.Now()
 	x := prog.Start()
+	a := &asker{db: db, x: x}
+	ctx, cancel := context.WithCancel(ctx)
+	defer a.wait()
+	defer cancel()
 	for {
 		if err := ctx.Err(); err != nil {
 			return stats, context.Cause(ctx)
@@ -45,7 +52,7 @@ func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.R
 			stats.Elapsed = time.Since(began)
 			return stats, nil
 		}
-		rows, err := step(ctx, db, x, q, &stats)
+		rows, err := step(ctx, a, x, q, &stats)
 		if err != nil {
 			return stats, err
 		}
@@ -66,7 +73,9 @@ func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.R
 func step(ctx context.Context, db Querier, x *tdql.Execution, q dql.Query, stats *Stats) ([]tdql.Row, error) {
 	var body []byte
 	if len(q.Blocks) > 0 {
+		began := time.Now()
 		answer, ts, err := db.Query(ctx, q, stats.Snapshot)
+		x.Took(time.Since(began))
 		if err != nil {
 			return nil, fmt.Errorf("ask graph: %w", err)
 		}
@@ -77,4 +86,43 @@ func step(ctx context.Context, db Querier, x *tdql.Execution, q dql.Query, stats
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	return rows, nil
+}
+
+// asker asks the queries of a run, and the next one while an answer is folded.
+type asker struct {
+	db    Querier
+	x     *tdql.Execution
+	ahead chan answer // the answer to the next query, nil when it is not asked yet
+}
+
+type answer struct {
+	body []byte
+	at   uint64
+	err  error
+}
+
+// Query answers a query, from what was asked ahead if it is that, and asks the one after it when that is known already.
+func (a *asker) Query(ctx context.Context, q dql.Query, at uint64) ([]byte, uint64, error) {
+	var got answer
+	if a.ahead != nil {
+		got, a.ahead = <-a.ahead, nil
+	} else {
+		got.body, got.at, got.err = a.db.Query(ctx, q, at)
+	}
+	if next, ok := a.x.Ahead(); ok && got.err == nil {
+		a.ahead = make(chan answer, 1)
+		go func(out chan<- answer, at uint64) {
+			var got answer
+			got.body, got.at, got.err = a.db.Query(ctx, next, at)
+			out <- got
+		}(a.ahead, got.at)
+	}
+	return got.body, got.at, got.err
+}
+
+// wait waits for what is still asked.
+func (a *asker) wait() {
+	if a.ahead != nil {
+		<-a.ahead
+	}
 }

@@ -104,7 +104,8 @@ type vectors struct {
 		Hash  string   `json:"hash"`
 		Users []string `json:"users"`
 	} `json:"orgs"`
-	Queries []vectorQuery `json:"queries"`
+	Queries    []vectorQuery  `json:"queries"`
+	ThreatRank []rankScenario `json:"threatrank"`
 
 	nodes map[string]tahoe.Node
 	names map[string]string // by hash

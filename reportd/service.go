@@ -31,6 +31,8 @@ type Service struct {
 	buffers sync.Pool     // of websockets that write
 	closing chan struct{} // closed when Run is told to end
 
+	seen seen // what was told of vocabularies
+
 	mu      sync.Mutex
 	running map[*attempt]context.CancelCauseFunc // what the workers here have in hand
 	sockets map[*socket]struct{}

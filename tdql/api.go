@@ -15,9 +15,11 @@ type Org struct {
 	Name string
 }
 
-// Vocabulary tells which sub-types the caller's data has, for warnings. Its answer must tell of nothing that the caller may
-// not read.
+// Vocabulary tells what the caller's data has, for warnings and completion. Its answers must tell of nothing that the caller
+// may not read.
 type Vocabulary interface {
 	// SubTypes lists the sub-types seen for a kind, in any order.
 	SubTypes(kind tahoe.Kind) []string
+	// Values lists at most n values of attributes of a sub-type that begin with a prefix, as Literal writes them.
+	Values(subType, prefix string, n int) []string
 }

@@ -66,6 +66,16 @@ func bucketLabel(t time.Time, unit string) string {
 // that have something. With one, every bucket of the range has a row for each combination of the other dimensions that has
 // something anywhere, so that a series has no holes.
 func (g *grouper) stream() func() []Row {
+	if g.tally.distinct {
+		told := false
+		return func() []Row {
+			if told {
+				return nil
+			}
+			told = true
+			return []Row{newRow(1).number("count", uint64(len(g.counts))).done()}
+		}
+	}
 	if g.unit < 0 {
 		return g.chunks(slices.Collect(maps.Keys(g.counts)))
 	}

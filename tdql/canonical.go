@@ -8,12 +8,24 @@ import (
 	"time"
 )
 
-// canonical spells steps as a pipeline.
-func canonical(explain bool, steps []step) string {
-	p := &printer{}
-	if explain {
-		p.word("explain")
+// prefix spells what stands before the pipeline.
+func (p *Plan) prefix() string {
+	var text string
+	if p.explain {
+		text = "explain "
 	}
+	if p.analyze {
+		text += "analyze "
+	}
+	if p.watch {
+		text += "watch "
+	}
+	return text
+}
+
+// canonical spells steps as a pipeline.
+func canonical(steps []step) string {
+	p := &printer{}
 	for i, s := range steps {
 		if i > 0 {
 			p.word("|")
@@ -149,6 +161,9 @@ func (r *relate) spell(p *printer) {
 
 func (t *tally) spell(p *printer) {
 	p.word("count")
+	if t.distinct {
+		p.word("distinct")
+	}
 	for i, d := range t.by {
 		if i == 0 {
 			p.word("by")

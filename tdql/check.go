@@ -33,7 +33,8 @@ func Check(q *Query, env Env) (*Plan, []*Error, error) {
 	if err := c.err(); err != nil {
 		return nil, nil, err
 	}
-	p := &Plan{explain: q.Explain, steps: c.steps, orgs: env.Orgs, canonical: canonical(q.Explain, c.steps)}
+	p := &Plan{explain: q.Explain, analyze: q.Analyze.Value != "", watch: q.Watch.Value != "", steps: c.steps, orgs: env.Orgs}
+	p.canonical = p.prefix() + canonical(c.steps)
 	return p, c.warnings.list.sorted(), nil
 }
 
@@ -43,11 +44,15 @@ type checker struct {
 	warnings *faults
 	env      Env
 
-	steps  []step
-	kind   tahoe.Kind // of the set so far; "" before the source and after a fault
-	done   string     // the stage after which nothing may follow
-	zone   *time.Location
-	window window // of the events last moved to
+	steps   []step
+	kind    tahoe.Kind // of the set so far; "" before the source and after a fault
+	narrow  bool       // the set is smaller than all there is of its kind
+	done    string     // the stage after which nothing may follow
+	columns []string   // sub-types that are fields
+	// cuttable says that a part can be kept after that stage.
+	cuttable bool
+	zone     *time.Location
+	window   window // of the events last moved to
 }
 
 // push adds a step, after which the set is of a kind.
@@ -59,6 +64,7 @@ func (c *checker) push(s step, kind tahoe.Kind) {
 func (c *checker) source(s *source) {
 	switch {
 	case s.Any != nil:
+		c.narrow = true
 		c.push(&seed{values: c.values(s.Any)}, tahoe.KindAttribute)
 	case s.Group != nil:
 		c.source(s.Group.Source)
@@ -66,10 +72,12 @@ func (c *checker) source(s *source) {
 	case s.Scan != nil:
 		c.hop(s.Scan)
 	case s.ID != nil:
+		c.narrow = true
 		kind := tahoe.Kind(s.ID.Kind)
 		c.push(&seed{kind: kind, hashes: c.hashes(s.ID.Hash)}, kind)
 	case s.Attr != nil:
 		c.seen(tahoe.KindAttribute, s.Attr.SubType.leaf)
+		c.narrow = true
 		values := c.values(s.Attr.Values)
 		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: c.attributes(s.Attr, values)}, tahoe.KindAttribute)
 	}
@@ -90,6 +98,10 @@ func (c *checker) attributes(a *attrref, values []tahoe.Value) []tahoe.Hash {
 
 // report adds the pipeline that a sentence stands for.
 func (c *checker) report(r *report) {
+	if r.Path != nil {
+		c.pathReport(r.Path)
+		return
+	}
 	if r.Source.Scan != nil {
 		scan := *r.Source.Scan
 		scan.Items = clausesOf(r.Items)
@@ -99,6 +111,8 @@ func (c *checker) report(r *report) {
 	}
 	rest := r.Items
 	switch {
+	case r.Rank:
+		c.rank(optionsOf(r.Items), keywordSpan(r.Pos, "threatrank"))
 	case r.Related:
 		if r.Source.Scan != nil {
 			rest = optionsOf(r.Items)
@@ -109,7 +123,7 @@ func (c *checker) report(r *report) {
 		c.hop(&hop{Pos: r.Pos, Kind: "events", Items: clausesOf(r.Items)})
 		fallthrough
 	default:
-		c.count(optionsOf(r.Items))
+		c.count(optionsOf(r.Items), r.Distinct)
 	}
 }
 
@@ -119,7 +133,11 @@ func (c *checker) sentenceEnd(r *report) {
 	if kind := items["return"]; kind != nil && kind.Chosen.Text != "all" {
 		c.hop(&hop{Pos: r.Pos, Kind: kind.Chosen.Text + "s"})
 	}
-	if summary := items["summary"]; summary != nil {
+	summary, graph := items["summary"], items["graph"]
+	switch {
+	case graph != nil:
+		c.diagram(graph.at, summary != nil)
+	case summary != nil:
 		c.summary(summary.at)
 	}
 	if page := items["page"]; page != nil {
@@ -158,9 +176,12 @@ func (c *checker) stages(list []*stage) {
 
 func (c *checker) stage(s *stage) {
 	at := span{s.Pos.Offset, s.Pos.Offset + 1}
-	if c.done != "" {
-		c.add(CodeMeaning, span{at.start, at.start + strings.IndexByte(c.text[at.start:]+" ", ' ')}, "",
-			"nothing can follow %q", c.done)
+	word, _, _ := strings.Cut(c.text[at.start:], " ")
+	if s.Sort != nil && c.ranked() {
+		c.sortRanks(s.Sort)
+		return
+	}
+	if !c.follows(s.Take, span{at.start, at.start + len(word)}) {
 		return
 	}
 	switch {
@@ -169,35 +190,54 @@ func (c *checker) stage(s *stage) {
 	case s.Related:
 		c.related(s.Items)
 	case s.Count:
-		c.count(s.Items)
+		c.count(s.Items, s.Distinct)
+	case s.Sort != nil:
+		c.sort(s.Sort, keywordSpan(s.Pos, "sort"))
+	case s.Fields != nil:
+		c.fields(s.Fields)
 	case s.Where != nil:
 		if where := c.condition(s.Where.orTest); where != nil {
-			c.push(&filter{kind: c.kind, where: where}, c.kind)
+			c.filter(where, keywordSpan(s.Pos, "where"))
 		}
-	case s.Summary:
+	case s.Route != nil:
+		c.chain(s.Route)
+	case s.Rank:
+		c.rank(s.Items, keywordSpan(s.Pos, "threatrank"))
+	case s.Shape == "graph", index(s.Items)["graph"] != nil:
+		c.diagram(at, s.Shape == "summary")
+	case s.Shape == "summary":
 		c.summary(at)
 	case s.Take == "top":
 		c.top(s)
 	case s.Take == "limit":
-		c.push(&slice{take: c.number(s.Number, 1, 1e9)}, c.kind)
+		c.push(&slice{take: c.number(s.Number, 1e9)}, c.kind)
 	case s.Take == "page":
 		c.page(s.Number, index(s.Items)["size"])
 	}
+}
+
+// follows tells of a stage that stands after the last one.
+func (c *checker) follows(stage string, at span) bool {
+	if c.done == "" || c.cuttable && (stage == "limit" || stage == "page") {
+		return true
+	}
+	c.add(CodeMeaning, at, "", "nothing can follow %q", c.done)
+	return false
 }
 
 // defaultPage is how many rows a page has when the query does not say.
 const defaultPage = 100
 
 func (c *checker) page(number *value, size *item) {
-	n, rows := c.number(number, 1, 1e9), int64(defaultPage)
+	n, rows := c.number(number, 1e9), int64(defaultPage)
 	if size != nil {
-		rows = c.number(size.Value, 1, 1e6)
+		rows = c.number(size.Value, 1e6)
 	}
 	c.push(&slice{take: rows, skip: (n - 1) * rows, size: rows}, c.kind)
 }
 
 func (c *checker) top(s *stage) {
-	b := &best{n: c.number(s.Number, 1, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes)}
+	b := &best{n: c.number(s.Number, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes)}
 	switch c.kind {
 	case tahoe.KindAttribute, tahoe.KindEvent, kindRelated, "":
 	case tahoe.KindObject, tahoe.KindSession, tahoe.KindRaw, kindInstance:
@@ -228,10 +268,25 @@ func (c *checker) hop(h *hop) {
 	to := tahoe.Kind(strings.TrimSuffix(h.Kind, "s"))
 	m := &move{from: c.kind, to: to, subTypes: c.subTypes(to, h.SubTypes)}
 	c.clauses(&m.narrow, h.Items, m.from, to)
+	strong, rest := scopes(m.narrow.where)
+	m.narrow.where = strong
 	c.push(m, to)
 	if to == tahoe.KindEvent {
 		c.window = m.narrow.window
 	}
+	n := &m.narrow
+	c.narrow = c.narrow || len(m.subTypes) > 0 || !n.window.low.IsZero() || n.category != "" || len(n.orgs) > 0 || narrows(strong)
+	if rest != nil {
+		c.filter(rest, index(h.Items)["where"].at)
+	}
+}
+
+// filter adds a condition on the set.
+func (c *checker) filter(where cond, at span) {
+	c.narrowed(where, at)
+	strong, _ := scopes(where)
+	c.narrow = c.narrow || narrows(strong)
+	c.push(&filter{kind: c.kind, where: where}, c.kind)
 }
 
 // related adds the gathering of what is related.
@@ -239,20 +294,24 @@ func (c *checker) related(items []*item) {
 	r := &relate{from: c.kind, level: 1, via: "sessions"}
 	options := index(items)
 	if level := options["level"]; level != nil {
-		r.level = int(c.number(level.Value, 1, 3))
+		r.level = int(c.number(level.Value, 3))
 	}
 	if via := options["via"]; via != nil {
 		r.via = via.Chosen.Text
 	}
 	c.clauses(&r.narrow, clausesOf(items), r.from, tahoe.KindEvent)
+	if _, rest := scopes(r.narrow.where); rest != nil {
+		c.add(CodeMeaning, options["where"].at, "as in | events where … | related", "no index answers this: move to the events first")
+	}
+	c.narrow = true
 	c.window = window{}
 	c.push(r, kindRelated)
 }
 
 // count adds the count, with its groups.
-func (c *checker) count(items []*item) {
+func (c *checker) count(items []*item, distinct bool) {
 	options := index(items)
-	t := &tally{window: c.window}
+	t := &tally{window: c.window, distinct: distinct && options["by"] != nil}
 	if tz := options["tz"]; tz != nil {
 		c.setZone(tz)
 	}
@@ -291,7 +350,7 @@ func (c *checker) dims(by *item) []dim {
 			c.add(CodeMeaning, w.at, "", "only events can be counted by %s; these are %ss", d.name, c.kind)
 		}
 		if d.subType {
-			c.seen(tahoe.KindAttribute, leaf{w.at, d.name})
+			c.seen(tahoe.KindAttribute, leaf{w.at, d.name}, timeDims, []string{"sub_type", "category", "org"})
 		}
 		list = append(list, d)
 	}
@@ -320,13 +379,13 @@ func (c *checker) subTypes(kind tahoe.Kind, list []*name) []string {
 	return sortedSet(out, func(s string) string { return s })
 }
 
-// seen warns of a sub-type that no data has.
-func (c *checker) seen(kind tahoe.Kind, n leaf) {
+// seen warns of a sub-type that no data has; others are words that may have been meant.
+func (c *checker) seen(kind tahoe.Kind, n leaf, others ...[]string) {
 	if c.env.Vocabulary == nil {
 		return
 	}
 	known := c.env.Vocabulary.SubTypes(kind)
 	if !slices.Contains(known, n.Text) {
-		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, known), "no %s of sub-type %s has been seen", kind, quote(n.Text))
+		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, append(others, known)...), "no %s of sub-type %s has been seen", kind, quote(n.Text))
 	}
 }

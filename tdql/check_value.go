@@ -61,8 +61,9 @@ func (c *checker) textOf(v *value) string {
 		return bound.Text()
 	case tokQuoted:
 		return c.value(v).Text()
+	default:
+		return v.Text
 	}
-	return v.Text
 }
 
 func (c *checker) hashes(list *values) []tahoe.Hash {
@@ -77,14 +78,14 @@ func (c *checker) hashes(list *values) []tahoe.Hash {
 	return sortedSet(out, tahoe.Hash.String)
 }
 
-// number reads a whole number.
-func (c *checker) number(v *value, low, high int64) int64 {
+// number reads a whole number above zero.
+func (c *checker) number(v *value, high int64) int64 {
 	bound := c.value(v)
 	f, ok := bound.Number()
 	n := int64(f)
-	if !ok || bound.Type() != tahoe.TypeInt || n < low || n > high {
-		c.add(CodeValue, v.at, "", "%s is not a whole number from %d to %d", quote(v.Text), low, high)
-		return low
+	if !ok || bound.Type() != tahoe.TypeInt || n < 1 || n > high {
+		c.add(CodeValue, v.at, "", "%s is not a whole number from 1 to %d", quote(v.Text), high)
+		return 1
 	}
 	return n
 }
@@ -134,7 +135,7 @@ func (c *checker) setZone(tz *item) {
 	name := c.textOf(tz.Value)
 	zone, err := loadZone(name)
 	if err != nil {
-		c.add(CodeValue, tz.Value.at, "zones have IANA names, as in UTC, Europe/Berlin, America/Los_Angeles", "%s is not a time zone", quote(name))
+		c.add(CodeValue, tz.Value.at, zoneHint(name), "%s is not a time zone", quote(name))
 		return
 	}
 	c.zone = zone

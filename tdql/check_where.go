@@ -92,8 +92,9 @@ func negate(of cond) cond {
 // inContext is malicious(…) or benign(…).
 func (c *checker) inContext(u *unary) cond {
 	inner := c.test(u.Inner)
-	in, ok := inner.(includes)
-	if !ok {
+	in, isValue := inner.(includes)
+	m, isMatch := inner.(matches)
+	if !isValue && (!isMatch || m.subType == "") {
 		if inner != nil {
 			c.add(CodeMeaning, u.Inner.Path.at, "as in "+u.Context.Text+"(ipv4 = 1.1.1.1)", "%q asks about one attribute in the event", u.Context.Text)
 		}
@@ -101,6 +102,10 @@ func (c *checker) inContext(u *unary) cond {
 	}
 	if c.kind != tahoe.KindEvent && c.kind != kindRelated {
 		c.add(CodeMeaning, u.Context.at, "", "%q asks about events", u.Context.Text)
+	}
+	if isMatch {
+		m.context = u.Context.Text
+		return m
 	}
 	in.context = u.Context.Text
 	return in
@@ -110,6 +115,12 @@ func (c *checker) test(t *test) cond {
 	field := t.Path.field()
 	if field == "timestamp" {
 		return c.timeTest(t)
+	}
+	if own := c.measure(t.Path); own != "" {
+		return c.measured(t, own)
+	}
+	if t.isMatch() {
+		return c.matches(t)
 	}
 	list := &values{}
 	not := t.NotIn
@@ -131,7 +142,7 @@ func (c *checker) test(t *test) cond {
 }
 
 func (c *checker) timeTest(t *test) cond {
-	if t.Op == nil {
+	if t.Op == nil || t.Regex != "" {
 		c.add(CodeMeaning, t.Path.at, "", "timestamp is compared with =, !=, <, <=, > or >=")
 		return nil
 	}
@@ -192,13 +203,17 @@ func (c *checker) field(p *path, field string, list *values) cond {
 	case "org":
 		return orgIn(c.orgs(list.List))
 	case "data":
-		if c.kind != tahoe.KindAttribute && c.kind != kindRelated && c.kind != "" {
-			c.add(CodeMeaning, p.at, "name a sub-type, as in ipv4 = 1.1.1.1", "the data of %ss cannot be tested as a whole", c.kind)
-		}
+		c.hasData(p)
 		return dataIn(c.values(list))
 	}
-	c.add(CodeUnavailable, p.at, "", "a test of %s is not available in this version", field)
-	return nil
+	panic("tdql: a field that the grammar does not have: " + field)
+}
+
+// hasData tells of a test of the data of what is not an attribute.
+func (c *checker) hasData(p *path) {
+	if c.kind != tahoe.KindAttribute && c.kind != kindRelated && c.kind != "" {
+		c.add(CodeMeaning, p.at, "name a sub-type, as in ipv4 = 1.1.1.1", "the data of %ss cannot be tested as a whole", c.kind)
+	}
 }
 
 // words reads values that are words out of a few.

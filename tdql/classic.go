@@ -115,9 +115,7 @@ func (c *classic) need(qtype string, keys ...string) {
 // text spells the query; what it spells is tidy wherever the values are well.
 func (c *classic) text(qtype string) string {
 	if qtype == "threatrank" {
-		c.need(qtype, "_hash")
-		c.add(CodeUnavailable, c.at("_hash"), "", `"threatrank" is not available in this version`)
-		return ""
+		return c.threatrank()
 	}
 	c.need(qtype, "sub_type", "data")
 	subType := c.str("sub_type")
@@ -128,6 +126,9 @@ func (c *classic) text(qtype string) string {
 		c.add(CodeValue, c.at("sub_type"), "", "%s is not a sub-type", quote(subType))
 	}
 	words := []string{qtype, nameText(subType), literalText(c.values["data"])}
+	if _, ok := c.values["page"]; ok && qtype == "related" && !c.flag("summary_graph", false) {
+		return c.page(words[1:])
+	}
 	if qtype == "related" {
 		words = append(words, c.level()...)
 	}
@@ -139,6 +140,38 @@ func (c *classic) text(qtype string) string {
 		words = append(words, c.shape()...)
 	}
 	return strings.Join(words, " ")
+}
+
+// classicPage is how many sightings of the start a page of the classic form has.
+const classicPage = 10
+
+// page spells what is related to one page of the sightings of the start, newest first.
+func (c *classic) page(start []string) string {
+	words := slices.Concat(start, []string{"| events"})
+	words = append(words, c.times()...)
+	for _, key := range []string{"category", "context"} {
+		words = append(words, c.choice(key, key, triWords)...)
+	}
+	words = append(append(words, "|"), c.whole("page", 1e9/classicPage)...)
+	words = append(append(words, "size", strconv.Itoa(classicPage), "| related"), c.level()...)
+	shape := c.shape()
+	switch {
+	case len(shape) == 1: // summary
+		words = append(words, "|", shape[0])
+	case len(shape) == 2 && shape[1] != "all":
+		words = append(words, "|", shape[1]+"s")
+	}
+	return strings.Join(words, " ")
+}
+
+// threatrank names the event by its hash.
+func (c *classic) threatrank() string {
+	c.need("threatrank", "_hash")
+	hash := c.str("_hash")
+	if !isHash(hash) && len(c.list) == 0 {
+		c.add(CodeValue, c.at("_hash"), "a hash is 64 digits 0-9 a-f", "Invalid '_hash'=%s!", printable(hash))
+	}
+	return "threatrank event " + hash
 }
 
 func (c *classic) level() []string {
@@ -201,20 +234,19 @@ func (c *classic) times() []string {
 
 // shape says what related returns: a summary unless the query says otherwise.
 func (c *classic) shape() []string {
-	flag := func(key string, absent bool) bool {
-		if v, ok := c.values[key]; ok {
-			return v.Text() == "true"
-		}
-		return absent
-	}
-	words := []string{}
 	switch {
-	case flag("summary_graph", false):
-		c.add(CodeUnavailable, c.at("summary_graph"), "", `"summary_graph" is not available in this version`)
-	case flag("summary", true):
+	case c.flag("summary_graph", false):
+		return []string{"summary", "graph"}
+	case c.flag("summary", true):
 		return []string{"summary"}
-	default:
-		words = c.choice("return_type", "return", returnWords)
 	}
-	return append(words, c.whole("page", 1e9)...)
+	return c.choice("return_type", "return", returnWords)
+}
+
+// flag is a key that is true or false.
+func (c *classic) flag(key string, absent bool) bool {
+	if v, ok := c.values[key]; ok {
+		return v.Text() == "true"
+	}
+	return absent
 }

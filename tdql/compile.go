@@ -10,18 +10,30 @@ import (
 
 // Compile turns a plan into a program. The caller's rights are in every hop of it.
 func Compile(p *Plan) (*Program, error) {
+	if err := p.refused(); err != nil {
+		return nil, err
+	}
+	if p.explain && p.analyze {
+		return analyzed(p)
+	}
+	if at := p.walks(); at >= 0 {
+		prog := compileWalk(p, at)
+		if p.explain {
+			return explained(p, prog), nil
+		}
+		return prog, nil
+	}
 	c := &compiler{plan: p}
 	c.fresh()
 	prog := &Program{orgNames: make(map[string]string, len(p.orgs))}
 	for _, o := range p.orgs {
 		prog.orgNames[o.Hash.String()] = o.Name
 	}
+	prog.tooMany = tooMany(p.canonical)
 	c.steps(p.steps)
 	c.finish(prog)
 	if len(p.orgs) == 0 {
-		for i := range prog.phases {
-			prog.phases[i].first, prog.phases[i].more = dql.Query{}, dql.Query{}
-		}
+		prog.blank()
 	}
 	if p.explain {
 		return explained(p, prog), nil
@@ -31,18 +43,21 @@ func Compile(p *Plan) (*Program, error) {
 
 // compiler builds the query of the phase in hand, and the phases before it.
 type compiler struct {
-	plan   *Plan
-	q      *dql.Query
-	names  int // variables named so far
-	phases []phase
-	set    set
-	done   []step // the steps that made the set
-	cut    *slice // a stretch to keep, when the set has one
-	tally  *tally
-	best   *best
-	digest bool
-	run    int        // phases of one run share a seed and a cut
-	seeded tahoe.Kind // of the seed; "" in the first run
+	plan    *Plan
+	q       *dql.Query
+	names   int // variables named so far
+	phases  []phase
+	set     set
+	scope   []string // variables of the set, while conditions are compiled that read it
+	done    []step   // the steps that made the set
+	cut     *slice   // a stretch to keep, when the set has one
+	order   *order   // of the set, when it is sorted
+	project *project // of the rows
+	tally   *tally
+	best    *best
+	digest  bool
+	run     int        // phases of one run share a seed and a cut
+	seeded  tahoe.Kind // of the seed; "" in the first run
 }
 
 // set is the set of instances that the pipeline carries, not yet bound to a variable: the vertices of a root that pass a
@@ -176,6 +191,15 @@ func (c *compiler) steps(list []step) {
 			}
 			c.cut = s
 			continue
+		case *rank, *chain, *diagram:
+			continue
+		case *order:
+			c.settle()
+			c.order = s
+			continue
+		case *project:
+			c.project = s
+			continue
 		case *seed, *move, *filter, *relate:
 			c.settle()
 		}
@@ -205,6 +229,7 @@ func (c *compiler) walk(s step) {
 // phase starts at what it found.
 func (c *compiler) settle() {
 	if c.cut == nil && c.best == nil {
+		c.order = nil // a set that goes on has no order
 		return
 	}
 	kind := c.set.kind
@@ -213,7 +238,7 @@ func (c *compiler) settle() {
 	} else {
 		c.phases = append(c.phases, c.rowPhases(true)...)
 	}
-	c.cut, c.best, c.done = nil, nil, nil
+	c.cut, c.best, c.order, c.done = nil, nil, nil, nil
 	c.run, c.seeded = c.run+1, kind
 	c.fresh()
 	c.reseed()
@@ -231,6 +256,9 @@ func (c *compiler) finish(prog *Program) {
 	switch {
 	case c.tally != nil && len(c.tally.by) > 0:
 		prog.Kind, prog.Fields = "groups", groupFields(c.tally.by)
+		if c.tally.distinct {
+			prog.Kind, prog.Fields = "count", []string{"count"}
+		}
 		c.phases = append(c.phases, c.groupPhase())
 	case c.tally != nil:
 		prog.Kind, prog.Fields = "count", []string{"count"}
@@ -243,6 +271,13 @@ func (c *compiler) finish(prog *Program) {
 		c.phases = append(c.phases, c.bestPhase(false))
 	default:
 		prog.Kind, prog.Fields = rowShape(c.set.kind)
+		prog.values = valueColumns(c.columns())
+		if c.project != nil {
+			prog.columns, prog.Fields = c.project.columns, nil
+			for _, d := range prog.columns {
+				prog.Fields = append(prog.Fields, d.name)
+			}
+		}
 		c.phases = append(c.phases, c.rowPhases(false)...)
 	}
 	prog.phases = c.phases
@@ -304,7 +339,14 @@ func (c *compiler) withData(list []tahoe.Value) []string {
 
 // filter narrows the set.
 func (c *compiler) filter(f *filter) {
-	c.set.filter = dql.All(c.set.filter, c.cond(c.set.kind, f.where))
+	strong, rest := scopes(f.where)
+	c.set.filter = dql.All(c.set.filter, c.cond(c.set.kind, strong))
+	if rest == nil {
+		return
+	}
+	c.scope = c.bound()
+	c.set.filter = c.cond(c.set.kind, rest)
+	c.scope = nil
 }
 
 // subTypes is the test for sub-types; nil for none.

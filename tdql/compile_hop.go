@@ -157,7 +157,7 @@ func eventEdges(kind tahoe.Kind, context string) []string {
 		return []string{"rref"}
 	case tahoe.KindAttribute, tahoe.KindObject:
 		return []string{contextEdge(context)}
-	case tahoe.KindEvent: // to events from an instance of unknown kind: the edges of all
+	case tahoe.KindEvent: // narrowed, not followed
 	}
 	if context != "" {
 		return []string{contextEdge(context)}
@@ -210,7 +210,7 @@ func (c *compiler) toOthers(m *move) {
 		c.toSessions(from, root, dql.All(typeFilter(m.to), test))
 	case tahoe.KindRaw:
 		c.toRaws(from, root, dql.All(c.rawAccess(), test))
-	case tahoe.KindEvent: // toEvents does it
+	case tahoe.KindEvent: // see toEvents
 	}
 }
 

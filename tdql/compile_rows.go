@@ -8,14 +8,6 @@ import (
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
-// How many rows a page has: the first is small, so that the first row is early.
-const (
-	firstPage  = 100
-	rowPage    = 4000
-	countPage  = 20000 // when only a few small fields are read
-	pageGrowth = 10    // how much larger than the one before a page may be
-)
-
 // rowFields are what is read of an instance of a kind.
 func rowFields(kind tahoe.Kind) []dql.Field {
 	list := []string{"uid", "hash", "itype", "sub_type", "data"}
@@ -39,7 +31,7 @@ func rowFields(kind tahoe.Kind) []dql.Field {
 
 // rowPhases reads the set as rows, or, to go on from, as vertices.
 func (c *compiler) rowPhases(collect bool) []phase {
-	if n := len(c.done); n > 0 && c.set.kind == kindRelated {
+	if n := len(c.done); n > 0 && c.set.kind == kindRelated && c.order == nil {
 		if r, ok := c.done[n-1].(*relate); ok && r.level > 1 {
 			return c.levelPhases(r, collect)
 		}
@@ -49,23 +41,22 @@ func (c *compiler) rowPhases(collect bool) []phase {
 
 // rowPhase reads one set as rows.
 func (c *compiler) rowPhase(s set, collect bool, level int) phase {
-	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, level: level, kind: s.kind}
+	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, order: c.order, level: level, kind: s.kind}
+	columns := c.columns()
 	c.set = s
 	if c.set.edge != "" {
 		c.bound()
 		s = c.set
 	}
+	filter := s.filter
 	fields := rowFields(s.kind)
 	if collect {
-		fields = []dql.Field{{Name: "uid"}}
+		fields = uidOnly
 	}
-	filter := s.filter
 	if s.unproven {
 		switch s.kind {
-		case tahoe.KindAttribute, tahoe.KindObject:
-			fields, p.probed = append(fields, c.heldByEvent("v"), c.heldBySession("w")), true
-		case tahoe.KindSession:
-			fields, p.probed = append(fields, c.hasEvent("v")), true
+		case tahoe.KindAttribute, tahoe.KindObject, tahoe.KindSession:
+			p.probed = true
 		case tahoe.KindEvent:
 			filter = dql.All(filter, c.access())
 		case tahoe.KindRaw:
@@ -75,33 +66,85 @@ func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 			s, filter = c.set, nil
 		}
 	}
-	block := dql.Block{Name: "r", Func: s.root, Filter: filter, Fields: fields}
-	if s.kind == tahoe.KindEvent {
-		return c.newestFirst(p, block)
+	return c.paged(p, dql.Block{Name: "r", Func: s.root, Filter: filter}, func(f *compiler) []dql.Field {
+		list := fields
+		if p.probed {
+			list = append(slices.Clip(list), f.probes(s.kind)...)
+		}
+		switch {
+		case p.order != nil && collect:
+			list = append(slices.Clip(rowFields(s.kind)), list[1:]...)
+		case collect && s.kind == tahoe.KindEvent:
+			list = []dql.Field{{Name: "uid"}, {Name: "timestamp"}, {Name: "hash"}}
+		}
+		if len(columns) > 0 && (p.order != nil || !collect) {
+			list = append(slices.Clip(list), f.extraFields(s.kind, columns)...)
+		}
+		return list
+	})
+}
+
+// probes ask whether a vertex of a kind is one that the caller may see.
+func (c *compiler) probes(kind tahoe.Kind) []dql.Field {
+	if kind == tahoe.KindSession {
+		return []dql.Field{c.hasEvent("v")}
 	}
-	block.Args = dql.Args{First: c.q.Declare("first", "int", "0"), After: c.q.Declare("after", "string", "0x0")}
+	return []dql.Field{c.heldByEvent("v"), c.heldBySession("w")}
+}
+
+// paged asks for the rows of a block page by page: see pager.
+func (c *compiler) paged(p phase, block dql.Block, fields func(*compiler) []dql.Field) phase {
+	if p.kind == tahoe.KindEvent && !p.small && p.order == nil {
+		p.paging = byTime
+	}
+	gathers := p.paging == byTime || len(c.q.Blocks) > 0
+	if gathers {
+		p.gather = c.gatherQuery(block, p.paging == byTime)
+		p.sliced, p.low = p.paging == byTime && len(c.q.Blocks) == 0, c.scanLow()
+		fetch := &compiler{plan: c.plan}
+		fetch.fresh()
+		these := fetch.q.Declare("these", "string", "[]")
+		fetch.add(dql.Block{Name: "r", Func: dql.UIDList(these), Fields: fields(fetch)})
+		p.fetch = *fetch.q
+	}
+	block.Fields = fields(c)
+	block.Args.First = c.q.Declare("first", "int", "0")
+	if p.paging == byTime {
+		block.Args.Order = []dql.Order{{By: "timestamp", Desc: true}}
+	} else {
+		block.Args.After = c.q.Declare("after", "string", "0x0")
+	}
 	c.add(block)
-	p.first, p.more = *c.q, *c.q
+	p.first = *c.q
 	return p
 }
 
-// newestFirst pages by time: the pages after the first begin at the time at which the one before ended, and leave out what
-// was read of that time.
-func (c *compiler) newestFirst(p phase, block dql.Block) phase {
-	p.paging = byTime
-	if p.collect {
-		block.Fields = append(block.Fields, dql.Field{Name: "timestamp"})
+// scanLow is where the time of the scan begins, in microseconds.
+func (c *compiler) scanLow() int64 {
+	if len(c.done) > 0 {
+		if m, ok := c.done[0].(*move); ok && !m.narrow.window.low.IsZero() {
+			return m.narrow.window.low.UnixMicro()
+		}
 	}
-	block.Args = dql.Args{Order: []dql.Order{{By: "timestamp", Desc: true}, {By: "hash"}}, First: c.q.Declare("first", "int", "0")}
-	more := dql.Query{Name: c.q.Name, Vars: slices.Clone(c.q.Vars), Blocks: slices.Clone(c.q.Blocks)}
-	c.add(block)
-	p.first = *c.q
-	block.Args.Offset = more.Declare("offset", "int", "0")
-	low := more.Bind("t", timeFirst)
-	block.Filter = dql.All(block.Filter, dql.Between("timestamp", low, more.Declare("until", "string", timeLast)))
-	more.Blocks = append(more.Blocks, block)
-	p.more = more
-	return p
+	return earliest
+}
+
+// gatherQuery asks for the vertices of a block, for those of a span of time when they are ordered by it.
+func (c *compiler) gatherQuery(block dql.Block, byTime bool) dql.Query {
+	q := &dql.Query{Name: c.q.Name, Vars: slices.Clone(c.q.Vars), Blocks: slices.Clone(c.q.Blocks)}
+	block.Fields = uidOnly
+	block.Args = dql.Args{First: q.Declare("first", "int", "0"), After: q.Declare("after", "string", "0x0")}
+	if byTime {
+		span := dql.Between("timestamp", q.Declare("low", "string", timeFirst), q.Declare("high", "string", timeLast))
+		block.Fields = []dql.Field{{Name: "uid"}, {Name: "timestamp"}}
+		if root, ok := block.Func.(dql.Call); ok && root.Name == "eq" && root.Pred == "orgid" {
+			block.Func, block.Filter = span, dql.All(root, block.Filter)
+		} else {
+			block.Filter = dql.All(block.Filter, span)
+		}
+	}
+	q.Blocks = append(q.Blocks, block)
+	return *q
 }
 
 // countPhase lets the database count the set, in one request.
@@ -124,13 +167,16 @@ func (c *compiler) countPhase() phase {
 func (c *compiler) groupPhase() phase {
 	p := phase{run: c.run, paging: byUID, group: c.tally, small: true}
 	root := dql.UID(c.bound()...)
+	return c.paged(p, dql.Block{Name: "r", Func: root}, func(f *compiler) []dql.Field { return f.groupFields(c.tally.by) })
+}
+
+// groupFields are what the groups are made of.
+func (c *compiler) groupFields(by []dim) []dql.Field {
 	fields := []dql.Field{{Name: "uid"}}
-	for _, d := range c.tally.by {
+	for _, d := range by {
 		switch {
 		case d.subType:
-			alias := "d" + strconv.Itoa(len(fields)-1)
-			fields = append(fields, dql.Field{Alias: alias, Name: "ref", Filter: c.subTypes([]string{d.name}),
-				Fields: []dql.Field{{Name: "data"}}})
+			fields = append(fields, c.valuesField(len(fields)-1, d.name))
 		case d.isTime():
 			fields = append(fields, dql.Field{Name: "timestamp"})
 		case d.name == "org":
@@ -139,10 +185,12 @@ func (c *compiler) groupPhase() phase {
 			fields = append(fields, dql.Field{Name: d.name})
 		}
 	}
-	c.add(dql.Block{Name: "r", Func: root, Fields: fields,
-		Args: dql.Args{First: c.q.Declare("first", "int", "0"), After: c.q.Declare("after", "string", "0x0")}})
-	p.first, p.more = *c.q, *c.q
-	return p
+	return fields
+}
+
+// valuesField asks for the values of the attributes of a sub-type, as column n.
+func (c *compiler) valuesField(n int, subType string) dql.Field {
+	return dql.Field{Alias: "d" + strconv.Itoa(n), Name: "ref", Filter: c.subTypes([]string{subType}), Fields: []dql.Field{{Name: "data"}}}
 }
 
 // digestPhase reads the values of the attributes.
@@ -152,9 +200,9 @@ func (c *compiler) digestPhase() phase {
 		c.set = set{kind: tahoe.KindAttribute, root: dql.UID(names...), filter: typeFilter(tahoe.KindAttribute)}
 	}
 	root := dql.UID(c.bound()...)
-	c.add(dql.Block{Name: "r", Func: root, Fields: []dql.Field{{Name: "uid"}, {Name: "sub_type"}, {Name: "data"}},
-		Args: dql.Args{First: c.q.Declare("first", "int", "0"), After: c.q.Declare("after", "string", "0x0")}})
-	return phase{run: c.run, paging: byUID, first: *c.q, more: *c.q, small: true, digest: true}
+	return c.paged(phase{run: c.run, paging: byUID, small: true, digest: true}, dql.Block{Name: "r", Func: root}, func(*compiler) []dql.Field {
+		return []dql.Field{{Name: "uid"}, {Name: "sub_type"}, {Name: "data"}}
+	})
 }
 
 // bestPhase counts for each attribute the events of the set, and reads them in the order of that number.
@@ -177,7 +225,7 @@ func (c *compiler) bestPhase(collect bool) phase {
 	c.add(dql.Block{Name: "r", Func: dql.UID(n), Filter: dql.Compare("gt", "val("+n+")", c.q.Bind("n", "0")),
 		Args:   dql.Args{Order: []dql.Order{{By: "val(" + n + ")", Desc: true}}, First: c.q.Declare("first", "int", "0"), Offset: c.q.Declare("offset", "int", "0")},
 		Fields: []dql.Field{{Name: "uid"}, {Name: "hash"}, {Name: "sub_type"}, {Name: "data"}, {Alias: "n", Name: "val(" + n + ")"}}})
-	return phase{run: c.run, paging: byOffset, first: *c.q, more: *c.q, best: c.best, collect: collect, cut: c.cut}
+	return phase{run: c.run, paging: byOffset, first: *c.q, best: c.best, collect: collect, cut: c.cut}
 }
 
 // relate gathers what is related, all levels as one set.

@@ -36,6 +36,10 @@ func (c *compiler) cond(kind tahoe.Kind, of cond) dql.Filter {
 		return dql.UID(c.withData(of)...)
 	case timeIs:
 		return c.timeIs(of)
+	case matches:
+		return c.matches(kind, of)
+	case measured:
+		return c.measured(of)
 	}
 	panic("tdql: a condition that Check does not make")
 }
@@ -68,15 +72,21 @@ func (c *compiler) timeIs(t timeIs) dql.Filter {
 func (c *compiler) includes(kind tahoe.Kind, in includes) dql.Filter {
 	found := c.name()
 	c.add(dql.Block{As: found, Func: dql.Eq("hash", c.params("h", hashTexts(in.hashes))...)})
+	return c.holders(kind, in.path, in.context, found)
+}
+
+// holders binds the instances of a kind that include, or are, what was found; with a path, inside such objects; with a
+// context, as seen in it.
+func (c *compiler) holders(kind tahoe.Kind, path []string, context, found string) dql.Filter {
 	inner := found // the innermost vertex that must be included: the attribute, or with a path the outermost object
-	for i := len(in.path) - 1; i >= 0; i-- {
+	for i := len(path) - 1; i >= 0; i-- {
 		above := c.recurse(dql.UID(inner), "~ocref")
 		inner = c.name()
-		c.add(dql.Block{As: inner, Func: dql.UID(above), Filter: c.subTypes([]string{in.path[i]})})
+		c.add(dql.Block{As: inner, Func: dql.UID(above), Filter: c.subTypes([]string{path[i]})})
 	}
 	var names []string
 	if kind == tahoe.KindAttribute || kind == kindRelated || kind == kindInstance {
-		if len(in.path) == 0 {
+		if len(path) == 0 {
 			names = append(names, found)
 		} else {
 			below, name := c.recurse(dql.UID(inner), "ocref"), c.name()
@@ -86,22 +96,22 @@ func (c *compiler) includes(kind tahoe.Kind, in includes) dql.Filter {
 	}
 	if kind == tahoe.KindObject || kind == kindRelated || kind == kindInstance {
 		names = append(names, c.recurse(dql.UID(inner), "~ocref"))
-		if len(in.path) > 0 {
+		if len(path) > 0 {
 			names = append(names, inner)
 		}
 	}
 	if kind == tahoe.KindAttribute || kind == tahoe.KindObject {
 		return dql.UID(names...)
 	}
-	return c.includedInEvents(kind, in, found, inner, names)
+	return c.includedInEvents(kind, context, found, inner, names)
 }
 
 // includedInEvents goes on to events, and to the sessions and raws of events.
-func (c *compiler) includedInEvents(kind tahoe.Kind, in includes, found, inner string, names []string) dql.Filter {
+func (c *compiler) includedInEvents(kind tahoe.Kind, in, found, inner string, names []string) dql.Filter {
 	events := c.follow(dql.UID(inner), c.access(), "~ref")
 	var context dql.Filter
-	if in.context != "" {
-		context = dql.UID(c.follow(dql.UID(found), c.access(), contextEdge(in.context))...)
+	if in != "" {
+		context = dql.UID(c.follow(dql.UID(found), c.access(), contextEdge(in))...)
 	}
 	if kind != tahoe.KindSession && kind != tahoe.KindRaw {
 		names = append(names, events...)

@@ -26,6 +26,24 @@ type (
 		context string
 	}
 
+	// matches holds for an instance that includes, or is, an attribute whose value passes a test; without a sub-type, for one
+	// that has such a value itself.
+	matches struct {
+		path    []string
+		subType string
+		test    match
+		context string
+	}
+
+	// measured compares an own field by size.
+	measured struct {
+		kind   tahoe.Kind
+		field  string // degree, start_time, end_time or duration
+		op     string // = < <= > or >=
+		number tahoe.Value
+		time   moment
+	}
+
 	// Conditions on the instance's own fields.
 	hashIn     []tahoe.Hash
 	kindIn     []tahoe.Kind
@@ -50,6 +68,8 @@ func (categoryIn) cond() {}
 func (orgIn) cond()      {}
 func (dataIn) cond()     {}
 func (timeIs) cond()     {}
+func (matches) cond()    {}
+func (measured) cond()   {}
 
 // spellCond writes a condition; tight asks for parentheses around what joins.
 func spellCond(c cond, tight bool) string {
@@ -66,6 +86,13 @@ func spellCond(c cond, tight bool) string {
 			return c.context + "(" + text + ")"
 		}
 		return text
+	case matches:
+		return c.spell()
+	case measured:
+		if c.field == "degree" || c.field == "duration" {
+			return c.field + " " + c.op + " " + c.number.Text()
+		}
+		return c.field + " " + c.op + " " + c.time.text()
 	case hashIn:
 		return "hash" + spellIn(hashTexts(c))
 	case kindIn:
@@ -82,6 +109,21 @@ func spellCond(c cond, tight bool) string {
 		return "timestamp " + c.op + " " + c.than.text()
 	}
 	panic("tdql: a condition that Check does not make")
+}
+
+func (m matches) spell() string {
+	text := "data"
+	if m.subType != "" {
+		text = strings.Join(append(append([]string{}, m.path...), pathName(m.subType, len(m.path) == 0)), ".")
+	}
+	if m.test.op == "has" {
+		text = "has " + text
+	}
+	text += m.test.spell()
+	if m.context != "" {
+		return m.context + "(" + text + ")"
+	}
+	return text
 }
 
 func spellJoin(list []cond, word string, tight bool) string {

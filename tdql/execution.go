@@ -1,8 +1,6 @@
 package tdql
 
 import (
-	"strconv"
-
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
@@ -11,49 +9,57 @@ import (
 // concurrent use.
 type Execution struct {
 	prog    *Program
-	at      int // the phase in hand
-	entered bool
+	at      int    // the phase in hand
+	pager   *pager // nil before the phase is entered
 	scanned uint64
 
 	seed, found []string // vertices to start at, and those for the next run of phases
 	left        int64    // rows still to take; below zero for all
 	skip        int64    // rows to leave out first
 
-	page   int // rows asked for
-	pages  int
-	fold   folder
-	after  string // byUID
-	until  string // byTime
-	offset int    // byTime: rows of that time; byOffset: rows so far
-	more   func() []Row
-	told   bool // constant rows are out
+	fold folder
+	more func() []Row
+	told bool // constant rows are out
+
+	analysis *analysis // of explain analyze
 }
 
 // Start begins a run of the program.
-func (p *Program) Start() *Execution { return &Execution{prog: p, left: -1} }
+func (p *Program) Start() *Execution {
+	x := &Execution{prog: p, left: -1}
+	if p.parts != nil {
+		x.analysis = &analysis{parts: p.parts}
+	}
+	return x
+}
 
 // Scanned is how many vertices have been read so far.
 func (x *Execution) Scanned() uint64 { return x.scanned }
 
 // Next returns the next query to ask; false at the end.
 func (x *Execution) Next() (dql.Query, bool) {
+	if x.analysis != nil {
+		return x.analysis.next()
+	}
 	if len(x.prog.constant) > 0 && !x.told || x.more != nil {
 		return dql.Query{}, true
 	}
 	if x.at >= len(x.prog.phases) {
 		return dql.Query{}, false
 	}
-	if !x.entered {
+	if x.pager == nil {
 		x.enter()
 	}
-	ph := &x.prog.phases[x.at]
-	q := ph.first
-	if x.pages > 0 {
-		q = ph.more
+	return x.pager.next(), true
+}
+
+// Ahead returns the query that Next will return after the answer to the last one, if that is sure already. It may be asked at
+// the same time.
+func (x *Execution) Ahead() (dql.Query, bool) {
+	if x.pager == nil || x.left >= 0 {
+		return dql.Query{}, false
 	}
-	return q.With(map[dql.Param]string{
-		"seed": seedText(x.seed), "first": strconv.Itoa(x.page), "after": x.after, "until": x.until, "offset": strconv.Itoa(x.offset),
-	}), true
+	return x.pager.peek()
 }
 
 // enter begins a phase.
@@ -62,35 +68,49 @@ func (x *Execution) enter() {
 	if x.at == 0 || x.prog.phases[x.at-1].run != ph.run {
 		x.seed, x.found = x.found, nil
 		x.left, x.skip = -1, 0
-		if ph.cut != nil {
+		if ph.cut != nil && ph.order == nil {
 			x.left, x.skip = ph.cut.take, ph.cut.skip
 		}
 	}
-	x.entered, x.pages, x.after, x.until, x.offset = true, 0, "0x0", timeLast, 0
 	x.fold = newFolder(x.prog, ph)
-	x.resize()
+	x.pager = newPager(ph, x.seed, firstPage)
+	switch {
+	case ph.small || ph.collect:
+		x.pager.page = countPage
+	case ph.best != nil:
+		x.pager.page = int(ph.best.n) + firstPage
+	case x.left+x.skip > firstPage && x.left+x.skip <= rowPage:
+		x.pager.page = rowPage
+	}
+	x.clip()
 }
 
 // resize chooses the size of the next page.
 func (x *Execution) resize() {
 	ph := &x.prog.phases[x.at]
-	switch {
-	case x.pages == 0 && (ph.small || ph.collect):
-		x.page = countPage
-	case x.pages == 0 && ph.best != nil:
-		x.page = int(ph.best.n) + firstPage
-	case x.pages == 0:
-		x.page = firstPage
-	case !ph.small && !ph.collect:
-		x.page = min(x.page*pageGrowth, rowPage)
+	x.pager.page = min(x.pager.page*pageGrowth, rowPage)
+	if ph.small || ph.collect {
+		x.pager.page = countPage
 	}
-	if x.left >= 0 && !ph.probed && ph.best == nil {
-		x.page = int(max(1, min(int64(x.page), x.left+x.skip)))
+	x.clip()
+}
+
+// clip asks for no more rows than are wanted.
+func (x *Execution) clip() {
+	if ph := &x.prog.phases[x.at]; x.left >= 0 && !ph.probed && ph.best == nil {
+		want := x.left + x.skip
+		if ph.paging == byTime { // those of the last time may have to wait for the next page
+			want += 16
+		}
+		x.pager.page = int(max(1, min(int64(x.pager.page), want)))
 	}
 }
 
 // Take folds the answer to the last query into rows, which the caller owns.
 func (x *Execution) Take(body []byte) ([]Row, error) {
+	if x.analysis != nil {
+		return x.analysis.take(body)
+	}
 	if len(x.prog.constant) > 0 {
 		x.told = true
 		return x.prog.constant, nil
@@ -98,25 +118,27 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 	if x.more != nil {
 		return x.drain(nil), nil
 	}
-	records, err := decode(body)
+	ph := &x.prog.phases[x.at]
+	records, read, err := x.pager.take(body)
 	if err != nil {
 		return nil, err
 	}
-	ph := &x.prog.phases[x.at]
-	x.scanned += uint64(len(records))
-	enough := x.fold.take(records)
-	last := enough || ph.paging == once || len(records) < x.page
+	x.scanned += uint64(read)
+	enough, err := x.fold.take(records)
+	if err != nil {
+		return nil, err
+	}
 	rows := x.keep(ph, x.fold.rows())
-	if last || x.left == 0 {
-		x.at, x.entered = x.at+1, false
-		if x.left != 0 || ph.group != nil || ph.best != nil || ph.digest {
-			x.more = x.fold.finish
-			return x.drain(rows), nil
-		}
-		x.leaveRun()
+	if !enough && !x.pager.done() && x.left != 0 {
+		x.resize()
 		return rows, nil
 	}
-	x.advance(ph, records)
+	x.at, x.pager = x.at+1, nil
+	if x.left != 0 || ph.whole() {
+		x.more = x.fold.finish
+		return x.drain(rows), nil
+	}
+	x.leaveRun()
 	return rows, nil
 }
 
@@ -163,27 +185,4 @@ func cut[T any](x *Execution, list []T) []T {
 	n = min(x.left, int64(len(list)))
 	x.left -= n
 	return list[:n]
-}
-
-// advance moves the cursor past a page.
-func (x *Execution) advance(ph *phase, records []record) {
-	end := records[len(records)-1]
-	switch ph.paging {
-	case byUID:
-		x.after = end.UID
-	case byOffset:
-		x.offset += len(records)
-	case byTime:
-		same := 0
-		for i := len(records) - 1; i >= 0 && records[i].Timestamp == end.Timestamp; i-- {
-			same++
-		}
-		if end.Timestamp == x.until && same == len(records) {
-			same += x.offset
-		}
-		x.until, x.offset = end.Timestamp, same
-	case once:
-	}
-	x.pages++
-	x.resize()
 }

@@ -14,7 +14,7 @@ import (
 // folder makes rows of the records of a phase.
 type folder interface {
 	// take reads a page; it returns true when no further page is wanted.
-	take(records []record) bool
+	take(records []record) (bool, error)
 	// rows hands out what the page gave.
 	rows() folded
 	// finish hands out what the phase gave as a whole, piece by piece, then nothing.
@@ -33,6 +33,8 @@ func newFolder(p *Program, ph *phase) folder {
 		return &digester{values: make(map[string][]string)}
 	case ph.best != nil:
 		return &ranker{best: ph.best}
+	case ph.order != nil:
+		return &sorter{prog: p, phase: ph}
 	}
 	return &emitter{prog: p, phase: ph}
 }
@@ -44,7 +46,7 @@ type emitter struct {
 	out   folded
 }
 
-func (e *emitter) take(records []record) bool {
+func (e *emitter) take(records []record) (bool, error) {
 	e.out = folded{}
 	for i := range records {
 		r := &records[i]
@@ -56,7 +58,7 @@ func (e *emitter) take(records []record) bool {
 			e.out.rows = append(e.out.rows, e.prog.row(e.phase, r))
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (e *emitter) rows() folded        { return e.out }
@@ -69,11 +71,11 @@ type counter struct {
 	told bool
 }
 
-func (c *counter) take(records []record) bool {
+func (c *counter) take(records []record) (bool, error) {
 	for _, r := range records {
 		c.n += r.N
 	}
-	return true
+	return true, nil
 }
 
 func (c *counter) rows() folded        { return folded{} }
@@ -94,10 +96,10 @@ type ranker struct {
 	told bool
 }
 
-func (k *ranker) take(records []record) bool {
+func (k *ranker) take(records []record) (bool, error) {
 	k.list = append(k.list, records...)
 	n := int(k.best.n)
-	return len(k.list) > n && k.list[len(k.list)-1].N < k.list[n-1].N
+	return len(k.list) > n && k.list[len(k.list)-1].N < k.list[n-1].N, nil
 }
 
 func (k *ranker) rows() folded { return folded{} }
@@ -140,13 +142,13 @@ type digester struct {
 	told   bool
 }
 
-func (d *digester) take(records []record) bool {
+func (d *digester) take(records []record) (bool, error) {
 	for _, r := range records {
 		if json.Valid([]byte(r.Data)) {
 			d.values[r.SubType] = append(d.values[r.SubType], r.Data)
 		}
 	}
-	return false
+	return false, nil
 }
 
 func (d *digester) rows() folded        { return folded{} }
@@ -183,11 +185,11 @@ func newGrouper(p *Program, t *tally) *grouper {
 // keySep stands between the parts of a group's key; no part holds it.
 const keySep = "\x00"
 
-func (g *grouper) take(records []record) bool {
+func (g *grouper) take(records []record) (bool, error) {
 	for i := range records {
 		g.add(&records[i], 0, make([]string, 0, len(g.tally.by)))
 	}
-	return false
+	return false, nil
 }
 
 // add counts a record in all groups that it belongs to: one for each value of a sub-type, none without one.

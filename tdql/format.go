@@ -14,6 +14,12 @@ func (q *Query) String() string {
 	if q.Explain {
 		p.word("explain")
 	}
+	if q.Analyze.Value != "" {
+		p.word("analyze")
+	}
+	if q.Watch.Value != "" {
+		p.word("watch")
+	}
 	switch {
 	case q.Report != nil:
 		p.report(q.Report)
@@ -45,6 +51,11 @@ func (p *printer) comma() { p.WriteByte(',') }
 
 func (p *printer) report(r *report) {
 	switch {
+	case r.Path != nil:
+		p.pathReport(r.Path)
+		return
+	case r.Rank:
+		p.word("threatrank")
 	case r.Related:
 		p.word("related")
 	case r.Distinct:
@@ -123,6 +134,9 @@ func (v *value) tidy() string {
 	return literalText(literal)
 }
 
+// Literal writes a value as a query has it.
+func Literal(v tahoe.Value) string { return literalText(v) }
+
 // literalText spells a value: without quotes if it would be read back as the same value.
 func literalText(v tahoe.Value) string {
 	s, isString := v.Str()
@@ -190,8 +204,28 @@ func (p *printer) stage(s *stage) {
 		p.word("related")
 	case s.Count:
 		p.word("count")
-	case s.Summary:
-		p.word("summary")
+		if s.Distinct {
+			p.word("distinct")
+		}
+	case s.Sort != nil:
+		p.word("sort")
+		for i, k := range s.Sort {
+			if i > 0 {
+				p.comma()
+			}
+			p.word(k.Field.Text)
+			if k.Desc {
+				p.word("desc")
+			}
+		}
+	case s.Fields != nil:
+		p.word("fields")
+		p.dims(s.Fields)
+	case s.Route != nil:
+		p.word("path")
+		p.route(s.Route)
+	case s.Shape != "", s.Rank:
+		p.word(s.stageWord())
 	case s.Take != "":
 		p.word(s.Take)
 		p.word(s.Number.tidyNumber())
@@ -222,7 +256,9 @@ func (p *printer) items(list []*item) {
 			p.word(it.Time.tidyTime())
 		case "tz":
 			p.word(tidyText(it.Value))
-		case "level", "page", "size":
+		case "decay":
+			p.word(it.Value.tidyDecimal())
+		case "level", "page", "size", "depth", "max", "paths":
 			p.word(it.Value.tidyNumber())
 		case "category", "context", "via", "return":
 			p.word(it.Chosen.Text)

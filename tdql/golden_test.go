@@ -22,6 +22,11 @@ type seenTypes []string
 
 func (s seenTypes) SubTypes(tahoe.Kind) []string { return s }
 
+// Values are made up: a literal, and one that needs quotes.
+func (s seenTypes) Values(subType, prefix string, _ int) []string {
+	return []string{prefix + "1." + subType, tdql.Literal(tahoe.String(prefix + " two"))}
+}
+
 var (
 	red  = tdql.Org{Hash: tahoe.OrgHash("red"), Name: "red"}
 	blue = tdql.Org{Hash: tahoe.OrgHash("blue"), Name: "blue"}

@@ -27,16 +27,45 @@ type pipeline struct {
 	Stages []*stage `parser:"( '|' @@ )*"`
 }
 
-// report is a sentence: count or related.
+// report is a sentence: count, related, threatrank or path.
 type report struct {
 	Pos      lexer.Position
-	Count    bool    `parser:"( @'count'"`
-	Distinct bool    `parser:"  @'distinct'?"`
-	Related  bool    `parser:"| @'related' )"`
-	Source   *source `parser:"@@?"`
+	Path     *pathReport `parser:"( @@"`
+	Count    bool        `parser:"| ( @'count'"`
+	Distinct bool        `parser:"    @'distinct'?"`
+	Related  bool        `parser:"  | @'related'"`
+	Rank     bool        `parser:"  | @'threatrank' )"`
+	Source   *source     `parser:"  @@? )"`
 
 	// Items are the source's, which belong to the sentence as a whole.
 	Items []*item
+}
+
+// pathReport is the sentence that asks for the chains between two sets.
+type pathReport struct {
+	Pos  lexer.Position
+	From *anchor `parser:"'path' @@?"`
+	To   *route  `parser:"@@"`
+}
+
+// route is where chains lead. Without a target its place is that of the word path.
+type route struct {
+	Pos    lexer.Position
+	Target *anchor `parser:"( 'to' @@? )?"`
+	Items  []*item `parser:"@@*"`
+}
+
+// anchor names instances, and has no clauses of its own.
+type anchor struct {
+	Any   *values   `parser:"( 'any' @@"`
+	Group *pipeline `parser:"| '(' @@ ')'"`
+	ID    *idref    `parser:"| @@"`
+	Attr  *attrref  `parser:"| @@ )"`
+}
+
+// source is the anchor as the start of a pipeline.
+func (a *anchor) source() *source {
+	return &source{Any: a.Any, Group: a.Group, ID: a.ID, Attr: a.Attr}
 }
 
 // source is where a pipeline starts.
@@ -79,10 +108,12 @@ type hop struct {
 type stage struct {
 	Pos      lexer.Position
 	Hop      *hop       `parser:"  @@"`
+	Route    *route     `parser:"| 'path' @@"`
 	Related  bool       `parser:"| ( @'related'"`
 	Count    bool       `parser:"  | @'count'"`
 	Distinct bool       `parser:"    @'distinct'?"`
-	Summary  bool       `parser:"  | @'summary'"`
+	Shape    string     `parser:"  | @( 'summary' | 'graph' )"`
+	Rank     bool       `parser:"  | @'threatrank'"`
 	Take     string     `parser:"  | @( 'top' | 'limit' | 'page' )"`
 	Number   *value     `parser:"    @@?"`
 	SubTypes []*name    `parser:"    ( @@ ( ',' @@ )* )?"`

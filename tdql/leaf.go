@@ -54,12 +54,13 @@ type name struct{ leaf }
 
 // Parse implements participle.Parseable.
 func (n *name) Parse(lex *lexer.PeekingLexer) error {
-	switch t := lex.Peek(); t.Type {
-	case tokName:
+	t := lex.Peek()
+	if t.Type == tokName {
 		n.take(lex)
 		n.Text = strings.Trim(n.Text, "`")
 		return nil
-	case tokWord:
+	}
+	if t.Type == tokWord {
 		if isIdentifier(t.Value) && !isReserved(t.Value) {
 			n.take(lex)
 			return nil
@@ -76,8 +77,7 @@ type value struct {
 
 // Parse implements participle.Parseable.
 func (v *value) Parse(lex *lexer.PeekingLexer) error {
-	switch t := lex.Peek(); t.Type {
-	case tokWord, tokQuoted, tokParam:
+	if t := lex.Peek(); t.Type == tokWord || t.Type == tokQuoted || t.Type == tokParam {
 		v.kind = t.Type
 		v.take(lex)
 		return nil

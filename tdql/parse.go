@@ -132,6 +132,7 @@ func wanted(before lexer.Token) string {
 		case "(", ",":
 			return "a value or a name"
 		}
+	default:
 	}
 	switch strings.ToLower(before.Value) {
 	case "":

@@ -13,6 +13,8 @@ import (
 // Plan is a checked query: typed steps, independent of any database.
 type Plan struct {
 	explain   bool
+	analyze   bool
+	watch     bool
 	steps     []step
 	orgs      []Org // whose events may be read
 	canonical string
@@ -20,6 +22,9 @@ type Plan struct {
 
 // Explain says whether the query only asks how it would run.
 func (p *Plan) Explain() bool { return p.explain }
+
+// Watch says whether the query keeps running, and tells of new matches.
+func (p *Plan) Watch() bool { return p.watch }
 
 // Canonical spells the plan as a pipeline in one fixed way. Queries that mean the same, however they are spelled, have the
 // same canonical text; times relative to now stay relative. It does not tell who asks.
@@ -104,9 +109,11 @@ type relate struct {
 
 // tally counts the set, in groups when there are dimensions.
 type tally struct {
-	by     []dim
-	zone   *time.Location
-	window window // of the events, for empty buckets
+	by []dim
+	// distinct counts the groups instead; without groups it makes no difference, as a set holds each instance once.
+	distinct bool
+	zone     *time.Location
+	window   window // of the events, for empty buckets
 }
 
 // dim is what a group is made by: a unit of time, sub_type, category, org, or the values of a sub-type.

@@ -11,14 +11,19 @@ import (
 // concurrently.
 type Program struct {
 	// Kind names what the rows are: attributes, objects, events, sessions, raws, instances, count, groups, top,
-	// summary or explain.
+	// summary, explain, or the kind of a walk.
 	Kind string
 	// Fields are the names of a row's members, in order.
 	Fields []string
 
 	phases   []phase
+	walk     *Walk
+	parts    []part            // of explain analyze
 	constant []Row             // the rows of explain
 	orgNames map[string]string // by hash
+	columns  []column          // of rows, when they were chosen
+	values   []string          // the sub-types that are columns, in the order in which they are asked for
+	tooMany  error             // that a sort holds too much
 }
 
 // paging says how the pages of a phase follow each other.
@@ -27,15 +32,19 @@ type paging uint8
 const (
 	once     paging = iota // one request
 	byUID                  // in the order of vertices, after the last one
-	byTime                 // newest first, until the time of the last one
+	byTime                 // newest first
 	byOffset               // by number
 )
 
 // phase is one query, asked page by page, and what becomes of the answers.
 type phase struct {
-	first, more dql.Query // the first page, and the pages after it
-	paging      paging
-	small       bool // the rows are small, so pages may be large
+	first  dql.Query // the first page, or, without gather, any page
+	gather dql.Query // the vertices of the rest
+	fetch  dql.Query // rows of given vertices
+	paging paging
+	sliced bool  // the rest is gathered span of time after span of time
+	low    int64 // where the time of the set begins, in microseconds
+	small  bool  // the rows are small, so pages may be large
 
 	run     int        // phases of one run follow each other; what they collect together seeds the next run
 	kind    tahoe.Kind // of the rows
@@ -47,10 +56,19 @@ type phase struct {
 	group   *tally
 	digest  bool
 	best    *best
+	order   *order // of the rows, when it is not the usual one
+}
+
+// whole says whether the phase has rows only when all is read.
+func (ph *phase) whole() bool {
+	return ph.group != nil || ph.best != nil || ph.digest || ph.order != nil
 }
 
 // Queries lists the queries of the program as they are asked first, for explaining and testing.
 func (p *Program) Queries() []dql.Query {
+	if p.walk != nil {
+		return p.walk.list()
+	}
 	list := make([]dql.Query, len(p.phases))
 	for i, ph := range p.phases {
 		list[i] = ph.first

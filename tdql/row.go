@@ -3,6 +3,7 @@ package tdql
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,10 +26,12 @@ type record struct {
 	Timezone  string   `json:"timezone"`
 	State     string   `json:"state"`
 	N         uint64   `json:"n"`
+	G         uint64   `json:"g"`
 	V         probe    `json:"v"`
 	W         []struct {
 		W probe `json:"w"`
 	} `json:"w"`
+	at int64    // Timestamp in microseconds, where it is needed
 	D0 dataList `json:"d0"`
 	D1 dataList `json:"d1"`
 	D2 dataList `json:"d2"`
@@ -123,8 +126,77 @@ func (w *rowWriter) float(name string, f *float64) *rowWriter {
 
 func (w *rowWriter) done() Row { return append(w.buf, '}') }
 
+// column is the list of values of a column of a sub-type.
+func (r *record) column(i int) dataList {
+	return [...]dataList{r.D0, r.D1, r.D2, r.D3}[i]
+}
+
+// columnOf is where the values of a sub-type are.
+func (p *Program) columnOf(subType string) int { return slices.Index(p.values, subType) }
+
+// text is an own field of a record that is a text.
+func (p *Program) text(name string, r *record) string {
+	switch name {
+	case "hash":
+		return r.Hash
+	case "itype":
+		return r.IType
+	case "sub_type":
+		return r.SubType
+	case "category":
+		return r.Category
+	case "org":
+		return r.OrgID
+	case "org_name":
+		return p.orgNames[r.OrgID]
+	case "timestamp":
+		return r.Timestamp
+	case "start_time":
+		return r.StartTime
+	case "end_time":
+		return r.EndTime
+	case "timezone":
+		return r.Timezone
+	case "state":
+		return r.State
+	}
+	return ""
+}
+
+// chosen makes a row of the columns that were chosen.
+func (p *Program) chosen(ph *phase, r *record) Row {
+	w := newRow(len(p.columns))
+	for _, d := range p.columns {
+		switch {
+		case d.subType:
+			values := make([]string, 0, 4)
+			for _, v := range r.column(p.columnOf(d.name)) {
+				if json.Valid([]byte(v.Data)) {
+					values = append(values, v.Data)
+				}
+			}
+			slices.Sort(values)
+			w.json(d.name, "["+strings.Join(values, ",")+"]")
+		case d.name == "data":
+			w.json(d.name, r.Data)
+		case d.name == "duration":
+			w.float(d.name, r.Duration)
+		case d.name == "degree":
+			w.number(d.name, r.G)
+		case d.name == "level":
+			w.number(d.name, uint64(max(1, ph.level)))
+		default:
+			w.text(d.name, p.text(d.name, r))
+		}
+	}
+	return w.done()
+}
+
 // row makes the row of a record, with the fields of rowShape.
 func (p *Program) row(ph *phase, r *record) Row {
+	if p.columns != nil {
+		return p.chosen(ph, r)
+	}
 	w := newRow(8).text("hash", r.Hash).text("itype", r.IType).text("sub_type", r.SubType)
 	switch ph.kind {
 	case tahoe.KindAttribute, tahoe.KindObject:

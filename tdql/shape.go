@@ -13,12 +13,6 @@ import (
 type shaper struct{ *faults }
 
 func (s shaper) query(q *Query) {
-	if q.Watch.Value != "" {
-		s.unavailable(q.Watch.Value, tokenSpan(q.Watch))
-	}
-	if q.Analyze.Value != "" {
-		s.unavailable("explain analyze", tokenSpan(q.Analyze))
-	}
 	if q.Report != nil {
 		s.report(q.Report)
 	}
@@ -28,6 +22,7 @@ func (s shaper) query(q *Query) {
 	s.stages(q.Stages)
 }
 
+// tokenSpan is the place of a token.
 func tokenSpan(t lexer.Token) span { return span{t.Pos.Offset, t.Pos.Offset + len(t.Value)} }
 
 // keywordSpan is the place of a keyword that begins at a position.
@@ -38,9 +33,16 @@ func (s shaper) unavailable(word string, at span) {
 }
 
 func (s shaper) report(r *report) {
-	word, allowed := "related", slices.Concat([]string{"level", "via", "return", "summary", "page", "size"}, clauseWords)
-	if r.Count {
+	if r.Path != nil {
+		s.pathReport(r.Path)
+		return
+	}
+	word, allowed := "related", slices.Concat([]string{"level", "via", "return", "summary", "graph", "page", "size"}, clauseWords)
+	switch {
+	case r.Count:
 		word, allowed = "count", slices.Concat(clauseWords, []string{"by"})
+	case r.Rank:
+		word, allowed = "threatrank", rankItems
 	}
 	if r.Source == nil {
 		s.add(CodeSyntax, keywordSpan(r.Pos, word), "as in "+word+" ipv4 1.1.1.1", "%q needs something to start at", word)
@@ -49,6 +51,9 @@ func (s shaper) report(r *report) {
 	s.source(r.Source)
 	r.Items, r.Source.Items = r.Source.Items, nil
 	if scan := r.Source.Scan; scan != nil {
+		if r.Rank {
+			allowed = slices.Concat(allowed, clauseWords)
+		}
 		r.Items, scan.Items = append(scan.Items, r.Items...), nil
 	}
 	s.items(word, r.Items, allowed)
@@ -56,7 +61,7 @@ func (s shaper) report(r *report) {
 
 // start checks the source of a pipeline.
 func (s shaper) start(src *source) {
-	if src.Attr != nil && len(src.Items) > 0 && src.Items[0].Key == "" && s.slip(src.Attr.SubType, reportWords, queryWords) {
+	if src.Attr != nil && len(src.Items) > 0 && src.Items[0].Key == "" && s.slip(src.Attr.SubType, reportWords, queryWords, hopWords) {
 		return
 	}
 	s.source(src)
@@ -148,8 +153,6 @@ func (s shaper) attrref(a *attrref) {
 func (s shaper) otherSource(r *rest) {
 	word := strings.ToLower(r.first.Text)
 	switch {
-	case word == "threatrank" || word == "path":
-		s.unavailable(word, r.first.at)
 	case slices.Contains(stageWords, word):
 		s.add(CodeSyntax, r.first.at, "", "a query cannot begin with %q", word)
 	default:
@@ -179,6 +182,7 @@ func (s shaper) value(v *value) {
 		if _, err := v.literal(); err != nil {
 			s.add(CodeSyntax, v.at, `write \" \\ \n \u00e9 as in JSON, or use single quotes`, "%s is not a JSON string", v.Text)
 		}
+	default:
 	}
 }
 
@@ -190,37 +194,44 @@ func (s shaper) stages(list []*stage) {
 
 func (s shaper) stage(st *stage) {
 	var allowed []string
-	word := strings.ToLower(st.Take)
+	word := st.stageWord() + strings.ToLower(st.Take)
 	switch {
 	case st.Hop != nil:
 		st.Hop.Kind = strings.ToLower(st.Hop.Kind)
 		s.names(st.Hop.SubTypes...)
 		s.hopItems(st.Hop)
 		return
+	case st.Route != nil:
+		s.routeStage(st.Route, st.Pos)
+		return
 	case st.Other != nil:
 		s.otherStage(st.Other)
 		return
+	case st.Rank:
+		allowed = rankItems
 	case st.Related:
 		word, allowed = "related", slices.Concat([]string{"level", "via"}, clauseWords)
 	case st.Count:
 		word, allowed = "count", []string{"by", "tz"}
-	case st.Summary:
-		word = "summary"
+	case st.Shape != "":
+		st.Shape = word
+		if word == "summary" {
+			allowed = []string{"graph"}
+		}
 	case st.Sort != nil:
-		s.unavailable("sort", keywordSpan(st.Pos, "sort"))
+		word = "sort"
+		s.sortKeys(st.Sort)
 	case st.Fields != nil:
-		s.unavailable("fields", keywordSpan(st.Pos, "fields"))
+		word = "fields"
+		s.columnNames(st.Fields...)
 	case st.Where != nil:
 		word = "where"
 		s.tests(st.Where.orTest)
 	case word == "page":
 		allowed = []string{"size"}
 	}
-	if st.Distinct {
-		s.unavailable("count distinct", keywordSpan(st.Pos, "count"))
-	}
 	if st.Take != "" {
-		s.number(word, keywordSpan(st.Pos, word), st.Number, 1, 1e9)
+		s.number(word, keywordSpan(st.Pos, word), st.Number, 1e9)
 		st.Take = word
 		s.names(st.SubTypes...)
 		if word != "top" && len(st.SubTypes) > 0 {

@@ -9,7 +9,7 @@ import (
 )
 
 // number checks a whole number that is a literal.
-func (s shaper) number(word string, at span, v *value, low, high int64) {
+func (s shaper) number(word string, at span, v *value, high int64) {
 	switch {
 	case v == nil:
 		s.add(CodeSyntax, at, fmt.Sprintf("as in %s %d", word, min(20, high)), "%q needs a number", word)
@@ -17,8 +17,8 @@ func (s shaper) number(word string, at span, v *value, low, high int64) {
 		s.value(v)
 	default:
 		n, err := strconv.ParseInt(v.Text, 10, 64)
-		if err != nil || n < low || n > high {
-			s.add(CodeValue, v.at, "", "%s is not a whole number from %d to %d", quote(v.Text), low, high)
+		if err != nil || n < 1 || n > high {
+			s.add(CodeValue, v.at, "", "%s is not a whole number from 1 to %d", quote(v.Text), high)
 		}
 	}
 }
@@ -33,11 +33,19 @@ func (s shaper) item(it *item) {
 	case "tz":
 		s.zone(it.Value, it.at)
 	case "level":
-		s.number(it.Key, it.at, it.Value, 1, 3)
+		s.number(it.Key, it.at, it.Value, 3)
 	case "page":
-		s.number(it.Key, it.at, it.Value, 1, 1e9)
+		s.number(it.Key, it.at, it.Value, 1e9)
+	case "depth":
+		s.number(it.Key, it.at, it.Value, defaultDepth)
+	case "max":
+		s.number(it.Key, it.at, it.Value, maxWalk)
+	case "paths":
+		s.number(it.Key, it.at, it.Value, maxPaths)
+	case "decay":
+		s.decimal(it.Key, it.at, it.Value)
 	case "size":
-		s.number(it.Key, it.at, it.Value, 1, 1e6)
+		s.number(it.Key, it.at, it.Value, 1e6)
 	case "category", "context":
 		s.choice(it.Key, it.Chosen, it.at, triWords)
 	case "via":
@@ -101,7 +109,7 @@ func (s shaper) zone(v *value, at span) {
 		s.value(v)
 	default:
 		if _, err := loadZone(unquoted(v.Text)); err != nil {
-			s.add(CodeValue, v.at, "zones have IANA names, as in UTC, Europe/Berlin, America/Los_Angeles", "%s is not a time zone", quote(v.Text))
+			s.add(CodeValue, v.at, zoneHint(unquoted(v.Text)), "%s is not a time zone", quote(v.Text))
 		}
 	}
 }
@@ -152,4 +160,4 @@ func quote(text string) string {
 }
 
 // itemOrder is the order of clauses and options in tidy text.
-var itemOrder = []string{"level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "summary", "page", "size"}
+var itemOrder = []string{"depth", "decay", "max", "paths", "level", "via", "last", "from", "to", "tz", "category", "context", "org", "where", "by", "return", "summary", "graph", "page", "size"}

@@ -2,6 +2,7 @@ package tdql
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,19 +31,25 @@ func (s shaper) test(t *test) {
 	s.path(t.Path)
 	switch {
 	case t.Has:
-		s.unavailable("has", keywordSpan(t.Pos, "has"))
-	case t.Regex != "" || t.Op != nil && t.Op.Text == "~":
-		s.unavailable("~", t.Op.at)
+		if t.Op != nil || t.In || t.Match != "" {
+			s.add(CodeSyntax, t.Path.at, "as in has url and port = 22", "nothing is compared after %q", "has")
+		}
+	case t.Op != nil && t.Op.Text == "~":
+		s.pattern(t)
 	case t.Op != nil:
 		s.operator(t)
 	case t.In:
 		if t.Net != nil {
-			s.add(CodeUnavailable, t.Net.at, "values stand in parentheses, as in (22, 23)", "a network after \"in\" is not available in this version")
+			s.network(t.Net)
 			return
 		}
 		s.values(&values{List: t.List})
 	case t.Match != "":
-		s.unavailable(t.Match, t.Path.at)
+		if t.With == nil {
+			s.add(CodeSyntax, t.Path.at, "as in "+t.Path.Text+" "+t.Match+" evil", "%q needs a value after it", t.Match)
+			return
+		}
+		s.value(t.With)
 	default:
 		s.add(CodeSyntax, t.Path.at, "as in "+t.Path.Text+" = 1.1.1.1, or "+t.Path.Text+" in (a, b)", "%s is compared with nothing", quote(t.Path.Text))
 	}
@@ -55,13 +62,35 @@ func (s shaper) operator(t *test) {
 	}
 	s.value(t.Value)
 	switch t.Op.Text {
-	case "=", "!=":
-	case "<", "<=", ">", ">=":
-		if !strings.EqualFold(t.Path.Text, "timestamp") {
-			s.add(CodeUnavailable, t.Op.at, didYouMean(t.Path.Text, fieldWords), "%q on other things than timestamp is not available in this version", t.Op.Text)
-		}
+	case "=", "!=", "<", "<=", ">", ">=":
 	default:
 		s.add(CodeSyntax, t.Op.at, "comparisons are =, !=, <, <=, > and >=", "%s is not a comparison", quote(t.Op.Text))
+	}
+}
+
+// pattern checks a regular expression.
+func (s shaper) pattern(t *test) {
+	switch {
+	case t.Regex == "" && t.Value != nil:
+		s.add(CodeSyntax, t.Value.at, "as in "+t.Path.Text+` ~ /evil\.(com|org)$/i`, "a regular expression stands between slashes")
+	case t.Regex == "":
+		s.add(CodeSyntax, t.Op.at, "as in "+t.Path.Text+` ~ /evil\.(com|org)$/i`, `"~" needs a regular expression after it`)
+	default:
+		if _, err := parseRegex(t.Regex); err != nil {
+			end := t.Op.at.end + strings.Index(s.text[t.Op.at.end:], t.Regex)
+			s.add(CodeValue, span{end, end + len(t.Regex)}, "they are those of Go, of at most "+strconv.Itoa(maxRegex)+" bytes, with no flag or i",
+				"this is not a regular expression")
+		}
+	}
+}
+
+// network checks what stands after in without parentheses.
+func (s shaper) network(v *value) {
+	if s.value(v); v.kind == tokParam {
+		return
+	}
+	if _, err := parseNet(refang(unquoted(v.Text))); err != nil {
+		s.add(CodeValue, v.at, netHint, "%s is not a network", quote(v.Text))
 	}
 }
 

@@ -184,11 +184,16 @@ func (q classicQuestion) hash(r reportd.Report) string {
 type classicOptions struct {
 	Page    int   `json:"page"`
 	Summary *bool `json:"summary"`
+	Graph   bool  `json:"summary_graph"`
+
+	paged bool // whether a page was asked for: without, the answer is whole
 }
 
 func (q classicQuestion) options() classicOptions {
-	o := classicOptions{Page: 1}
-	if json.Unmarshal(q.Data, &o) != nil || o.Page < 1 {
+	var o classicOptions
+	if json.Unmarshal(q.Data, &o) == nil && o.Page > 0 {
+		o.paged = !o.Graph
+	} else {
 		o.Page = 1
 	}
 	return o
@@ -219,20 +224,22 @@ func (s *Server) document(c echo.Context, q classicQuestion, r reportd.Report) e
 	ctx, done := s.streaming(c.Request().Context())
 	defer done()
 	doc := newDocument(q, r)
-	var format rowFormat = &listDocument{doc: doc, w: c.Response()}
+	paged := q.options().paged
+	var format rowFormat = &listDocument{doc: doc, w: c.Response(), paged: paged}
 	if q.Type == "count" || q.summarised() {
-		format = &valueDocument{doc: doc, w: c.Response()}
+		format = &valueDocument{doc: doc, w: c.Response(), paged: paged}
 	}
 	out := newRowStream(c, http.StatusCreated, mediaJSON, format)
 	return s.stream(ctx, out, reportd.Caller{ID: r.User}, r.ID, 0)
 }
 
-// valueDocument is a report whose data is one value: that of the one member of its one row. It is whole on its first page, so that
-// the next is empty.
+// valueDocument is a report whose data is one value: that of the one member of its one row. Unless it is paged it is whole on its
+// first page, so that the next is empty.
 type valueDocument struct {
-	doc  reportDocument
-	w    *echo.Response
-	name string
+	doc   reportDocument
+	w     *echo.Response
+	name  string
+	paged bool
 }
 
 func (d *valueDocument) header(fields []string) error {
@@ -253,7 +260,11 @@ func (d *valueDocument) row(row json.RawMessage) error {
 }
 
 func (d *valueDocument) end() error {
-	if d.doc.CurrentPage > 1 {
+	data, _ := d.doc.Data.(json.RawMessage)
+	switch {
+	case d.paged && d.doc.SubType == "related" && string(data) != "{}":
+		d.doc.NextPage = d.doc.CurrentPage + 1
+	case !d.paged && d.doc.CurrentPage > 1:
 		d.doc.Data = struct{}{}
 	}
 	return json.NewEncoder(d.w).Encode(d.doc)
@@ -264,6 +275,8 @@ type listDocument struct {
 	doc  reportDocument
 	w    *echo.Response
 	rows jsonRows
+
+	paged bool
 }
 
 func (d *listDocument) header([]string) error {
@@ -282,7 +295,7 @@ func (d *listDocument) end() error {
 	if err := d.rows.end(); err != nil {
 		return err
 	}
-	if d.rows.any && d.doc.SubType == "related" {
+	if d.rows.any && d.paged && d.doc.SubType == "related" {
 		d.doc.NextPage = d.doc.CurrentPage + 1
 	}
 	_, tail, err := d.around()

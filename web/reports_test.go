@@ -28,7 +28,8 @@ func TestClassicQueries(t *testing.T) {
 		"count with a filter":         {`{"type":"count","data":{"sub_type":"ipv4","data":"198.51.100.7","category":"benign"}}`, `0 1 1`},
 		"count of what nobody saw":    {`{"type":"count","data":{"sub_type":"ipv4","data":"203.0.113.9"}}`, `0 1 1`},
 		"summary of nothing":          {`{"type":"related","data":{"sub_type":"ipv4","data":"203.0.113.9"}}`, `{} 1 1`},
-		"summary, second page":        {`{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","page":2}}`, `{} 2 1`},
+		"summary after the last page": {`{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","page":4}}`, `{} 4 1`},
+		"instances after the last":    {`{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","page":4,"summary":false}}`, `[] 4 1`},
 		"instances of nothing":        {`{"type":"related","data":{"sub_type":"ipv4","data":"203.0.113.9","summary":false}}`, `[] 1 1`},
 		"text":                        {`{"tdql":"count ipv4 $ip","params":{"ip":"198.51.100.7"}}`, `[{"count":30}] 1 1`},
 		"text without rows":           {`{"tdql":"ipv4 203.0.113.9"}`, `[] 1 1`},
@@ -69,7 +70,7 @@ func TestClassicRelated(t *testing.T) {
 	if n := len(doc.Data["password"]); n != 3 {
 		t.Errorf("summary has %d passwords, want 3: %s", n, got.body)
 	}
-	got = r.post(r.reader, "/query", `{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","summary":false,"return_type":"event"}}`)
+	got = r.post(r.reader, "/query", `{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7","summary":false,"return_type":"event","page":1}}`)
 	var list struct {
 		Data []struct{ IType string } `json:"data"`
 		Next int                      `json:"next_page"`
@@ -344,5 +345,46 @@ func TestShutdownIsPromptAndTellsStreams(t *testing.T) {
 	}
 	if _, err := http.Get(r.url + "/ping"); err == nil {
 		t.Error("the port still answers")
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	r := newRig(t)
+	r.load(logins(3))
+	texts := func(as person, body string) []string {
+		t.Helper()
+		got := r.post(as, "/api/v1/tdql/complete", body)
+		var answer struct{ Candidates []struct{ Text string } }
+		if got.status != http.StatusOK || json.Unmarshal(got.body, &answer) != nil || answer.Candidates == nil {
+			t.Fatalf("%s: %d %s", body, got.status, got.body)
+		}
+		var list []string
+		for _, c := range answer.Candidates {
+			list = append(list, c.Text)
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		body string
+		want []string
+	}{
+		{`{"tdql":"count ipv4 198.51"}`, []string{"198.51.100.7"}},
+		{`{"tdql":"events where ipv4 = 198"}`, []string{"198.51.100.7"}},
+		{`{"tdql":"cou"}`, []string{"count"}},
+		{`{"tdql":"cou ipv4","pos":2}`, []string{"count"}},
+	} {
+		if d := cmp.Diff(tt.want, texts(r.reader, tt.body)); d != "" {
+			t.Errorf("%s: want - got +\n%s", tt.body, d)
+		}
+	}
+	got := r.post(r.reader, "/api/v1/tdql/complete", `{"tdql":"events where subject = \"ü\" and cat"}`)
+	if want := `{"candidates":[{"text":"category","kind":"field","start":31,"end":34}]}`; strings.TrimSpace(string(got.body)) != want {
+		t.Errorf("got %s", got.body)
+	}
+	if list := texts(r.stranger, `{"tdql":"count ipv4 198.51"}`); len(list) > 0 {
+		t.Errorf("a stranger is told %q", list)
+	}
+	if got := r.do(call{method: http.MethodPost, path: "/api/v1/tdql/complete", body: strings.NewReader(`{}`)}); got.status != http.StatusUnauthorized {
+		t.Errorf("nobody: %d", got.status)
 	}
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -42,6 +43,46 @@ func (s *Server) explain(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, map[string]any{"canonical": plan.Canonical(), "explain": text, "warnings": warnings})
+}
+
+// complete is POST /api/v1/tdql/complete: what may stand at a place in a query. Places count characters.
+func (s *Server) complete(c echo.Context) error {
+	var q struct {
+		TDQL string `json:"tdql"`
+		Pos  *int   `json:"pos"`
+	}
+	if err := s.decode(c, &q); err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	who, err := s.asker(ctx, caller(c))
+	if err != nil {
+		return err
+	}
+	pos := len(q.TDQL)
+	if q.Pos != nil {
+		pos = bytesOf(q.TDQL, *q.Pos)
+	}
+	list := tdql.Complete(q.TDQL, pos, s.cfg.Reports.Vocabulary(ctx, who))
+	for i := range list {
+		list[i].Start = utf8.RuneCountInString(q.TDQL[:list[i].Start])
+		list[i].End = utf8.RuneCountInString(q.TDQL[:list[i].End])
+	}
+	if list == nil {
+		list = []tdql.Candidate{}
+	}
+	return c.JSON(http.StatusOK, map[string]any{"candidates": list})
+}
+
+// bytesOf is where the nth character of a text begins.
+func bytesOf(text string, n int) int {
+	for i := range text {
+		if n <= 0 {
+			return i
+		}
+		n--
+	}
+	return len(text)
 }
 
 // plan checks the query in a body with the caller's rights.

@@ -119,4 +119,5 @@ func (s *Server) routes() {
 	v1.POST("/tdql/check", s.check, s.signedIn)
 	v1.POST("/tdql/format", s.format, s.signedIn)
 	v1.POST("/tdql/explain", s.explain, s.signedIn)
+	v1.POST("/tdql/complete", s.complete, s.signedIn)
 }

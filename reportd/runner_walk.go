@@ -1,0 +1,290 @@
+package reportd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/tdql/dql"
+	"github.com/cybexp/cybexp/walk"
+)
+
+// Bounds on the work of walks.
+const (
+	walkStart   = 1_000_000 // vertices of a set to walk from or to
+	walkPage    = 4000      // vertices asked for at once
+	walkQueries = 3         // at once
+	walkEdges   = 2_000_000 // followed for one event, or one search for chains
+	walkHub     = 10_000    // neighbours of a vertex through which no chain is looked for
+	walkDrawn   = 200_000   // vertices of one drawing
+	rankPaths   = 5         // told with a rank
+	codeWalk    = "report.walk_limit"
+)
+
+// walker runs the walk that a program ends with.
+type walker struct {
+	*tdql.Walk
+	db       Querier
+	sink     func([]tdql.Row) error
+	progress func(Progress)
+	stats    Stats
+	began    time.Time
+	cut      int64 // rows still to leave out
+}
+
+// runWalk does what run does, for a program that ends with a walk.
+func runWalk(ctx context.Context, db Querier, w *tdql.Walk, sink func([]tdql.Row) error, progress func(Progress)) (Stats, error) {
+	k := &walker{Walk: w, db: db, sink: sink, progress: progress, began: time.Now(), cut: w.Skip}
+	from, err := k.find(ctx, w.From, nil)
+	if err == nil {
+		switch w.Kind {
+		case tdql.WalkRank:
+			err = k.rank(ctx, from)
+		case tdql.WalkPath:
+			err = k.path(ctx, from)
+		case tdql.WalkGraph, tdql.WalkSummary:
+			err = k.draw(ctx, from)
+		}
+	}
+	k.stats.Elapsed = time.Since(k.began)
+	return k.stats, err
+}
+
+// find runs a part of the walk, and returns the vertices that it finds.
+func (k *walker) find(ctx context.Context, p *tdql.Program, start []string) ([]string, error) {
+	x := p.StartAt(start)
+	scanned := k.stats.Scanned
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		q, ok := x.Next()
+		if !ok {
+			return x.Found(), nil
+		}
+		if _, err := step(ctx, k.db, x, q, &k.stats); err != nil {
+			return nil, err
+		}
+		if n := len(x.Found()); n > walkStart {
+			return nil, tooMuch("more than %d instances to go on from: narrow the query, or limit them", walkStart)
+		}
+		k.stats.Scanned = scanned + x.Scanned()
+		k.tell()
+	}
+}
+
+func (k *walker) tell() {
+	if k.progress != nil {
+		k.progress(Progress{Rows: k.stats.Rows, Scanned: k.stats.Scanned, Elapsed: time.Since(k.began)})
+	}
+}
+
+// vertex is a vertex as the queries of a walk tell it.
+type vertex struct {
+	UID       string  `json:"uid"`
+	Hash      string  `json:"hash"`
+	IType     string  `json:"itype"`
+	SubType   string  `json:"sub_type"`
+	Data      string  `json:"data"`
+	Timestamp string  `json:"timestamp"`
+	Category  string  `json:"category"`
+	N         int     `json:"n"`
+	M         int     `json:"m"`
+	Ref       uidList `json:"ref"`
+	C         uidList `json:"c"`
+	D         uidList `json:"d"`
+	E         uidList `json:"e"`
+	F         uidList `json:"f"`
+	G         uidList `json:"g"`
+	H         uidList `json:"h"`
+	I         uidList `json:"i"`
+	J         uidList `json:"j"`
+	S         uidList `json:"s"`
+	T         []struct {
+		UID string  `json:"uid"`
+		V   uidList `json:"v"`
+	} `json:"t"`
+}
+
+func (v *vertex) id() walk.ID { return parseUID(v.UID) }
+
+// uidList are vertices of which only the number is told.
+type uidList []walk.ID
+
+// UnmarshalJSON reads [{"uid":"0x1"},…].
+func (l *uidList) UnmarshalJSON(text []byte) error {
+	list := make(uidList, 0, bytes.Count(text, []byte(`"0x`)))
+	for {
+		_, rest, ok := bytes.Cut(text, []byte(`"0x`))
+		if !ok {
+			*l = list
+			return nil
+		}
+		end := bytes.IndexByte(rest, '"')
+		id, err := strconv.ParseUint(string(rest[:max(0, end)]), 16, 64)
+		if err != nil {
+			return fmt.Errorf("read vertices: %w", err)
+		}
+		list, text = append(list, walk.ID(id)), rest[end:]
+	}
+}
+
+func parseUID(text string) walk.ID {
+	id, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
+	if err != nil {
+		return 0
+	}
+	return walk.ID(id)
+}
+
+func uidTexts(ids []walk.ID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = "0x" + strconv.FormatUint(uint64(id), 16)
+	}
+	return out
+}
+
+func parseUIDs(list []string) []walk.ID {
+	out := make([]walk.ID, len(list))
+	for i, text := range list {
+		out[i] = parseUID(text)
+	}
+	return out
+}
+
+// ask asks about vertices, so many at a time, and some parts at once when the snapshot is known.
+func (k *walker) ask(ctx context.Context, ids []walk.ID, query func([]string) dql.Query) ([]vertex, error) {
+	parts := slices.Collect(slices.Chunk(ids, walkPage))
+	answers := make([][]vertex, len(parts))
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(walkQueries)
+	for i, part := range parts {
+		if k.stats.Snapshot == 0 {
+			var err error
+			if answers[i], k.stats.Snapshot, err = k.query(ctx, query(uidTexts(part)), 0); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		g.Go(func() (err error) {
+			answers[i], _, err = k.query(inner, query(uidTexts(part)), k.stats.Snapshot)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	all := slices.Concat(answers...)
+	k.stats.Scanned += uint64(len(all))
+	k.tell()
+	return all, nil
+}
+
+func (k *walker) query(ctx context.Context, q dql.Query, at uint64) ([]vertex, uint64, error) {
+	body, ts, err := k.db.Query(ctx, q, at)
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask graph: %w", err)
+	}
+	var answer struct {
+		R []vertex `json:"r"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, 0, fmt.Errorf("read answer: %w", err)
+	}
+	return answer.R, ts, nil
+}
+
+// details asks for what is shown of vertices.
+func (k *walker) details(ctx context.Context, ids []walk.ID) (map[walk.ID]*vertex, error) {
+	slices.Sort(ids)
+	list, err := k.ask(ctx, slices.Compact(ids), k.Details)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[walk.ID]*vertex, len(list))
+	for i := range list {
+		found[list[i].id()] = &list[i]
+	}
+	return found, nil
+}
+
+// full says whether no more rows are wanted.
+func (k *walker) full() bool { return k.Take == 0 }
+
+// emit hands out rows that the query wants.
+func (k *walker) emit(rows ...any) error {
+	var list []tdql.Row
+	for _, r := range rows {
+		if k.cut > 0 {
+			k.cut--
+			continue
+		}
+		if k.full() {
+			break
+		}
+		if k.Take > 0 {
+			k.Take--
+		}
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(r); err != nil {
+			return fmt.Errorf("write row: %w", err)
+		}
+		list = append(list, bytes.TrimRight(b.Bytes(), "\n"))
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	if err := k.sink(list); err != nil {
+		return err
+	}
+	k.stats.Rows += uint64(len(list))
+	k.tell()
+	return nil
+}
+
+// node is how a row shows a vertex.
+type node struct {
+	Hash      string          `json:"hash"`
+	IType     string          `json:"itype"`
+	SubType   string          `json:"sub_type"`
+	Data      json.RawMessage `json:"data"`
+	Timestamp string          `json:"timestamp,omitempty"`
+	Category  string          `json:"category,omitempty"`
+}
+
+func (v *vertex) node() node {
+	n := node{Hash: v.Hash, IType: v.IType, SubType: v.SubType, Timestamp: v.Timestamp, Category: v.Category}
+	if json.Valid([]byte(v.Data)) {
+		n.Data = json.RawMessage(v.Data)
+	}
+	return n
+}
+
+func nodes(ids []walk.ID, known map[walk.ID]*vertex) []node {
+	list := make([]node, 0, len(ids))
+	for _, id := range ids {
+		if v := known[id]; v != nil {
+			list = append(list, v.node())
+		}
+	}
+	return list
+}
+
+// tooMuch tells that a walk would need more memory than it may have.
+func tooMuch(format string, args ...any) error {
+	return tdql.Errors{{Code: codeWalk, Message: fmt.Sprintf(format, args...)}}
+}

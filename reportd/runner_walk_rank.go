@@ -1,0 +1,182 @@
+package reportd
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/tdql/dql"
+	"github.com/cybexp/cybexp/walk"
+)
+
+// rankRow is a row of threatrank.
+type rankRow struct {
+	Hash       string     `json:"hash"`
+	SubType    string     `json:"sub_type"`
+	Timestamp  string     `json:"timestamp"`
+	Score      float64    `json:"score"`
+	Exact      bool       `json:"exact"`
+	ErrorBound float64    `json:"error_bound"`
+	LeftOut    float64    `json:"left_out"`
+	Paths      []rankPath `json:"paths"`
+}
+
+type rankPath struct {
+	Contribution float64 `json:"contribution"`
+	Nodes        []node  `json:"nodes"`
+}
+
+// rankBatch is how many events are ranked before their rows are made; the first one alone.
+const rankBatch = 50
+
+// ranked is an event with its rank.
+type ranked struct {
+	id walk.ID
+	walk.Rank
+}
+
+// rank ranks events, in their order or in that of their scores. The neighbourhoods that they share are fetched once.
+func (k *walker) rank(ctx context.Context, from []string) error {
+	events := parseUIDs(from)
+	if k.Sort == 0 {
+		events = events[min(int64(len(events)), k.cut):]
+		k.cut = 0
+		if k.Take >= 0 {
+			events = events[:min(int64(len(events)), k.Take)]
+		}
+	}
+	ranker := walk.NewRanker(rankGraph{k}, walk.RankOptions{Depth: k.Depth, Decay: k.Decay, Work: walkEdges, Paths: rankPaths})
+	var list []ranked
+	size := 1
+	for i, id := range events {
+		r, err := ranker.Rank(ctx, id)
+		if err != nil {
+			return err
+		}
+		list = append(list, ranked{id, r})
+		switch {
+		case k.Sort != 0 && k.Take >= 0 && int64(len(list)) > 2*(k.cut+k.Take)+rankBatch:
+			list = k.sorted(list)[:k.cut+k.Take]
+		case k.Sort == 0 && (len(list) == size || i == len(events)-1):
+			if err := k.emitRanks(ctx, list); err != nil {
+				return err
+			}
+			list, size = list[:0], rankBatch
+		}
+	}
+	for part := range slices.Chunk(k.sorted(list), rankBatch) {
+		if k.full() {
+			break
+		}
+		if err := k.emitRanks(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sorted sorts ranks by score, those of one score as they came.
+func (k *walker) sorted(list []ranked) []ranked {
+	slices.SortStableFunc(list, func(a, b ranked) int { return k.Sort * cmp.Compare(a.Score, b.Score) })
+	return list
+}
+
+// emitRanks makes the rows of events.
+func (k *walker) emitRanks(ctx context.Context, list []ranked) error {
+	var shown []walk.ID
+	for _, r := range list {
+		shown = append(shown, r.id)
+		for _, p := range r.Paths {
+			shown = append(shown, p.Nodes...)
+		}
+	}
+	known, err := k.details(ctx, shown)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		row := rankRow{Score: r.Score, Exact: r.Exact, ErrorBound: r.ErrorBound, LeftOut: r.LeftOut, Paths: []rankPath{}}
+		if v := known[r.id]; v != nil {
+			row.Hash, row.SubType, row.Timestamp = v.Hash, v.SubType, v.Timestamp
+		}
+		for _, p := range r.Paths {
+			row.Paths = append(row.Paths, rankPath{Contribution: p.Contribution, Nodes: nodes(p.Nodes, known)})
+		}
+		if err := k.emit(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rankGraph is the graph as ThreatRank sees it.
+type rankGraph struct{ *walker }
+
+// Events implements walk.Incidence.
+func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) ([]walk.Event, error) {
+	found, err := g.ask(ctx, ids, func(uids []string) dql.Query { return g.walker.Events(uids, attributes) })
+	if err != nil {
+		return nil, err
+	}
+	list := make([]walk.Event, len(found))
+	for i, v := range found {
+		list[i] = walk.Event{ID: v.id(), Days: g.days(v.Timestamp), Malicious: v.Category == "malicious", Degree: v.N, Attributes: v.Ref}
+		if attributes {
+			list[i].Degree = len(v.Ref)
+		}
+	}
+	return list, nil
+}
+
+// days is how many whole days have gone by since a time.
+func (g rankGraph) days(timestamp string) int64 {
+	t, err := time.Parse(time.RFC3339Nano, timestamp)
+	if err != nil {
+		return 0
+	}
+	const day = 24 * 60 * 60
+	return max(0, (g.Now.UnixMicro()-t.UnixMicro())/(day*1_000_000))
+}
+
+// Attributes implements walk.Incidence.
+func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Reach) ([]walk.Attribute, error) {
+	var query func([]string) dql.Query
+	switch reach {
+	case walk.Counts:
+		query = g.Counts
+	case walk.Few:
+		return g.few(ctx, ids)
+	case walk.Malicious, walk.All:
+		query = func(uids []string) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
+	}
+	found, err := g.ask(ctx, ids, query)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]walk.Attribute, len(found))
+	for i, v := range found {
+		list[i] = walk.Attribute{ID: v.id(), Degree: v.N, Malicious: v.M, Events: v.E}
+	}
+	return list, nil
+}
+
+// few asks for the first malicious events of attributes, and counts those that have more.
+func (g rankGraph) few(ctx context.Context, ids []walk.ID) ([]walk.Attribute, error) {
+	found, err := g.ask(ctx, ids, g.Few)
+	if err != nil {
+		return nil, err
+	}
+	var list []walk.Attribute
+	var many []walk.ID
+	for _, v := range found {
+		if len(v.E) > tdql.FewEvents {
+			many = append(many, v.id())
+			continue
+		}
+		list = append(list, walk.Attribute{ID: v.id(), Degree: v.N, Malicious: len(v.E), Events: v.E})
+	}
+	rest, err := g.Attributes(ctx, many, walk.Counts)
+	return append(list, rest...), err
+}

@@ -1,0 +1,127 @@
+package tdql
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/cybexp/cybexp/tdql/dql"
+)
+
+// WalkKind says what a walk looks for.
+type WalkKind string
+
+// The kinds of walks.
+const (
+	WalkRank    WalkKind = "threatrank"    // the ThreatRank of each event of From
+	WalkPath    WalkKind = "path"          // the shortest chains from From to To
+	WalkGraph   WalkKind = "graph"         // what Related finds, as nodes and edges
+	WalkSummary WalkKind = "summary_graph" // the values that Related finds, with their ways back to From
+)
+
+// Walk is the end of a program that goes from vertex to vertex: its runner fetches neighbours, with the queries here, and
+// works on them in memory. Everything must be asked at one snapshot. The caller's rights are in every query.
+type Walk struct {
+	Kind WalkKind
+	// From finds the vertices to start at, To those to come to, and Related, begun at what From found, what to draw. Their
+	// runs give no rows: see Execution.Found.
+	From, To, Related *Program
+
+	Depth int       // edges of the longest path of a rank
+	Decay float64   // what a day leaves of a weight
+	Now   time.Time // from which days are counted
+	Max   int       // edges of the longest chain
+	Paths int       // chains wanted
+
+	// Sort orders ranks by score: the lowest first above zero, the highest first below; at zero they come as From finds them.
+	Sort int
+	// Skip rows are left out, and then Take are taken; all when it is below zero.
+	Skip, Take int64
+
+	queries map[walkQuery]dql.Query
+}
+
+// walkQuery names a query of a walk.
+type walkQuery uint8
+
+const (
+	askCounts     walkQuery = iota // how many events, and malicious ones, each attribute has
+	askFew                         // how many, and the first of the malicious ones
+	askMalicious                   // the malicious ones
+	askAll                         // all of them
+	askDegrees                     // how many attributes each event has
+	askAttributes                  // and which
+	askSizes                       // how many neighbours each vertex has
+	askNeighbours                  // and which
+	askDetails                     // what is shown of each vertex
+	askEdges                       // and how vertices hold each other
+)
+
+// Walk returns the walk that the program ends with, nil if it has none.
+func (p *Program) Walk() *Walk { return p.walk }
+
+// StartAt begins a run of a program that starts at what another one found.
+func (p *Program) StartAt(uids []string) *Execution {
+	x := p.Start()
+	x.found = uids
+	return x
+}
+
+// Found lists the vertices that a finished run of a part of a walk has found.
+func (x *Execution) Found() []string { return x.found }
+
+// Events asks for events with their time, category and number of attributes n; with attributes, for those too, as ref.
+func (w *Walk) Events(uids []string, attributes bool) dql.Query {
+	if attributes {
+		return w.ask(askAttributes, uids)
+	}
+	return w.ask(askDegrees, uids)
+}
+
+// Counts asks for the number n of events of each attribute, and m of malicious ones.
+func (w *Walk) Counts(uids []string) dql.Query { return w.ask(askCounts, uids) }
+
+// FewEvents is up to how many events Few tells all.
+const FewEvents = 100
+
+// Few asks for the number n of events of each attribute, and for its malicious ones, as e, up to one more than FewEvents.
+func (w *Walk) Few(uids []string) dql.Query { return w.ask(askFew, uids) }
+
+// Holders asks for the events of attributes, as e, all or the malicious ones.
+func (w *Walk) Holders(uids []string, malicious bool) dql.Query {
+	if malicious {
+		return w.ask(askMalicious, uids)
+	}
+	return w.ask(askAll, uids)
+}
+
+// Sizes asks for the number of events n of each vertex, which is what can make it a hub.
+func (w *Walk) Sizes(uids []string) dql.Query { return w.ask(askSizes, uids) }
+
+// Neighbours asks for the neighbours of vertices: e, f, g, and sessions s, of which those without a v are not visible.
+func (w *Walk) Neighbours(uids []string) dql.Query { return w.ask(askNeighbours, uids) }
+
+// Details asks for what is shown of vertices, Edges for that and what they hold: c, d, e and f.
+func (w *Walk) Details(uids []string) dql.Query { return w.ask(askDetails, uids) }
+
+// Edges asks for what is shown of vertices and for what they hold directly, as c, d, e and f.
+func (w *Walk) Edges(uids []string) dql.Query { return w.ask(askEdges, uids) }
+
+func (w *Walk) ask(name walkQuery, uids []string) dql.Query {
+	return w.queries[name].With(map[dql.Param]string{"seed": seedText(uids), "first": strconv.Itoa(len(uids))})
+}
+
+// list lists the walk's queries, in the order in which they are first asked.
+func (w *Walk) list() []dql.Query {
+	var all []dql.Query
+	for _, p := range []*Program{w.From, w.To, w.Related} {
+		if p != nil {
+			all = append(all, p.Queries()...)
+		}
+	}
+	for name := askCounts; name <= askEdges; name++ {
+		if q, ok := w.queries[name]; ok {
+			all = append(all, q)
+		}
+	}
+	return all
+}

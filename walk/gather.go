@@ -1,0 +1,132 @@
+package walk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// budget is how many more edges may be followed, and what was wanted in vain.
+type budget struct {
+	left         int
+	wanted, lost int
+}
+
+// share is how much of what was wanted was not followed.
+func (b *budget) share() float64 {
+	if b.lost == 0 {
+		return 0
+	}
+	return float64(b.lost) / float64(b.wanted)
+}
+
+// gather fetches what the sum needs, level by level, within the bound on work.
+func (r *Ranker) gather(ctx context.Context) (leftOut float64, err error) {
+	b := &budget{left: r.opt.Work}
+	frontier := r.t.attributes
+	for _, a := range frontier {
+		r.mark(a).prefix = 1
+	}
+	for hop := 1; hop <= r.hops(); hop++ {
+		last := hop == r.hops()
+		before := r.size
+		if err := r.loadCounts(ctx, frontier, last && b.left > 0); err != nil {
+			return 0, err
+		}
+		b.left -= r.size - before
+		if !last {
+			if err := r.expand(ctx, frontier, b, All); err != nil {
+				return 0, err
+			}
+		}
+		if err := r.expand(ctx, frontier, b, Malicious); err != nil { // those that were too large as a whole
+			return 0, err
+		}
+		if !last {
+			frontier = r.beyond(frontier, hop)
+		}
+	}
+	return b.share(), nil
+}
+
+// expand fetches events of the attributes: first those of which an edge counts most.
+func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, reach Reach) error {
+	var list []*attribute
+	for _, a := range frontier {
+		if a.degree > 1 && !a.whole && (reach == All || !a.known) {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(x, y *attribute) int {
+		return cmp.Or(cmp.Compare(r.mark(y).prefix*y.weight, r.mark(x).prefix*x.weight), cmp.Compare(x.id, y.id))
+	})
+	var chunk []*attribute
+	pending := 0
+	for _, a := range list {
+		cost, m := a.degree, r.mark(a)
+		if reach == Malicious {
+			cost = a.malicious
+		}
+		if !m.refused {
+			b.wanted += cost
+		}
+		if cost > b.left-pending {
+			if !m.refused {
+				b.lost += cost
+			}
+			m.refused = true
+			continue
+		}
+		chunk = append(chunk, a)
+		if pending += cost; pending >= listSize {
+			if err := r.spend(ctx, chunk, b, reach); err != nil {
+				return err
+			}
+			chunk, pending = chunk[:0], 0
+		}
+	}
+	return r.spend(ctx, chunk, b, reach)
+}
+
+// listSize is about how many edges are asked for at once.
+const listSize = 100_000
+
+// spend fetches events of attributes, and takes what came off the budget.
+func (r *Ranker) spend(ctx context.Context, list []*attribute, b *budget, reach Reach) error {
+	before := r.size
+	err := r.loadLists(ctx, list, reach)
+	b.left -= r.size - before
+	return err
+}
+
+// beyond lists the attributes of the events that the frontier leads to, with what an edge behind them may weigh.
+func (r *Ranker) beyond(frontier []*attribute, hop int) []*attribute {
+	var next []*attribute
+	for _, a := range frontier {
+		if !a.whole {
+			continue
+		}
+		before := r.mark(a).prefix * a.weight
+		for _, x := range a.events {
+			if x == r.t {
+				continue
+			}
+			for _, b := range x.attributes {
+				m := r.mark(b)
+				if b != a {
+					m.reach += before * x.weight
+				}
+				if m.listed != hop {
+					m.listed = hop
+					next = append(next, b)
+				}
+			}
+		}
+	}
+	for _, b := range next {
+		m := r.mark(b)
+		m.prefix, m.reach = max(m.prefix, m.reach), 0
+	}
+	slices.SortFunc(next, func(a, b *attribute) int { return cmp.Compare(a.id, b.id) })
+	return next
+}
