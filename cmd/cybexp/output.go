@@ -149,6 +149,10 @@ func (w *tableWriter) rows(rows []json.RawMessage) error {
 			return err
 		}
 		for i, c := range cells {
+			if way, ok := chain(c); ok {
+				cells[i] = printable(way)
+				continue
+			}
 			cells[i] = cut(printable(c), maxColumn)
 		}
 		lines = append(lines, cells)
@@ -208,6 +212,29 @@ func cellText(v json.RawMessage) string {
 		return s
 	}
 	return string(v)
+}
+
+// chain reads the nodes of a path, and spells them as a person would: ipv4 1.1.1.1 → login → password root.
+func chain(cell string) (string, bool) {
+	if !strings.HasPrefix(cell, `[{"hash":`) {
+		return "", false
+	}
+	var nodes []struct {
+		IType   string          `json:"itype"`
+		SubType string          `json:"sub_type"`
+		Data    json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal([]byte(cell), &nodes) != nil {
+		return "", false
+	}
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.SubType
+		if n.IType == "attribute" {
+			names[i] += " " + cut(cellText(n.Data), maxColumn)
+		}
+	}
+	return strings.Join(names, " → "), true
 }
 
 // printable escapes what a terminal would act on: threat data holds escape sequences on purpose.

@@ -51,6 +51,16 @@ func write(t *testing.T, format string, fields []string, batches [][]json.RawMes
 	return out.String()
 }
 
+func TestTableSpellsPaths(t *testing.T) {
+	got := write(t, "table", []string{"length", "nodes"}, [][]json.RawMessage{{json.RawMessage(
+		`{"length":2,"nodes":[{"hash":"a","itype":"attribute","sub_type":"ipv4","data":"1.1.1.1"},` +
+			`{"hash":"b","itype":"event","sub_type":"login","data":{}},{"hash":"c","itype":"attribute","sub_type":"port","data":22}]}`,
+	)}})
+	if want := "length  nodes\n2       ipv4 1.1.1.1 → login → port 22\n"; got != want {
+		t.Errorf("wrote\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestUnknownFormatIsAUsageError(t *testing.T) {
 	_, err := newRowWriter("xml", &bytes.Buffer{})
 	var usage usageError
