@@ -3,6 +3,7 @@ package reportd
 import (
 	"encoding/json"
 	"fmt"
+
 	"github.com/cybexp/cybexp/tdql"
 )
 

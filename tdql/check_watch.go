@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -60,7 +61,7 @@ func (c *checker) watchSource(s *source) {
 func (c *checker) watchStages(list []*stage) {
 	for _, s := range list {
 		from := s.Pos.Offset
-		n := strings.IndexFunc(c.text[from:]+" ", func(r rune) bool { return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') })
+		n := strings.IndexFunc(c.text[from:]+" ", func(r rune) bool { return !unicode.IsLetter(r) })
 		if word := strings.ToLower(c.text[from : from+n]); slices.Contains(unwatched, word) {
 			c.unwatchable(word, span{from, from + n})
 		}
@@ -69,7 +70,7 @@ func (c *checker) watchStages(list []*stage) {
 
 // Between narrows a plan to events of a span of time, both ends included, for who has answered it and knows of what time the
 // events are that were written since. False says that such a write can make matches of other times, or of none, as well, so
-// that all must be asked again. The canonical text is that of p.
+// that all must be asked again. The plan is nil when it asks for no event of that time. The canonical text is that of p.
 func (p *Plan) Between(from, to time.Time) (*Plan, bool) {
 	narrowed := *p
 	narrowed.steps = slices.Clone(p.steps)
@@ -96,10 +97,18 @@ func (p *Plan) Between(from, to time.Time) (*Plan, bool) {
 			return nil, false
 		}
 	}
-	return &narrowed, moved
+	if !moved {
+		return nil, false
+	}
+	for _, s := range narrowed.steps {
+		if m, ok := s.(*move); ok && m.narrow.window.high.Before(m.narrow.window.low) {
+			return nil, true
+		}
+	}
+	return &narrowed, true
 }
 
-// within is what a window has in common with a span of time. It is never open, but may be empty.
+// within is what a window has in common with a span of time. It is never open; what ends before it begins is empty.
 func (w window) within(from, to time.Time) window {
 	if w.low.Before(from) { // or open
 		w.low = from
