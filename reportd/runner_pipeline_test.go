@@ -304,7 +304,7 @@ func TestPagesAreOneSnapshotWithoutGapsOrDoubles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := uint64(len(seen)); n != stats.Rows || n < 6000 || n > 6004 || pages < 3 || stats.Snapshot == 0 {
+		if n := uint64(len(seen)); n != stats.Rows || n < 6000 || n > 6004 || pages < 2 || stats.Snapshot == 0 {
 			t.Errorf("%s: %d rows in %d pages, %+v", text, n, pages, stats)
 		}
 		t.Logf("%s: %+v", text, stats)
