@@ -3,7 +3,6 @@ package reportd
 import (
 	"encoding/json"
 	"fmt"
-
 	"github.com/cybexp/cybexp/tdql"
 )
 
