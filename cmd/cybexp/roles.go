@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -152,13 +151,6 @@ func (p *platform) openIngest(ctx context.Context) error {
 	}
 	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log, Written: p.written})
 	return err
-}
-
-// written tells the watches, wherever they run, that there is something new.
-func (p *platform) written(from, to time.Time) {
-	if err := reportd.NotifyWritten(p.bus, from, to); err != nil {
-		p.log.Warn("watches not told of a write", "err", err)
-	}
 }
 
 func (p *platform) openReports(ctx context.Context) error {
