@@ -175,12 +175,21 @@ func records(typetag string, body io.Reader) (next func() (piece, error)) {
 	return in.next
 }
 
-// append seals a chunk and puts it on disk.
+// appendLimit is how long the lake may take to sync a chunk.
+const appendLimit = 30 * time.Second
+
+// append seals a chunk and puts it on disk. An append that was begun is waited for even when the sender goes away: to leave
+// it half way would be not to know whether the chunk counts.
 func (s *Service) append(ctx context.Context, l label, plain []byte) error {
 	sealed, err := envelope.Seal(s.Keys.Public, plain)
 	if err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendLimit)
+	defer cancel()
 	_, err = s.lake.Publish(ctx, l.subject(), l.header(), sealed)
 	return err
 }

@@ -152,8 +152,9 @@ func (s *Service) sum(ctx context.Context, a account) (Status, error) {
 	st.Received, st.Rejected = a.Records, a.Rejected
 	st.Pending = max(a.Chunks-len(entries), 0)
 	st.Done = !a.Ended.IsZero() && st.Pending == 0
-	if a.Ended.IsZero() {
-		st.Received = st.Mapped + st.Kept + st.NotSupported + st.Invalid + st.Dead
+	if came := st.Mapped + st.Kept + st.NotSupported + st.Invalid + st.Dead; a.Ended.IsZero() || a.Failed != "" {
+		// While chunks come, and when the lake did not say whether it took one, what came out of it is what went in.
+		st.Received = max(st.Received, came)
 	}
 	return st, nil
 }
