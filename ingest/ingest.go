@@ -44,6 +44,9 @@ type Config struct {
 	Graph  Graph // needed by Run
 	Keys   Keys  // Accept needs the public key, Run the private
 	Logger *slog.Logger
+	// Written, unless it is nil, is called after each write to the graph, by many at a time, with the times of the earliest
+	// and the latest event in it, both zero when there was none. It is not called again when a process dies in between.
+	Written func(from, to time.Time)
 
 	Workers int           // chunks that are worked on at a time
 	Backlog uint64        // bytes in the lake beyond which Accept refuses

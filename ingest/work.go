@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/ingest/envelope"
@@ -82,6 +83,7 @@ func (s *Service) write(ctx context.Context, l label, delivered int, records []O
 		return nil
 	}
 	_, err := s.Graph.Write(ctx, batch)
+	s.tell(batch) // an error may be about some of the records only
 	if err == nil || ctx.Err() != nil || delivered < patience {
 		return err
 	}
@@ -99,6 +101,32 @@ func (s *Service) write(ctx context.Context, l label, delivered int, records []O
 		m.Problems = []Problem{{Line: m.Line, Message: fmt.Sprintf("the graph does not take it: %v", why)}}
 	}
 	return nil
+}
+
+// tell says that records are written.
+func (s *Service) tell(batch []tahoe.Record) {
+	if s.Written == nil {
+		return
+	}
+	var from, to time.Time
+	note := func(events []*tahoe.Event) {
+		for _, e := range events {
+			at := e.Time()
+			if from.IsZero() || at.Before(from) {
+				from = at
+			}
+			if at.After(to) {
+				to = at
+			}
+		}
+	}
+	for _, r := range batch {
+		note(r.Events)
+		for _, session := range r.Sessions {
+			note(session.Events())
+		}
+	}
+	s.Written(from, to)
 }
 
 // refusals gathers from err which records were refused and why. It tells whether err says nothing else.

@@ -53,6 +53,13 @@ func Dial(ctx context.Context, base, token string) (*Client, error) {
 	if err != nil {
 		return nil, handshakeError(resp, err)
 	}
+	answer := conn.PingHandler()
+	conn.SetPingHandler(func(text string) error { // a watch may have nothing else to say for long
+		if err := conn.SetReadDeadline(time.Now().Add(clientSilence)); err != nil {
+			return err
+		}
+		return answer(text)
+	})
 	return &Client{conn: conn}, nil
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Now        func() time.Time
 
 	Workers  int              // queries that run at a time here; 0 runs none
+	Watches  int              // watches that run at a time here, beside Workers and only with them; 0 runs none
 	Lease    time.Duration    // silence after which the query of a worker that died goes to another
 	Attempts int              // how often a query is begun before it is given up, when workers die
 	Retry    func(error) bool // whether a failure of DB may pass, so that the query is tried again; nil is never
@@ -37,6 +38,7 @@ type Config struct {
 	QueryBytes  int           // longest text of a query
 	QueryTime   time.Duration // longest run of a query
 	QueryRows   uint64        // most rows of a report; 0 is no limit
+	WatchRows   int           // most instances that a watch shows; it remembers each, in some 80 bytes
 	QueueBytes  int64         // most bytes of waiting queries
 	FrameBytes  int64         // most bytes of frames kept, of all reports
 	ReportBytes int64         // most bytes of report records kept
@@ -63,10 +65,12 @@ func DefaultConfig() Config {
 		Logger:      slog.New(slog.DiscardHandler),
 		Now:         time.Now,
 		Workers:     8,
+		Watches:     32,
 		Lease:       6 * time.Second,
 		Attempts:    5,
 		QueryBytes:  64 << 10,
 		QueryTime:   10 * time.Minute,
+		WatchRows:   2_000_000,
 		QueueBytes:  256 << 20,
 		FrameBytes:  512 << 20,
 		ReportBytes: 64 << 20,
@@ -92,6 +96,8 @@ func (c Config) Validate() error {
 		require(c.Logger != nil, "a logger is needed"),
 		require(c.Now != nil, "a clock is needed"),
 		require(c.Workers >= 0, "workers: %d is negative", c.Workers),
+		require(c.Watches >= 0, "watches: %d is negative", c.Watches),
+		require(c.Watches == 0 || c.WatchRows > 0, "watch rows: %d is too few", c.WatchRows),
 		require(c.Workers == 0 || c.DB != nil, "workers need a database"),
 		require(c.Workers == 0 || c.Rights != nil, "workers need to know rights"),
 		require(c.Lease >= time.Second, "lease: %s is too short", c.Lease),

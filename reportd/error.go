@@ -23,4 +23,7 @@ var (
 	errTimeLimit = errors.New("the query passed the time limit")
 	errGivenUp   = errors.New("begun too often")
 	errRowLimit  = errors.New("the query passed the row limit")
+	errWatches   = errors.New("too many watches run")
+	errWatchFull = errors.New("the watch has shown more than it can remember")
+	errWatchLost = errors.New("what the watch has shown is lost")
 )

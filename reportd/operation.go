@@ -178,6 +178,13 @@ func (o *operation) reports(ctx context.Context, _ message) {
 
 // stream sends frames as the client takes them and has credit for. It returns what ended it, nil when the last frame was sent.
 func (o *operation) stream(ctx context.Context, frames iter.Seq2[Frame, error]) error {
+	if o.held {
+		kctx, stop := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() { o.sock.Service.keep(kctx, o.report) })
+		defer wg.Wait()
+		defer stop()
+	}
 	for f, err := range frames {
 		if err == nil {
 			err = context.Cause(ctx)

@@ -21,7 +21,7 @@ func (s *Service) plan(req Request, orgs []tdql.Org, now time.Time) (planned, er
 	if err != nil {
 		return planned{}, err
 	}
-	p, warnings, err := tdql.Check(query, tdql.Env{Now: now, Orgs: orgs, Params: req.Params, Vocabulary: s.cfg.Vocabulary})
+	p, warnings, err := tdql.Check(query, tdql.Env{Now: now, Orgs: orgs, Params: req.Params, Vocabulary: s.cfg.Vocabulary, Once: req.Shared})
 	if err != nil {
 		return planned{}, err
 	}
@@ -45,6 +45,8 @@ const (
 	codeTime     = "report.time_limit"
 	codeRows     = "report.row_limit"
 	codeFailed   = "report.failed"
+	codeWatchMax = "report.watch_limit"
+	codeWatch    = "report.watch_lost"
 	codeTooLarge = "query.too_large"
 	codeBusy     = "query.busy"
 	codeRequest  = "query.bad_request"
@@ -66,6 +68,12 @@ func failure(err error) (f Failure, ours bool) {
 		return Failure{Code: codeTooLarge, Message: err.Error()}, false
 	case errors.Is(err, ErrBadRequest):
 		return Failure{Code: codeRequest, Message: err.Error()}, false
+	case errors.Is(err, errWatchFull):
+		return Failure{Code: codeWatchMax, Message: "the watch has shown as much as the server can remember: narrow it and ask again"}, false
+	case errors.Is(err, errWatchLost):
+		return Failure{Code: codeWatch, Message: "the watch was interrupted and cannot tell what it has shown: ask again"}, false
+	case errors.Is(err, errWatches):
+		return Failure{Code: codeBusy, Message: "too many watches run: end one, or try again later"}, false
 	case errors.Is(err, ErrBusy):
 		return Failure{Code: codeBusy, Message: "too many queries wait: try again later"}, false
 	}

@@ -63,6 +63,7 @@ type record struct {
 	Holders   int    `json:"holders,omitempty"`   // connections that are
 	Cancel    bool   `json:"cancel,omitempty"`    // somebody asked to cancel while a worker had it
 	Epoch     uint64 `json:"epoch,omitempty"`     // place in the log where the newest attempt begins
+	Begun     int    `json:"begun,omitempty"`     // attempts; a stopping worker hands a job on without one
 	Restarted bool   `json:"restarted,omitempty"` // the log of an earlier attempt is lost: nobody can resume from it
 	Newer     string `json:"newer,omitempty"`     // the report that redid this shared one
 

@@ -36,9 +36,13 @@ func run(ctx context.Context, db Querier, prog *tdql.Program, sink func([]tdql.R
 	if w := prog.Walk(); w != nil {
 		return runWalk(ctx, db, w, sink, progress)
 	}
+	return execute(ctx, db, prog.Start(), sink, progress)
+}
+
+// execute does what run does, for a program that was started.
+func execute(ctx context.Context, db Querier, x *tdql.Execution, sink func([]tdql.Row) error, progress func(Progress)) (Stats, error) {
 	var stats Stats
 	began := time.Now()
-	x := prog.Start()
 	a := &asker{db: db, x: x}
 	ctx, cancel := context.WithCancel(ctx)
 	defer a.wait()

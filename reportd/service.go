@@ -15,6 +15,7 @@ import (
 
 const (
 	jobSubject    = "reportd.jobs"
+	watchSubject  = "reportd.watches"
 	cancelSubject = "reportd.cancel"
 	workerGroup   = "workers"
 )
@@ -23,13 +24,15 @@ const (
 type Service struct {
 	cfg     Config
 	jobs    *bus.Stream
+	watches *bus.Stream // jobs that do not end by themselves
 	frames  *bus.Stream
 	records records
 
-	waiting atomic.Int64  // jobs in the queue and in hand, a moment ago
-	full    atomic.Bool   // whether the records held more than they should, a moment ago
-	buffers sync.Pool     // of websockets that write
-	closing chan struct{} // closed when Run is told to end
+	watching atomic.Int64  // watches in hand here
+	waiting  atomic.Int64  // jobs in the queue and in hand, a moment ago
+	full     atomic.Bool   // whether the records held more than they should, a moment ago
+	buffers  sync.Pool     // of websockets that write
+	closing  chan struct{} // closed when Run is told to end
 
 	seen seen // what was told of vocabularies
 
@@ -56,6 +59,12 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open query queue: %w", err)
+	}
+	s.watches, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
+		Name: "reportd-watches", Subjects: []string{watchSubject}, WorkQueue: true, Storage: bus.File, MaxBytes: cfg.QueueBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open watch queue: %w", err)
 	}
 	s.frames, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
 		Name: "reportd-frames", Subjects: []string{frameSubject + "*"}, Storage: bus.Memory,
@@ -84,6 +93,13 @@ func (s *Service) Run(ctx context.Context) error {
 			return s.jobs.Consume(ctx, bus.ConsumerConfig{
 				Name: workerGroup, Concurrency: s.cfg.Workers, AckWait: s.cfg.Lease, Retry: retryAfter,
 			}, s.work)
+		})
+	}
+	if s.cfg.Workers > 0 && s.cfg.Watches > 0 {
+		g.Go(func() error {
+			return s.watches.Consume(ctx, bus.ConsumerConfig{
+				Name: workerGroup, Concurrency: s.cfg.Watches + 1, AckWait: s.cfg.Lease, Retry: retryAfter, // one more says that there is no room
+			}, s.watchWork)
 		})
 	}
 	g.Go(func() error { s.lookAround(ctx); return nil })

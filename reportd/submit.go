@@ -36,6 +36,7 @@ type Classic struct {
 type job struct {
 	Report  Report                 `json:"report"`
 	Tied    bool                   `json:"tied,omitempty"`
+	Watch   bool                   `json:"watch,omitempty"`
 	TDQL    string                 `json:"tdql,omitempty"`
 	Params  map[string]tahoe.Value `json:"params,omitempty"`
 	Classic *Classic               `json:"classic,omitempty"`
@@ -87,7 +88,7 @@ func (s *Service) prepare(c Caller, req Request) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	j := job{TDQL: req.TDQL, Params: req.Params, Classic: req.Classic, Report: Report{
+	j := job{Watch: p.plan.Watch(), TDQL: req.TDQL, Params: req.Params, Classic: req.Classic, Report: Report{
 		ID: newID(), Status: StatusWait, Canonical: p.canonical, User: c.ID, Shared: req.Shared, Created: now, Warnings: p.warnings,
 		Position: int(s.waiting.Load()) + 1,
 	}}
@@ -166,7 +167,11 @@ func (s *Service) queue(ctx context.Context, j job) error {
 	if _, err := s.log(j.Report.ID).append(ctx, statusFrame(j.Report.ID, StatusWait, j.Report.Position), 0); err != nil {
 		return err
 	}
-	if _, err := s.jobs.Publish(ctx, jobSubject, nil, data); errors.Is(err, bus.ErrFull) {
+	queue, subject := s.jobs, jobSubject
+	if j.Watch {
+		queue, subject = s.watches, watchSubject
+	}
+	if _, err := queue.Publish(ctx, subject, nil, data); errors.Is(err, bus.ErrFull) {
 		return ErrBusy
 	} else if err != nil {
 		return fmt.Errorf("queue query: %w", err)

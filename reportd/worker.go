@@ -27,15 +27,20 @@ type attempt struct {
 	rec      *record
 	epoch    uint64
 	past     past // what earlier attempts have shown
+
+	refused error // why it is not to be made
 }
 
 // work runs one job of the queue. An error gives the job back.
-func (s *Service) work(ctx context.Context, m bus.Message) error {
+func (s *Service) work(ctx context.Context, m bus.Message) error { return s.try(ctx, m, nil) }
+
+// try makes the report of a job, or ends it because it is refused.
+func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 	var j job
 	if err := json.Unmarshal(m.Data, &j); err != nil {
 		return bus.Permanent(fmt.Errorf("read job: %w", err))
 	}
-	a := &attempt{Service: s, job: j, log: s.log(j.Report.ID), start: time.Now(), claimed: make(chan struct{})}
+	a := &attempt{Service: s, job: j, log: s.log(j.Report.ID), start: time.Now(), claimed: make(chan struct{}), refused: refused}
 	ctx, stop := a.register(ctx)
 	defer a.unregister(stop)
 
@@ -45,8 +50,8 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 			stop(a.claimErr)
 		}
 	}()
-	// A first attempt asks the database while it claims the report; a later one must know what was shown.
-	if m.Delivered > 1 {
+	// A first attempt asks the database while it claims the report; a later one must know what was shown. A watch has time.
+	if m.Delivered > 1 || j.Watch {
 		<-a.claimed
 	}
 	rows, warnings, err := a.run(ctx)
@@ -54,7 +59,8 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 	switch {
 	case errors.Is(a.claimErr, ErrFinished):
 		return nil
-	case errors.Is(a.claimErr, errCancelled), errors.Is(a.claimErr, errGivenUp), errors.Is(a.claimErr, ErrExpired):
+	case errors.Is(a.claimErr, errCancelled), errors.Is(a.claimErr, errGivenUp), errors.Is(a.claimErr, ErrExpired),
+		errors.Is(a.claimErr, errWatchLost):
 		return a.finish(ctx, a.past.rows, nil, a.claimErr)
 	case a.claimErr != nil:
 		return s.giveBack(ctx, j, a.claimErr)
@@ -97,6 +103,9 @@ func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
 			r.Started = &now
 		}
 		r.Status, r.Epoch, r.Position = StatusProcessing, a.epoch, 0
+		if r.Begun++; r.Restarted { // the count was lost too
+			r.Begun = delivered
+		}
 		return nil
 	})
 	if errors.Is(err, ErrFinished) { // perhaps its log does not say so, or says so before our epoch
@@ -106,13 +115,17 @@ func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
 	if err != nil || delivered == 1 {
 		return err
 	}
-	if a.past, err = a.log.until(ctx, a.epoch); err != nil {
+	a.past, err = a.log.until(ctx, a.epoch)
+	if a.job.Watch && errors.Is(err, ErrExpired) {
+		return errWatchLost
+	}
+	if err != nil {
 		return err
 	}
 	if a.rec.Cancel {
 		return errCancelled
 	}
-	if delivered > a.cfg.Attempts {
+	if a.rec.Begun > a.cfg.Attempts {
 		return errGivenUp
 	}
 	return nil
@@ -153,6 +166,12 @@ func (a *attempt) record(ctx context.Context, delivered int) (*record, error) {
 func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return 0, nil, err
+	}
+	if a.refused != nil {
+		return 0, nil, a.refused
+	}
+	if a.job.Watch {
+		return a.watch(ctx)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.QueryTime, errTimeLimit)
 	defer cancel()

@@ -18,6 +18,8 @@ type Env struct {
 	Params map[string]tahoe.Value
 	// Vocabulary may be nil.
 	Vocabulary Vocabulary
+	// Once says that the answer must have an end, so that watch is a fault.
+	Once bool
 }
 
 // Check gives a query its meaning: it looks up parameters, times and organisations, follows the kinds of instances through
@@ -30,6 +32,7 @@ func Check(q *Query, env Env) (*Plan, []*Error, error) {
 		c.source(q.Source)
 	}
 	c.stages(q.Stages)
+	c.watch(q)
 	if err := c.err(); err != nil {
 		return nil, nil, err
 	}

@@ -152,14 +152,6 @@ func (c *checker) diagram(at span, summary bool) {
 	c.done = "graph"
 }
 
-// refused is the fault of a step that this version knows and cannot run, or nil.
-func (p *Plan) refused() error {
-	if p.watch {
-		return p.unavailable("watch")
-	}
-	return nil
-}
-
 func (p *Plan) unavailable(word string) error {
 	f := &faults{text: p.canonical}
 	f.add(CodeUnavailable, span{0, len(p.canonical)}, "", "%q is not available in this version", word)

@@ -21,7 +21,8 @@ type Execution struct {
 	more func() []Row
 	told bool // constant rows are out
 
-	analysis *analysis // of explain analyze
+	fresh    func(hash string) bool // says which instances become rows; nil for all
+	analysis *analysis              // of explain analyze
 }
 
 // Start begins a run of the program.
@@ -30,6 +31,14 @@ func (p *Program) Start() *Execution {
 	if p.parts != nil {
 		x.analysis = &analysis{parts: p.parts}
 	}
+	return x
+}
+
+// StartFresh begins a run whose rows are only of instances of which fresh says true. It is asked once for each instance that the
+// caller of the query may see, for one after the other, and only of programs whose rows are instances.
+func (p *Program) StartFresh(fresh func(hash string) bool) *Execution {
+	x := p.Start()
+	x.fresh = fresh
 	return x
 }
 
@@ -73,6 +82,9 @@ func (x *Execution) enter() {
 		}
 	}
 	x.fold = newFolder(x.prog, ph)
+	if e, ok := x.fold.(*emitter); ok && !ph.collect {
+		e.fresh = x.fresh
+	}
 	x.pager = newPager(ph, x.seed, firstPage)
 	switch {
 	case ph.small || ph.collect:

@@ -43,6 +43,7 @@ func newFolder(p *Program, ph *phase) folder {
 type emitter struct {
 	prog  *Program
 	phase *phase
+	fresh func(hash string) bool // nil when all are wanted
 	out   folded
 }
 
@@ -54,6 +55,7 @@ func (e *emitter) take(records []record) (bool, error) {
 		case e.phase.probed && !r.visible():
 		case e.phase.collect:
 			e.out.uids = append(e.out.uids, r.UID)
+		case e.fresh != nil && !e.fresh(r.Hash):
 		default:
 			e.out.rows = append(e.out.rows, e.prog.row(e.phase, r))
 		}

@@ -23,8 +23,8 @@ type Plan struct {
 // Explain says whether the query only asks how it would run.
 func (p *Plan) Explain() bool { return p.explain }
 
-// Watch says whether the query keeps running, and tells of new matches.
-func (p *Plan) Watch() bool { return p.watch }
+// Watch says whether the query keeps running, and tells of new matches. One that is only explained does not.
+func (p *Plan) Watch() bool { return p.watch && !p.explain }
 
 // Canonical spells the plan as a pipeline in one fixed way. Queries that mean the same, however they are spelled, have the
 // same canonical text; times relative to now stay relative. It does not tell who asks.

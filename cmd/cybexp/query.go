@@ -18,9 +18,7 @@ import (
 )
 
 func (a *app) queryCommand() *cobra.Command {
-	var r remote
-	var format string
-	var params []string
+	var q question
 	cmd := &cobra.Command{
 		Use:   "query TDQL",
 		Short: "Ask a question and print the rows as they come",
@@ -30,23 +28,40 @@ func (a *app) queryCommand() *cobra.Command {
 		GroupID: "client",
 		Args:    exactArgs("one query"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(outputFormats, format) {
-				return usageError{fmt.Errorf("-o %q is not an output format: one of %s", format, strings.Join(outputFormats, ", "))}
-			}
-			values, err := parseParams(params)
-			if err != nil {
+			if err := q.resolve(); err != nil {
 				return err
 			}
-			if err := r.resolve(); err != nil {
-				return err
-			}
-			return a.query(cmd.Context(), &r, args[0], values, format)
+			return a.query(cmd.Context(), &q, args[0])
 		},
 	}
-	r.bind(cmd)
-	cmd.Flags().StringVarP(&format, "output", "o", "table", "output `FORMAT`: "+strings.Join(outputFormats, ", "))
-	cmd.Flags().StringArrayVarP(&params, "param", "p", nil, "bind a parameter, `NAME=VALUE`; a number, true, false, null or \"quoted\" value is read as JSON")
+	q.bind(cmd)
 	return cmd
+}
+
+// question is what the commands that ask have in common: whom, with which parameters, and how to show the answer.
+type question struct {
+	remote
+
+	format string
+	params []string
+	values map[string]tahoe.Value // of params
+}
+
+func (q *question) bind(cmd *cobra.Command) {
+	q.remote.bind(cmd)
+	cmd.Flags().StringVarP(&q.format, "output", "o", "table", "output `FORMAT`: "+strings.Join(outputFormats, ", "))
+	cmd.Flags().StringArrayVarP(&q.params, "param", "p", nil, "bind a parameter, `NAME=VALUE`; a number, true, false, null or \"quoted\" value is read as JSON")
+}
+
+// resolve checks the flags.
+func (q *question) resolve() (err error) {
+	if !slices.Contains(outputFormats, q.format) {
+		return usageError{fmt.Errorf("-o %q is not an output format: one of %s", q.format, strings.Join(outputFormats, ", "))}
+	}
+	if q.values, err = parseParams(q.params); err != nil {
+		return err
+	}
+	return q.remote.resolve()
 }
 
 // parseParams reads -p name=value. A value that is a JSON scalar is that; anything else is a string as it stands.
@@ -66,23 +81,19 @@ func parseParams(args []string) (map[string]tahoe.Value, error) {
 	return values, nil
 }
 
-func (a *app) query(ctx context.Context, r *remote, text string, params map[string]tahoe.Value, format string) error {
-	out, err := newRowWriter(format, a.stdout)
+func (a *app) query(ctx context.Context, q *question, text string) error {
+	out, err := newRowWriter(q.format, a.stdout)
 	if err != nil {
 		return err
 	}
-	c, err := reportd.Dial(ctx, r.server, r.token)
+	c, err := q.dial(ctx)
 	if err != nil {
-		var refused *reportd.RefusedError
-		if errors.As(err, &refused) {
-			return fmt.Errorf("the server at %s refused: %w", r.server, err)
-		}
-		return r.reachError(err)
+		return err
 	}
 	defer c.Close()
 	note := newNote(a)
 	defer note.clear()
-	for f, err := range c.Query(ctx, text, params) {
+	for f, err := range c.Query(ctx, text, q.values) {
 		if err != nil {
 			return queryEnded(err)
 		}
@@ -91,6 +102,19 @@ func (a *app) query(ctx context.Context, r *remote, text string, params map[stri
 		}
 	}
 	return nil
+}
+
+// dial connects to the server.
+func (q *question) dial(ctx context.Context) (*reportd.Client, error) {
+	c, err := reportd.Dial(ctx, q.server, q.token)
+	var refused *reportd.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("the server at %s refused: %w", q.server, err)
+	case err != nil:
+		return nil, q.reachError(err)
+	}
+	return c, nil
 }
 
 func queryEnded(err error) error {

@@ -149,7 +149,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log})
+	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log, Written: p.written})
 	return err
 }
 
