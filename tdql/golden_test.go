@@ -150,18 +150,32 @@ func rewrite(t *testing.T, file string, a *txtar.Archive, got map[string]string)
 	}
 }
 
-// parsed are the texts of the goldens that parse.
+// parsed are the queries in text that the goldens ask, by file.
 func parsed(tb testing.TB) map[string]string {
 	tb.Helper()
 	out := map[string]string{}
+	for file, g := range questions(tb) {
+		if g.kind == "" {
+			out[file] = g.text
+		}
+	}
+	return out
+}
+
+// asked is a query of a golden; kind is the type of one in the classic form.
+type asked struct{ kind, text string }
+
+// questions are the queries of all goldens, by file.
+func questions(tb testing.TB) map[string]asked {
+	tb.Helper()
+	out := map[string]asked{}
 	for _, file := range goldens(tb) {
 		a, err := txtar.ParseFile(file)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if kind, text := question(a); kind == "" {
-			out[filepath.Base(file)] = text
-		}
+		kind, text := question(a)
+		out[filepath.Base(file)] = asked{kind, text}
 	}
 	return out
 }
