@@ -2,46 +2,98 @@ package tdql
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-// floor cuts a time to the beginning of its bucket, in the time's own zone.
+// wall is what a clock in a zone shows, as a time in UTC. Buckets are cut in it: it has every hour once, and none is longer
+// than another.
+func wall(t time.Time, zone *time.Location) time.Time {
+	t = t.In(zone)
+	_, offset := t.Zone()
+	return t.Add(time.Duration(offset) * time.Second).UTC()
+}
+
+// floor cuts a time of the clock to the beginning of its bucket.
 func floor(t time.Time, unit string) time.Time {
 	y, m, d := t.Date()
 	switch unit {
 	case "minute":
-		return t.Add(-time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+		return t.Truncate(time.Minute)
 	case "hour":
-		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+		return t.Truncate(time.Hour)
 	case "week":
-		return time.Date(y, m, d-(int(t.Weekday())+6)%7, 0, 0, 0, 0, t.Location())
+		d -= (int(t.Weekday()) + 6) % 7
 	case "month":
-		return time.Date(y, m, 1, 0, 0, 0, 0, t.Location())
+		d = 1
 	case "year":
-		return time.Date(y, 1, 1, 0, 0, 0, 0, t.Location())
+		m, d = 1, 1
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
 
 // nextBucket returns the beginning of the bucket that follows.
 func nextBucket(t time.Time, unit string) time.Time {
-	y, m, d := t.Date()
 	switch unit {
 	case "minute":
 		return t.Add(time.Minute)
 	case "hour":
 		return t.Add(time.Hour)
 	case "week":
-		return time.Date(y, m, d+7, 0, 0, 0, 0, t.Location())
+		return t.AddDate(0, 0, 7)
 	case "month":
-		return time.Date(y, m+1, 1, 0, 0, 0, 0, t.Location())
+		return t.AddDate(0, 1, 0)
 	case "year":
-		return time.Date(y+1, 1, 1, 0, 0, 0, 0, t.Location())
+		return t.AddDate(1, 0, 0)
 	}
-	return time.Date(y, m, d+1, 0, 0, 0, 0, t.Location())
+	return t.AddDate(0, 0, 1)
+}
+
+// stretch is a run of buckets, from the first to the last.
+type stretch struct{ first, last time.Time }
+
+// stretches are the buckets that a span of time has, in order. What the clock jumps over is in none; an hour to which it is put
+// back is one bucket.
+func stretches(low, high time.Time, zone *time.Location, unit string) []stretch {
+	var list []stretch
+	for !low.After(high) {
+		end, last := high, true
+		if _, change := low.In(zone).ZoneBounds(); !change.IsZero() && !change.After(high) {
+			end, last = change.Add(-1), false
+		}
+		list = append(list, stretch{floor(wall(low, zone), unit), floor(wall(end, zone), unit)})
+		if last {
+			break
+		}
+		low = end.Add(1)
+	}
+	slices.SortFunc(list, func(a, b stretch) int { return a.first.Compare(b.first) })
+	merged := list[:0]
+	for _, s := range list {
+		n := len(merged) - 1
+		if n < 0 || s.first.After(nextBucket(merged[n].last, unit)) {
+			merged = append(merged, s)
+		} else if s.last.After(merged[n].last) {
+			merged[n].last = s.last
+		}
+	}
+	return merged
+}
+
+// buckets hands out the beginnings of the buckets of a span of time.
+func buckets(low, high time.Time, zone *time.Location, unit string) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		for _, s := range stretches(low, high, zone, unit) {
+			for b := s.first; !b.After(s.last); b = nextBucket(b, unit) {
+				if !yield(b) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // bucketLabel names a bucket. Names of one unit sort as the times do.
@@ -80,44 +132,48 @@ func (g *grouper) stream() func() []Row {
 		return g.chunks(slices.Collect(maps.Keys(g.counts)))
 	}
 	unit := g.tally.by[g.unit].name
-	low, high := g.span(unit)
+	low, high := g.span()
 	others := g.others()
 	if g.unit > 0 || low.IsZero() || len(others) == 0 {
 		return g.chunks(g.filled(unit, low, high))
 	}
-	bucket, previous := low, ""
+	left := stretches(low, high, g.tally.zone, unit)
 	return func() []Row {
 		var rows []Row
-		for ; len(rows) < groupChunk && !bucket.After(high); bucket = nextBucket(bucket, unit) {
-			label := bucketLabel(bucket, unit)
-			if label == previous { // an hour that the clock was put back over
-				continue
-			}
-			previous = label
+		for len(rows) < groupChunk && len(left) > 0 {
+			label := bucketLabel(left[0].first, unit)
 			for _, rest := range others {
 				key := label + rest
 				rows = append(rows, g.row(key, g.counts[key]))
+			}
+			if left[0].first = nextBucket(left[0].first, unit); left[0].first.After(left[0].last) {
+				left = left[1:]
 			}
 		}
 		return rows
 	}
 }
 
-// span is the first and the last bucket of the range: what was asked for, as far as it was, then what was seen.
-func (g *grouper) span(unit string) (low, high time.Time) {
-	low, high = g.first, g.last
+// within narrows a window to another one.
+func (w window) within(outer window) window {
+	if w.low.Before(outer.low) {
+		w.low = outer.low
+	}
+	if w.high.IsZero() || !outer.high.IsZero() && outer.high.Before(w.high) {
+		w.high = outer.high
+	}
+	return w
+}
+
+// span is the range of time: what was asked for, as far as it was, and what was seen.
+func (g *grouper) span() (low, high time.Time) {
 	w := g.tally.window
-	if !w.low.IsZero() {
-		low = floor(w.low.In(g.tally.zone), unit)
+	low, high = w.low, w.high
+	if low.IsZero() || !g.first.IsZero() && g.first.Before(low) {
+		low = g.first
 	}
-	if !w.high.IsZero() {
-		high = floor(w.high.In(g.tally.zone), unit)
-	}
-	if high.IsZero() {
-		high = low
-	}
-	if low.IsZero() && len(g.counts) == 0 {
-		return time.Time{}, time.Time{}
+	if g.last.After(high) {
+		high = g.last
 	}
 	return low, high
 }
@@ -147,7 +203,10 @@ func (g *grouper) filled(unit string, low, high time.Time) []string {
 			continue
 		}
 		parts := strings.Split(key, keySep)
-		for b := low; !b.After(high) && len(keys) < maxFilled; b = nextBucket(b, unit) {
+		for b := range buckets(low, high, g.tally.zone, unit) {
+			if len(keys) >= maxFilled {
+				break
+			}
 			parts[g.unit] = bucketLabel(b, unit)
 			keys[strings.Join(parts, keySep)] = true
 		}

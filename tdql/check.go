@@ -275,7 +275,11 @@ func (c *checker) hop(h *hop) {
 	m.narrow.where = strong
 	c.push(m, to)
 	if to == tahoe.KindEvent {
+		before := c.window
 		c.window = m.narrow.window
+		if m.from == to { // narrowed, not moved to others
+			c.window = c.window.within(before)
+		}
 	}
 	n := &m.narrow
 	c.narrow = c.narrow || len(m.subTypes) > 0 || !n.window.low.IsZero() || n.category != "" || len(n.orgs) > 0 || narrows(strong)

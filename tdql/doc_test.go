@@ -40,6 +40,28 @@ func TestExamplesOfTheReference(t *testing.T) {
 	}
 }
 
+func TestHopToItsOwnKindNarrows(t *testing.T) {
+	for _, kind := range []string{"attribute", "object", "event", "session", "raw"} {
+		q, err := tdql.Parse(kind + "s | " + kind + "s login")
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := testEnv()
+		env.Vocabulary = nil
+		plan, _, err := tdql.Check(q, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog, err := tdql.Compile(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := prog.Queries()[0].Text(); strings.Contains(text, " as ") || !strings.Contains(text, "eq(sub_type, ") {
+			t.Errorf("%s go somewhere:\n%s", kind, text)
+		}
+	}
+}
+
 func TestHugeInputIsOneFault(t *testing.T) {
 	for name, text := range map[string]string{
 		"a million parentheses": strings.Repeat("(", 1_000_000),

@@ -175,7 +175,7 @@ type grouper struct {
 	tally  *tally
 	counts map[string]uint64 // by the group's key
 	unit   int               // which dimension is time; below zero for none
-	first  time.Time         // buckets seen
+	first  time.Time         // the earliest time seen, and the latest
 	last   time.Time
 	next   func() []Row
 }
@@ -230,14 +230,13 @@ func (g *grouper) label(r *record, d dim) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	bucket := floor(t.In(g.tally.zone), d.name)
-	if g.first.IsZero() || bucket.Before(g.first) {
-		g.first = bucket
+	if g.first.IsZero() || t.Before(g.first) {
+		g.first = t
 	}
-	if g.last.IsZero() || bucket.After(g.last) {
-		g.last = bucket
+	if g.last.IsZero() || t.After(g.last) {
+		g.last = t
 	}
-	return bucketLabel(bucket, d.name), true
+	return bucketLabel(floor(wall(t, g.tally.zone), d.name), d.name), true
 }
 
 func (g *grouper) rows() folded        { return folded{} }
