@@ -86,7 +86,7 @@ func (p *Plan) Between(from, to time.Time) (*Plan, bool) {
 				return nil, false
 			}
 			m := *s
-			m.narrow.window = s.narrow.window.within(from, to)
+			m.narrow.window = s.narrow.window.within(window{low: from, high: to})
 			narrowed.steps[i], moved = &m, true
 		case *filter:
 			if s.kind != tahoe.KindEvent {
@@ -106,15 +106,4 @@ func (p *Plan) Between(from, to time.Time) (*Plan, bool) {
 		}
 	}
 	return &narrowed, true
-}
-
-// within is what a window has in common with a span of time. It is never open; what ends before it begins is empty.
-func (w window) within(from, to time.Time) window {
-	if w.low.Before(from) { // or open
-		w.low = from
-	}
-	if w.high.IsZero() || w.high.After(to) {
-		w.high = to
-	}
-	return w
 }
