@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 const sample = "../../cmd/cybexp/demo/cowrie.json"
@@ -73,6 +75,7 @@ func TestMainJob(t *testing.T) {
 			t.Errorf("exit status %d, printed %q and\n%s", r.code, r.stdout, r.stderr)
 		}
 	})
+	t.Run("a watch tells what is written while it runs", func(t *testing.T) { watchTells(t, p) })
 	t.Run("a restart keeps everything", func(t *testing.T) {
 		before := census(p)
 		t.Logf("stopped in %s", p.stop())
@@ -120,6 +123,46 @@ func countsEqualJQ(t *testing.T, p *platform) {
 				t.Errorf("%s gave\n%v\njq gave\n%v", tt.query, got, want)
 			}
 		})
+	}
+}
+
+// watchTells holds a standing query to its word: what is there, then what comes, until Ctrl-C.
+func watchTells(t *testing.T, p *platform) {
+	cmd := exec.Command(program(t, "cybexp"), "watch", "events login where username in (newcomer, mozna)",
+		"-o", "ndjson", "--server", p.url, "--data", p.data)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }() // it has ended, if all went well
+	lines := bufio.NewScanner(out)
+	for range 110 { // the logins of the sample
+		if !lines.Scan() {
+			t.Fatalf("the watch ended early: %v", lines.Err())
+		}
+	}
+	path := filepath.Join(t.TempDir(), "new.json")
+	record := `{"eventid":"cowrie.login.failed","username":"newcomer","password":"x","src_ip":"198.51.100.200",` +
+		`"session":"w1","sensor":"s","timestamp":"2025-04-13T00:00:00Z"}`
+	if err := os.WriteFile(path, []byte(record), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.send(path, "demo")
+	written := time.Now()
+	if !lines.Scan() || !strings.Contains(lines.Text(), "newcomer") {
+		t.Fatalf("the watch told %q, %v", lines.Text(), lines.Err())
+	}
+	if late := time.Since(written); late > time.Second {
+		t.Errorf("told %s after it was written", late)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C ended the watch with %v", err)
 	}
 }
 
