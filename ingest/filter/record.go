@@ -89,9 +89,9 @@ func (r *record) optional(subType, field string) tahoe.Node {
 	return r.make(subType, field, v)
 }
 
-// make makes an attribute; field is where the value comes from.
+// make makes an attribute in its normal spelling; field is where the value comes from.
 func (r *record) make(subType, field string, v tahoe.Value) tahoe.Node {
-	a, err := tahoe.NewAttribute(subType, v)
+	a, err := tahoe.NewAttribute(subType, normalValue(subType, v))
 	if err != nil {
 		r.problem(field, "%v", err)
 		return nil

@@ -1,0 +1,4 @@
+package filter
+
+// Normal is normal, for the tests.
+var Normal = normal
