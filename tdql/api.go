@@ -20,6 +20,8 @@ type Org struct {
 type Vocabulary interface {
 	// SubTypes lists the sub-types seen for a kind, in any order.
 	SubTypes(kind tahoe.Kind) []string
+	// Seen says whether an instance of a sub-type has been seen; of what it cannot find out it says so too.
+	Seen(kind tahoe.Kind, subType string) bool
 	// Values lists at most n values of attributes of a sub-type that begin with a prefix, as Literal writes them.
 	Values(subType, prefix string, n int) []string
 }

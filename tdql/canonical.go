@@ -115,8 +115,8 @@ func (n *narrow) spell(p *printer) {
 }
 
 func (w *window) spell(p *printer) {
-	if w.last > 0 {
-		p.word("last " + durationText(w.last))
+	if w.last != nil {
+		p.word("last " + durationText(*w.last))
 	}
 	if w.from != nil {
 		p.word("from " + w.from.text())

@@ -55,7 +55,8 @@ type checker struct {
 	// cuttable says that a part can be kept after that stage.
 	cuttable bool
 	zone     *time.Location
-	window   window // of the events last moved to
+	zoned    *window // of the step that has the clause tz; nil when none has
+	window   window  // of the events last moved to
 }
 
 // push adds a step, after which the set is of a kind.
@@ -388,11 +389,9 @@ func (c *checker) subTypes(kind tahoe.Kind, list []*name) []string {
 
 // seen warns of a sub-type that no data has; others are words that may have been meant.
 func (c *checker) seen(kind tahoe.Kind, n leaf, others ...[]string) {
-	if c.env.Vocabulary == nil {
+	if c.env.Vocabulary == nil || c.warnings.full() || c.env.Vocabulary.Seen(kind, n.Text) {
 		return
 	}
 	known := c.env.Vocabulary.SubTypes(kind)
-	if !slices.Contains(known, n.Text) {
-		c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, append(others, known)...), "no %s of sub-type %s has been seen", kind, quote(n.Text))
-	}
+	c.warnings.add(CodeUnseen, n.at, didYouMean(n.Text, append(others, known)...), "no %s of sub-type %s has been seen", kind, quote(n.Text))
 }

@@ -105,7 +105,7 @@ func (c *checker) seconds(d *duration) int64 {
 	}
 	n, err := parseDuration(text)
 	if err != nil {
-		c.add(CodeValue, d.at, durationHint, "%s is not a duration", quote(text))
+		c.add(CodeValue, d.at, durationHelp(text), "%s is not a duration", quote(text))
 	}
 	return n
 }
@@ -127,6 +127,9 @@ func (c *checker) moment(i *instant) moment {
 	m, err := parseTime(text, c.env.Now, zone)
 	if err != nil {
 		c.add(CodeValue, i.at, timeHint, "%s is not a time", quote(text))
+	}
+	if c.zoned != nil && (m.relative == "today" || m.relative == "yesterday") {
+		c.zoned.zone = c.zone
 	}
 	return m
 }
@@ -165,6 +168,7 @@ func (c *checker) clauses(n *narrow, list []*item, from, to tahoe.Kind) {
 	items := index(list)
 	if tz := items["tz"]; tz != nil {
 		c.setZone(tz)
+		c.zoned = &n.window
 	}
 	for _, it := range list {
 		if to != tahoe.KindEvent && it.Key != "where" && it.Key != "tz" {
@@ -209,9 +213,10 @@ func (c *checker) context(it *item, from tahoe.Kind) string {
 
 func (c *checker) setWindow(w *window, items map[string]*item) {
 	if last := items["last"]; last != nil {
-		w.last = c.seconds(last.Last)
+		seconds := c.seconds(last.Last)
+		w.last = &seconds
 		w.high = c.env.Now.UTC().Round(time.Microsecond)
-		w.low = w.high.Add(-time.Duration(min(w.last, 9e9)) * time.Second)
+		w.low = w.high.Add(-time.Duration(min(seconds, 9e9)) * time.Second)
 		return
 	}
 	if from := items["from"]; from != nil {
@@ -223,11 +228,6 @@ func (c *checker) setWindow(w *window, items map[string]*item) {
 		w.to, w.high = &m, m.at
 		if w.from != nil && w.low.After(w.high) {
 			c.add(CodeMeaning, to.Time.at, "", "the time span ends before it begins")
-		}
-	}
-	for _, m := range []*moment{w.from, w.to} {
-		if m != nil && (m.relative == "today" || m.relative == "yesterday") {
-			w.zone = c.zone
 		}
 	}
 }

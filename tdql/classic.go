@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -44,11 +43,16 @@ type classic struct {
 // at is the place of a key in the data.
 func (c *classic) at(key string) span {
 	quoted, _ := json.Marshal(key) // a string is always JSON
-	i := strings.Index(c.faults.text, string(quoted))
-	if i < 0 {
-		return span{}
+	for from := 0; ; {
+		i := strings.Index(c.faults.text[from:], string(quoted))
+		if i < 0 {
+			return span{}
+		}
+		from += i + len(quoted)
+		if strings.HasPrefix(strings.TrimLeft(c.faults.text[from:], " \t\r\n"), ":") { // no value
+			return span{from - len(quoted), from}
+		}
 	}
-	return span{i, i + len(quoted)}
 }
 
 // read checks keys and types.
@@ -132,10 +136,7 @@ func (c *classic) text(qtype string) string {
 	if qtype == "related" {
 		words = append(words, c.level()...)
 	}
-	words = append(words, c.times()...)
-	for _, key := range []string{"category", "context"} {
-		words = append(words, c.choice(key, key, triWords)...)
-	}
+	words = append(words, c.clauses()...)
 	if qtype == "related" {
 		words = append(words, c.shape()...)
 	}
@@ -148,10 +149,7 @@ const classicPage = 10
 // page spells what is related to one page of the sightings of the start, newest first.
 func (c *classic) page(start []string) string {
 	words := slices.Concat(start, []string{"| events"})
-	words = append(words, c.times()...)
-	for _, key := range []string{"category", "context"} {
-		words = append(words, c.choice(key, key, triWords)...)
-	}
+	words = append(words, c.clauses()...)
 	words = append(append(words, "|"), c.whole("page", 1e9/classicPage)...)
 	words = append(append(words, "size", strconv.Itoa(classicPage), "| related"), c.level()...)
 	shape := c.shape()
@@ -172,6 +170,15 @@ func (c *classic) threatrank() string {
 		c.add(CodeValue, c.at("_hash"), "a hash is 64 digits 0-9 a-f", "Invalid '_hash'=%s!", printable(hash))
 	}
 	return "threatrank event " + hash
+}
+
+// clauses choose among the events.
+func (c *classic) clauses() []string {
+	words := c.times()
+	for _, key := range []string{"category", "context"} {
+		words = append(words, c.choice(key, key, triWords)...)
+	}
+	return words
 }
 
 func (c *classic) level() []string {
@@ -199,37 +206,6 @@ func (c *classic) choice(key, word string, choices []string) []string {
 		c.add(CodeValue, c.at(key), didYouMean(s, choices), "%s must be %s", quote(key), oneOf(choices))
 	}
 	return []string{word, s}
-}
-
-func (c *classic) times() []string {
-	var words []string
-	last, from, to, zone := c.str("last"), c.str("from"), c.str("to"), c.str("tzname")
-	if last != "" && (from != "" || to != "") {
-		c.add(CodeMeaning, c.at("last"), "", "Don't specify both 'last' and 'from/to'!")
-	}
-	if last != "" {
-		if _, err := parseDuration(last); err != nil {
-			c.add(CodeValue, c.at("last"), durationHint, "Invalid 'last'=%s!", printable(last))
-		}
-		words = append(words, "last", strings.ReplaceAll(last, " ", ""))
-	}
-	for _, key := range []string{"from", "to"} {
-		text := c.str(key)
-		if text == "" {
-			continue
-		}
-		if _, err := parseTime(text, time.Unix(0, 0), time.UTC); err != nil {
-			c.add(CodeValue, c.at(key), timeHint, "Invalid '%s'=%s!", key, printable(text))
-		}
-		words = append(words, key, string(tahoe.String(text).AppendJSON(nil)))
-	}
-	if zone != "" {
-		if _, err := loadZone(zone); err != nil {
-			c.add(CodeValue, c.at("tzname"), "", "Invalid 'tzname'=%s!", printable(zone))
-		}
-		words = append(words, "tz", zone)
-	}
-	return words
 }
 
 // shape says what related returns: a summary unless the query says otherwise.

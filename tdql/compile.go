@@ -325,6 +325,7 @@ func indexed(text string) string {
 func (c *compiler) withData(list []tahoe.Value) []string {
 	var names []string
 	for _, v := range list {
+		v = v.Stripped() // as attributes are
 		text := indexed(v.Text())
 		data, name := c.name(), c.name()
 		c.add(dql.Block{Func: dql.Eq("value", c.q.Bind("v", text)), Fields: []dql.Field{{As: data, Name: "data"}}})

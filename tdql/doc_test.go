@@ -141,3 +141,27 @@ func TestSpellingsOfOneQuery(t *testing.T) {
 		}
 	}
 }
+
+func TestQueriesThatDifferHaveOtherNames(t *testing.T) {
+	names := map[string]string{}
+	for _, text := range []string{
+		"events", "events last 0s", "events last 1s",
+		"events where timestamp >= today", "events tz Asia/Tokyo where timestamp >= today", "events tz Asia/Tokyo | where timestamp >= yesterday",
+		"events from today", "events from today tz Asia/Tokyo", "events tz Asia/Tokyo | events from today",
+		"related ipv4 1.1.1.1 where timestamp >= today", "related ipv4 1.1.1.1 where timestamp >= today tz Asia/Tokyo",
+	} {
+		q, err := tdql.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, _, err := tdql.Check(q, testEnv())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := names[plan.Hash()]; ok {
+			t.Errorf("%s has the name of %s: %s", text, other, plan.Canonical())
+		}
+		names[plan.Hash()] = text
+		checkCanonical(t, text)
+	}
+}

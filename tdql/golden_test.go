@@ -22,6 +22,8 @@ type seenTypes []string
 
 func (s seenTypes) SubTypes(tahoe.Kind) []string { return s }
 
+func (s seenTypes) Seen(_ tahoe.Kind, subType string) bool { return slices.Contains(s, subType) }
+
 // Values are made up: a literal, and one that needs quotes.
 func (s seenTypes) Values(subType, prefix string, _ int) []string {
 	return []string{prefix + "1." + subType, tdql.Literal(tahoe.String(prefix + " two"))}

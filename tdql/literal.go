@@ -89,6 +89,20 @@ var errDuration = errors.New("not a duration")
 // maxDuration is the longest duration, in seconds: ten thousand years.
 const maxDuration = 10000 * 31557600
 
+// durationUnit is what stands after the number of a duration.
+func durationUnit(text string) string {
+	return strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(text), "+-0123456789"))
+}
+
+// durationHelp helps with what is not a duration.
+func durationHelp(text string) string {
+	unit := durationUnit(text)
+	if hint := didYouMean(unit, unitWords); hint != "" && unitSeconds[unit] == 0 {
+		return hint
+	}
+	return durationHint
+}
+
 // parseDuration reads a number and a unit; the result is in seconds.
 func parseDuration(text string) (int64, error) {
 	digits := strings.TrimLeft(text, "0123456789")
@@ -150,8 +164,8 @@ func parseTime(text string, now time.Time, loc *time.Location) (moment, error) {
 	case "yesterday":
 		return moment{time.Date(y, m, d-1, 0, 0, 0, 0, loc).UTC(), word}, nil
 	}
-	if isNumeric(text) {
-		return unixTime(text)
+	if f, err := strconv.ParseFloat(text, 64); err == nil && strings.Trim(text, "+-.0123456789Ee") == "" {
+		return unixTime(f)
 	}
 	for _, layout := range timeLayouts(text) {
 		if t, err := time.ParseInLocation(layout, text, loc); err == nil && t.Unix() >= minUnix && t.Unix() <= maxUnix {
@@ -161,9 +175,8 @@ func parseTime(text string, now time.Time, loc *time.Location) (moment, error) {
 	return moment{}, errTime
 }
 
-func unixTime(text string) (moment, error) {
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || f < minUnix || f > maxUnix {
+func unixTime(f float64) (moment, error) {
+	if f < minUnix || f > maxUnix {
 		return moment{}, errTime
 	}
 	return moment{at: fromUnix(f)}, nil

@@ -86,11 +86,11 @@ type narrow struct {
 
 // window bounds timestamps, both ends included.
 type window struct {
-	last     int64 // seconds, when asked so
+	last     *int64 // seconds, when asked so
 	from, to *moment
 	// low and high are the bounds in time; zero when open.
 	low, high time.Time
-	zone      *time.Location // in which today and yesterday were read; nil when it makes no difference
+	zone      *time.Location // in which today and yesterday were read, here or after; nil when it makes no difference
 }
 
 // filter keeps what meets a condition.

@@ -78,12 +78,7 @@ func (s shaper) duration(d *duration, at span) {
 		s.value(&d.value)
 	default:
 		if _, err := parseDuration(unquoted(d.Text)); err != nil {
-			unit := strings.TrimSpace(strings.TrimLeft(unquoted(d.Text), "0123456789"))
-			hint := durationHint
-			if near := didYouMean(unit, unitWords); near != "" {
-				hint = near
-			}
-			s.add(CodeValue, d.at, hint, "%s is not a duration", quote(d.Text))
+			s.add(CodeValue, d.at, durationHelp(unquoted(d.Text)), "%s is not a duration", quote(d.Text))
 		}
 	}
 }
