@@ -162,7 +162,7 @@ func addsUp(t *testing.T, db Querier, org tdql.Org, ip string) {
 // FuzzHostileValues puts any text wherever a value can stand: the database must answer, and find what equals it.
 func FuzzHostileValues(f *testing.F) {
 	org := tdql.Org{Hash: tahoe.OrgHash("hostile"), Name: "hostile"}
-	for _, s := range []string{`")) { uid } evil(func: has(hash)) { hash } #`, "$h0", "a/b", `\x2f/`, "/i", `[[:alpha:]]{3}`, "日本語", "\u017f\u212a", ")", `\Q..\E`, "x\ny", "%", "ab"} {
+	for _, s := range []string{`")) { uid } evil(func: has(hash)) { hash } #`, "$h0", "a/b", `\x2f/`, "/i", `[[:alpha:]]{3}`, "日本語", "\u017f\u212a", ")", `\Q..\E`, "x\ny", "%", "ab", " 0", "0 "} {
 		f.Add(s)
 	}
 	store := testdgraph.Open(f)

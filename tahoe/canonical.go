@@ -142,6 +142,14 @@ func tooLarge() error {
 	return fmt.Errorf("canonical text of more than %d bytes: %w", MaxCanonical, ErrTooLarge)
 }
 
+// Stripped is v without white space at both ends, if it is a string.
+func (v Value) Stripped() Value {
+	if v.typ == TypeString {
+		v.text = strip(v.text)
+	}
+	return v
+}
+
 // strip removes what Python's str.strip does, which is a few characters more than unicode.IsSpace knows.
 func strip(s string) string {
 	if s == "" || isGraphic(s[0]) && isGraphic(s[len(s)-1]) {

@@ -67,8 +67,10 @@ type Attribute struct {
 	data Value
 }
 
-// NewAttribute makes an attribute. The value must be a scalar.
+// NewAttribute makes an attribute. The value must be a scalar. Of a string, white space at both ends is left out, as in its hash: so
+// whoever is first to write an attribute, it has one spelling.
 func NewAttribute(subType string, v Value) (*Attribute, error) {
+	v = v.Stripped()
 	if err := ValidSubType(subType); err != nil {
 		return nil, err
 	}
