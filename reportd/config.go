@@ -24,10 +24,8 @@ type Config struct {
 	DB Querier
 	// Rights tells what a user may read now. A worker asks when it runs a query, which may be long after it was sent.
 	Rights func(ctx context.Context, userID string) ([]tdql.Org, error)
-	// Vocabulary knows the sub-types that have been seen, for warnings; nil warns of none.
-	Vocabulary tdql.Vocabulary
-	Logger     *slog.Logger
-	Now        func() time.Time
+	Logger *slog.Logger
+	Now    func() time.Time
 
 	Workers  int              // queries that run at a time here; 0 runs none
 	Watches  int              // watches that run at a time here, beside Workers and only with them; 0 runs none

@@ -21,11 +21,16 @@ func (s *Service) plan(req Request, orgs []tdql.Org, now time.Time) (planned, er
 	if err != nil {
 		return planned{}, err
 	}
-	p, warnings, err := tdql.Check(query, tdql.Env{Now: now, Orgs: orgs, Params: req.Params, Vocabulary: s.cfg.Vocabulary, Once: req.Shared})
+	p, warnings, err := tdql.Check(query, req.env(orgs, now))
 	if err != nil {
 		return planned{}, err
 	}
 	return planned{plan: p, canonical: p.Canonical(), warnings: warnings}, nil
+}
+
+// env is what the query is checked against.
+func (r Request) env(orgs []tdql.Org, now time.Time) tdql.Env {
+	return tdql.Env{Now: now, Orgs: orgs, Params: r.Params, Once: r.Shared}
 }
 
 func parse(req Request) (*tdql.Query, error) {

@@ -24,9 +24,9 @@ const (
 // Vocabulary tells what the newest events that a caller may read hold. It asks TDQL like anybody else, so that it knows no more than
 // the caller may; answers are kept for half a minute. What cannot be found out in time is left out.
 func (s *Service) Vocabulary(ctx context.Context, c Caller) tdql.Vocabulary {
-	return vocabulary{ask: func(text string, params map[string]tahoe.Value) []string {
+	return vocabulary{ask: func(text string, params map[string]tahoe.Value) ([]string, bool) {
 		if s.cfg.DB == nil {
-			return nil
+			return nil, false
 		}
 		return s.seen.get(s.cfg.Now(), key(c.Orgs, text, params), func() ([]string, bool) {
 			ctx, cancel := context.WithTimeout(ctx, vocabularyTime)
@@ -86,13 +86,32 @@ func (s *Service) list(ctx context.Context, orgs []tdql.Org, text string, params
 	return out, err
 }
 
-// vocabulary asks for what it tells.
+// vocabulary asks for what it tells. What ask finds out with a second result of false may be too little.
 type vocabulary struct {
-	ask func(text string, params map[string]tahoe.Value) []string
+	ask func(text string, params map[string]tahoe.Value) ([]string, bool)
 }
 
 // SubTypes implements tdql.Vocabulary.
 func (v vocabulary) SubTypes(kind tahoe.Kind) []string {
+	list, _ := v.newest(kind)
+	return list
+}
+
+// Seen implements tdql.Vocabulary. It looks for one instance in all that the caller may read. Where others have so many of the
+// sub-type that none is found in time, what the newest events hold decides: its answer must not depend on what others have.
+func (v vocabulary) Seen(kind tahoe.Kind, subType string) bool {
+	if tahoe.ValidSubType(subType) != nil {
+		return false
+	}
+	if one, _ := v.ask(string(kind)+"s `"+subType+"` | limit 1 | count by sub_type", nil); len(one) > 0 {
+		return true
+	}
+	newest, ok := v.newest(kind)
+	return !ok || slices.Contains(newest, subType)
+}
+
+// newest lists the sub-types in the newest events.
+func (v vocabulary) newest(kind tahoe.Kind) ([]string, bool) {
 	text := "events | limit " + strconv.Itoa(vocabularyEvents)
 	if kind != tahoe.KindEvent {
 		text += " | " + string(kind) + "s"
@@ -107,9 +126,10 @@ func (v vocabulary) Values(subType, prefix string, n int) []string {
 		return nil
 	}
 	if len(prefix) >= 3 && len(prefix) <= 200 {
-		return v.ask("attributes "+name+" where data startswith $prefix | limit "+strconv.Itoa(n), map[string]tahoe.Value{"prefix": tahoe.String(prefix)})
+		list, _ := v.ask("attributes "+name+" where data startswith $prefix | limit "+strconv.Itoa(n), map[string]tahoe.Value{"prefix": tahoe.String(prefix)})
+		return list
 	}
-	list := v.ask("events | limit "+strconv.Itoa(vocabularyEvents)+" | attributes "+name+" | top 500", nil)
+	list, _ := v.ask("events | limit "+strconv.Itoa(vocabularyEvents)+" | attributes "+name+" | top 500", nil)
 	var out []string
 	for _, one := range list {
 		if len(out) < n && strings.HasPrefix(strings.Trim(one, `"`), prefix) {
@@ -130,17 +150,18 @@ type seenList struct {
 	until time.Time
 }
 
-// get returns a list that is kept, or finds it out.
-func (s *seen) get(now time.Time, key string, find func() ([]string, bool)) []string {
+// get returns a list that is kept, or finds it out. An empty list is not kept, since what is not there may come at any time, nor is
+// one of which find says that it may be too short.
+func (s *seen) get(now time.Time, key string, find func() ([]string, bool)) ([]string, bool) {
 	s.mu.Lock()
 	kept, ok := s.lists[key]
 	s.mu.Unlock()
 	if ok && now.Before(kept.until) {
-		return kept.list
+		return kept.list, true
 	}
 	list, ok := find()
-	if !ok {
-		return list
+	if !ok || len(list) == 0 {
+		return list, ok
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,5 +169,5 @@ func (s *seen) get(now time.Time, key string, find func() ([]string, bool)) []st
 		s.lists = map[string]seenList{}
 	}
 	s.lists[key] = seenList{list, now.Add(vocabularyAge)}
-	return list
+	return list, true
 }

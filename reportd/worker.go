@@ -199,6 +199,9 @@ func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, e
 		p.warnings = append(p.warnings, rowLimitReached(a.cfg.QueryRows))
 		err = nil
 	}
+	if err == nil && w.nothing() {
+		p.warnings = append(p.warnings, a.unseen(ctx, a.job.request(), orgs)...)
+	}
 	if err == nil {
 		err = w.end(ctx)
 	}

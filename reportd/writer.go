@@ -1,8 +1,10 @@
 package reportd
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -51,6 +53,7 @@ type writer struct {
 	headed bool
 	skip   uint64 // rows that an earlier attempt has shown
 	made   uint64 // rows that this attempt has found
+	told   bool   // whether one of them tells of something
 	limit  uint64 // 0 is none
 
 	progressed time.Time
@@ -61,6 +64,7 @@ func (w *writer) rows(ctx context.Context, rows []tdql.Row) error {
 	if err := w.header(ctx); err != nil {
 		return err
 	}
+	w.told = w.told || slices.ContainsFunc(rows, func(r tdql.Row) bool { return !tellsNothing(w.head.Kind, r) })
 	over := w.limit > 0 && uint64(len(rows)) > w.limit-w.made
 	if over {
 		rows = rows[:w.limit-w.made]
@@ -82,6 +86,20 @@ func (w *writer) rows(ctx context.Context, rows []tdql.Row) error {
 		return errRowLimit
 	}
 	return nil
+}
+
+// nothing says whether nothing was found: no rows, or only counts of zero and empty summaries.
+func (w *writer) nothing() bool { return !w.told }
+
+// tellsNothing says whether a row of a kind only says that there is nothing.
+func tellsNothing(kind string, row tdql.Row) bool {
+	switch kind {
+	case "count", "groups":
+		return bytes.HasSuffix(row, []byte(`"count":0}`))
+	case "summary", "summary_graph":
+		return bytes.HasSuffix(row, []byte(`":{}}`))
+	}
+	return false
 }
 
 // fit says how many rows go in one frame; at least one does.
