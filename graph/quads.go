@@ -8,6 +8,7 @@ import (
 
 	"github.com/dgraph-io/dgo/v230/protos/api"
 
+	"github.com/cybexp/cybexp/ledger"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -19,8 +20,9 @@ const (
 // quads spells an attempt for Dgraph.
 type quads struct {
 	*attempt
-	names map[tahoe.Hash]string // uids as text
-	set   []*api.NQuad
+	names  map[tahoe.Hash]string // uids as text
+	set    []*api.NQuad
+	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
 }
 
 // spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.
@@ -35,6 +37,10 @@ func (a *attempt) spell() []*api.NQuad {
 			q.vertex(h, it)
 		}
 		q.merge(h, it)
+	}
+	q.spellDeltas()
+	if len(q.set) > 0 {
+		q.set = append(q.set, a.beat())
 	}
 	return q.set
 }
@@ -66,6 +72,7 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.text(uid, "category", string(i.Category()))
 		q.nodes(uid, "cref", i.Children())
 		q.nodes(uid, "ref", i.Refs())
+		q.noteFresh(i, it)
 		q.types(uid, "Event")
 	case *tahoe.Session:
 		q.json(uid, i.Data())
@@ -103,10 +110,10 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 		have = &existing{}
 	}
 	uid := q.names[h]
-	switch it.instance.(type) {
+	switch i := it.instance.(type) {
 	case *tahoe.Attribute, *tahoe.Object:
 	case *tahoe.Event:
-		q.contexts(uid, it, have)
+		q.contexts(uid, i, it, have)
 	case *tahoe.Session:
 		q.edges(uid, "sref", it.events)
 		q.sessionTimes(uid, it, have)
@@ -123,22 +130,25 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 
 // contexts adds the contexts of descendants that have none in the event yet. Then it also writes the category again as it is, so that
 // of two writers who merge one event at once, or an analyst who changes it, one starts over.
-func (q *quads) contexts(uid string, it *item, have *existing) {
+func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 	taken := map[string]bool{}
 	for _, v := range append(have.Mal, have.Ben...) {
 		taken[v.UID] = true
 	}
 	before := len(q.set)
-	for _, h := range it.malicious {
-		if !taken[q.names[h]] {
-			q.edge(uid, "mal_ref", q.names[h])
+	add := func(predicate string, context tahoe.Category, list []tahoe.Hash) {
+		for _, h := range list {
+			if taken[q.names[h]] {
+				continue
+			}
+			q.edge(uid, predicate, q.names[h])
+			if have.UID != "" {
+				q.noteContext(h, e, have.Category, context)
+			}
 		}
 	}
-	for _, h := range it.benign {
-		if !taken[q.names[h]] {
-			q.edge(uid, "ben_ref", q.names[h])
-		}
-	}
+	add("mal_ref", tahoe.Malicious, it.malicious)
+	add("ben_ref", tahoe.Benign, it.benign)
 	if len(q.set) > before && have.Category != "" {
 		q.text(uid, "category", have.Category)
 	}

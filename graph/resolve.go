@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,11 +23,15 @@ type claim struct {
 // attempt is one try to write a batch.
 type attempt struct {
 	batch *batch
+	lane  *lane
 	txn   *dgo.Txn
 	uids  map[tahoe.Hash]uint64
 	fresh map[tahoe.Hash]bool      // vertices that this attempt makes
 	have  map[tahoe.Hash]*existing // what the graph knows of those that merge
 	needs map[*attempt]struct{}    // attempts that make vertices which this one points at
+
+	register register // of ledgers, at the snapshot of txn
+	changed  []uint64 // whose ledgers it changes
 
 	done      chan struct{} // closed when it has ended; committed is set before
 	committed bool
@@ -57,10 +62,15 @@ func (v vertex) number() (uint64, error) {
 func hex(uid uint64) string { return "0x" + strconv.FormatUint(uid, 16) }
 
 // resolve finds or makes a uid for every hash of the batch. What it makes is claimed until finish.
-func (w *writer) resolve(ctx context.Context, b *batch) (*attempt, error) {
-	a := &attempt{batch: b, done: make(chan struct{})}
+func (w *writer) resolve(ctx context.Context, b *batch, l *lane) (*attempt, error) {
+	a := &attempt{batch: b, lane: l, done: make(chan struct{})}
 	for {
 		owner, err := w.resolveNow(ctx, a)
+		if errors.Is(err, errNoLane) {
+			if err = w.enroll(ctx, l); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			w.finish(a, false)
 			return nil, err
@@ -98,8 +108,11 @@ func (w *writer) resolveNow(ctx context.Context, a *attempt) (wait *attempt, err
 		return wait, err
 	}
 	// The look-up is in the transaction that makes what it does not find, so that two writers who make the same vertex conflict.
-	found, err := lookup(ctx, a.txn, missing)
+	found, heads, err := lookup(ctx, a.txn, a.lane.heads(), missing)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.consult(ctx, a, heads); err != nil {
 		return nil, err
 	}
 	return nil, w.claim(ctx, a, missing, found)
@@ -182,39 +195,56 @@ func (w *writer) finish(a *attempt, committed bool) {
 			w.known.put(h, c.entry)
 		}
 	}
-	a.committed = committed
+	if a.committed = committed; committed {
+		w.keeper.written(a)
+	}
 	close(a.done)
 }
 
 // lookupSize bounds the hashes of one look-up.
 const lookupSize = 2000
 
-func lookup(ctx context.Context, txn *dgo.Txn, hashes []tahoe.Hash) (map[tahoe.Hash]vertex, error) {
+// lookup asks for the hashes, and with the first of them for heads.
+func lookup(ctx context.Context, txn *dgo.Txn, heads string, hashes []tahoe.Hash) (map[tahoe.Hash]vertex, headsAnswer, error) {
 	found := make(map[tahoe.Hash]vertex, len(hashes))
-	for len(hashes) > 0 {
+	var first headsAnswer
+	for begun := false; !begun || len(hashes) > 0; begun = true {
 		part := hashes[:min(lookupSize, len(hashes))]
 		hashes = hashes[len(part):]
-		var q strings.Builder
-		q.WriteString(`{ q(func: eq(hash, [`)
-		for i, h := range part {
-			if i > 0 {
-				q.WriteByte(',')
-			}
-			q.WriteString(`"` + h.String() + `"`)
+		var answer struct {
+			Q []vertex
+			headsAnswer
 		}
-		q.WriteString(`])) { uid hash sub_type } }`)
-		var answer struct{ Q []vertex }
-		if err := ask(ctx, txn, q.String(), &answer); err != nil {
-			return nil, fmt.Errorf("look up hashes: %w", err)
+		if err := ask(ctx, txn, lookupQuery(heads, part), &answer); err != nil {
+			return nil, first, fmt.Errorf("look up hashes: %w", err)
+		}
+		if !begun {
+			first, heads = answer.headsAnswer, ""
 		}
 		for _, v := range answer.Q {
 			if have, twice := found[v.Hash]; twice {
-				return nil, fmt.Errorf("hash %v has two vertices, %s and %s", v.Hash, have.UID, v.UID)
+				return nil, first, fmt.Errorf("hash %v has two vertices, %s and %s", v.Hash, have.UID, v.UID)
 			}
 			found[v.Hash] = v
 		}
 	}
-	return found, nil
+	return found, first, nil
+}
+
+func lookupQuery(heads string, hashes []tahoe.Hash) string {
+	if len(hashes) == 0 {
+		return "{ " + heads + " }"
+	}
+	var q strings.Builder
+	q.WriteString("{ " + heads + ` q(func: eq(hash, [`)
+	for i, h := range hashes {
+		if i > 0 {
+			q.WriteByte(',')
+		}
+		q.WriteString(`"` + h.String() + `"`)
+	}
+	q.WriteString(`])) { uid hash sub_type } }`)
+	return q.String()
 }
 
 // readExisting reads what the graph holds of vertices that exist and have to be merged, in the transaction that will write them.

@@ -30,12 +30,13 @@ type Config struct {
 	Logger *slog.Logger
 
 	CacheSize int           // hashes whose vertices are remembered; DefaultConfig's when 0
+	HotDegree int           // events of an attribute or object from which on it has a ledger; DefaultConfig's when 0
 	Patience  time.Duration // how long Write and Query wait for a Dgraph that does not answer; DefaultConfig's when 0
 }
 
 // DefaultConfig is a Dgraph on its own ports of this machine.
 func DefaultConfig() Config {
-	return Config{Target: "dgraph://127.0.0.1:9080", CacheSize: 500_000, Patience: time.Minute}
+	return Config{Target: "dgraph://127.0.0.1:9080", CacheSize: 500_000, HotDegree: 10_000, Patience: time.Minute}
 }
 
 // Validate tells what is wrong with c.
@@ -43,8 +44,8 @@ func (c Config) Validate() error {
 	if _, _, err := c.addresses(); err != nil {
 		return err
 	}
-	if c.CacheSize < 0 || c.Patience < 0 {
-		return errors.New("graph: cache size and patience cannot be negative")
+	if c.CacheSize < 0 || c.HotDegree < 0 || c.Patience < 0 {
+		return errors.New("graph: cache size, hot degree and patience cannot be negative")
 	}
 	return nil
 }
@@ -104,7 +105,7 @@ func Open(_ context.Context, c Config) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	s.writer = newWriter(s, cmp.Or(c.CacheSize, DefaultConfig().CacheSize))
+	s.writer = newWriter(s, cmp.Or(c.CacheSize, DefaultConfig().CacheSize), cmp.Or(c.HotDegree, DefaultConfig().HotDegree))
 	return s, nil
 }
 

@@ -62,6 +62,7 @@ type writer struct {
 
 	turn  chan struct{} // held by the one who resolves; guards lease
 	lease lease
+	lanes chan *lane    // those that nobody uses
 	send  chan struct{} // held by those whose request is on the way
 
 	mu      sync.Mutex
@@ -70,14 +71,22 @@ type writer struct {
 	running int
 	known   *cache
 	claims  map[tahoe.Hash]claim
+
+	register register
+	keeper   *keeper
 }
 
-func newWriter(s *Store, cacheSize int) *writer {
+func newWriter(s *Store, cacheSize, hotDegree int) *writer {
 	w := &writer{
 		store: s, turn: make(chan struct{}, 1), send: make(chan struct{}, commits),
 		lease: lease{conn: s.conn}, known: newCache(cacheSize), claims: map[tahoe.Hash]claim{},
+		lanes: make(chan *lane, underWay), keeper: newKeeper(s, hotDegree),
+	}
+	for range underWay {
+		w.lanes <- &lane{}
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w.active.Go(func() { w.keeper.run(w.ctx) })
 	return w
 }
 
@@ -257,7 +266,9 @@ func (w *writer) try(b *batch) (a *attempt, err error) {
 			err = fmt.Errorf("%w: no answer in %v", ErrUnavailable, tryTimeout)
 		}
 	}()
-	if a, err = w.resolve(ctx, b); err != nil {
+	l := <-w.lanes
+	defer func() { w.lanes <- l }()
+	if a, err = w.resolve(ctx, b, l); err != nil {
 		return nil, err
 	}
 	defer func() { w.finish(a, err == nil) }()

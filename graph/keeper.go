@@ -1,0 +1,219 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/dgraph-io/dgo/v230"
+	"github.com/dgraph-io/dgo/v230/protos/api"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+const (
+	mergeAfter  = 32      // deltas of a ledger that the process writes before they are merged
+	probeShare  = 10      // a vertex is looked at again when this share of the hot degree came to it
+	maxHeat     = 200_000 // vertices whose new events are counted
+	keeperQueue = 4096
+)
+
+// keeper opens ledgers for vertices in many events, and keeps ledgers short, while others write. It may fail or be killed at any
+// time: counts stay right, and take longer.
+type keeper struct {
+	store *Store
+	hot   int
+	work  chan chore
+	heat  map[uint64]int // events since a vertex was last looked at; guarded by the writer's mu, as is the next
+	late  map[uint64]int // deltas since a ledger was last merged
+}
+
+// chore is a vertex to look at: whether it is hot, or else to merge its ledger.
+type chore struct {
+	uid   uint64
+	merge bool
+}
+
+func newKeeper(s *Store, hot int) *keeper {
+	return &keeper{store: s, hot: hot, work: make(chan chore, keeperQueue), heat: map[uint64]int{}, late: map[uint64]int{}}
+}
+
+// written notes what an attempt has written. The caller holds the writer's mu.
+func (k *keeper) written(a *attempt) {
+	for _, uid := range a.changed {
+		if k.late[uid]++; k.late[uid] >= mergeAfter && k.ask(chore{uid, true}) {
+			k.late[uid] = 0
+		}
+	}
+	probe := max(1, k.hot/probeShare)
+	for h := range a.fresh {
+		e, ok := a.batch.items[h].instance.(*tahoe.Event)
+		if !ok {
+			continue
+		}
+		for _, n := range e.Refs() {
+			uid := a.uids[n.Hash()]
+			if a.register.counted[uid] {
+				continue
+			}
+			if k.heat[uid]++; k.heat[uid] >= probe && k.ask(chore{uid, false}) {
+				k.heat[uid] = 0
+			}
+		}
+	}
+	if len(k.heat) > maxHeat {
+		maps.DeleteFunc(k.heat, func(_ uint64, n int) bool { return n < probe/4+2 })
+	}
+	if len(k.heat) > maxHeat {
+		clear(k.heat)
+	}
+}
+
+// ask hands a chore over, unless there are too many.
+func (k *keeper) ask(c chore) bool {
+	select {
+	case k.work <- c:
+		return true
+	default:
+		return false
+	}
+}
+
+// run does chores until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-k.work:
+			if err := k.do(ctx, c); err != nil && ctx.Err() == nil {
+				k.store.logger.Warn("ledger not kept, trying again later", "vertex", hex(c.uid), "err", err)
+			}
+		}
+	}
+}
+
+func (k *keeper) do(ctx context.Context, c chore) error {
+	if c.merge {
+		return k.merge(ctx, c.uid)
+	}
+	n, err := k.degree(ctx, c.uid)
+	if err != nil || n < k.hot {
+		return err
+	}
+	return k.open(ctx, c.uid)
+}
+
+// degree counts the events of a vertex.
+func (k *keeper) degree(ctx context.Context, uid uint64) (int, error) {
+	var answer struct{ Q []struct{ N int } }
+	if err := ask(ctx, k.store.transaction(), `{ q(func: uid(`+hex(uid)+`)) { n: count(~ref) } }`, &answer); err != nil {
+		return 0, fmt.Errorf("count events: %w", err)
+	}
+	if len(answer.Q) == 0 {
+		return 0, nil
+	}
+	return answer.Q[0].N, nil
+}
+
+// OpenLedger gives the attribute or object with this hash a ledger, whatever its degree, and returns when its events are counted in it.
+func (s *Store) OpenLedger(ctx context.Context, h tahoe.Hash) error {
+	var answer struct{ Q []vertex }
+	if err := ask(ctx, s.transaction(), `{ q(func: eq(hash, "`+h.String()+`")) @filter(type(Node)) { uid } }`, &answer); err != nil {
+		return fmt.Errorf("open ledger: %w", err)
+	}
+	if len(answer.Q) != 1 {
+		return fmt.Errorf("open ledger: no attribute or object has the hash %v", h)
+	}
+	uid, err := answer.Q[0].number()
+	if err != nil {
+		return fmt.Errorf("open ledger: %w", err)
+	}
+	return s.writer.keeper.open(ctx, uid)
+}
+
+// open lists a vertex among those with ledgers, makes sure that whoever writes knows, and counts its events.
+func (k *keeper) open(ctx context.Context, uid uint64) error {
+	began := time.Now()
+	for _, step := range []func(context.Context, *dgo.Txn, uint64) error{k.list, k.fence, k.firstCount} {
+		if err := k.transact(ctx, uid, step); err != nil {
+			return fmt.Errorf("open ledger: %w", err)
+		}
+	}
+	k.store.logger.Debug("ledger opened", "vertex", hex(uid), "took", time.Since(began))
+	return nil
+}
+
+// transact does a step in a transaction of its own, again and again while others are in its way.
+func (k *keeper) transact(ctx context.Context, uid uint64, step func(context.Context, *dgo.Txn, uint64) error) error {
+	for try := 1; ; try++ {
+		txn := k.store.transaction()
+		err := step(ctx, txn, uid)
+		if err == nil {
+			return nil
+		}
+		discard(txn)
+		if !errors.Is(err, errAborted) {
+			return err
+		}
+		if err := pause(ctx, time.Duration(1+rand.IntN(10*min(try, 20)))*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// set writes quads and commits.
+func set(ctx context.Context, txn *dgo.Txn, quads, remove []*api.NQuad) error {
+	_, err := txn.Do(ctx, &api.Request{Mutations: []*api.Mutation{{Set: quads, Del: remove}}, CommitNow: true})
+	return readable(ctx, err)
+}
+
+// list puts the vertex on the register's list.
+func (k *keeper) list(ctx context.Context, txn *dgo.Txn, uid uint64) error {
+	var answer struct {
+		V []struct {
+			UID     string
+			Version int64    `json:"ledgers_version"`
+			List    []vertex `json:"ledgers_list"`
+		}
+	}
+	q := `{ v(func: eq(ledgers, "` + registerKey + `")) { uid ledgers_version ledgers_list @filter(uid(` + hex(uid) + `)) { uid } } }`
+	if err := ask(ctx, txn, q, &answer); err != nil {
+		return err
+	}
+	if len(answer.V) != 1 {
+		return k.found(ctx, txn, uid)
+	}
+	v := answer.V[0]
+	if len(v.List) > 0 {
+		return nil
+	}
+	b := &quads{}
+	b.edge(v.UID, "ledgers_list", hex(uid))
+	b.int(v.UID, "ledgers_version", v.Version+1)
+	return set(ctx, txn, b.set, nil)
+}
+
+// found makes the register, with the vertex on its list.
+func (k *keeper) found(ctx context.Context, txn *dgo.Txn, uid uint64) error {
+	b := &quads{}
+	b.text("_:v", "ledgers", registerKey)
+	b.types("_:v", "Ledgers")
+	b.edge("_:v", "ledgers_list", hex(uid))
+	b.int("_:v", "ledgers_version", 1)
+	return set(ctx, txn, b.set, nil)
+}
+
+// fence aborts all transactions that began before it and have not ended.
+func (k *keeper) fence(ctx context.Context, txn *dgo.Txn, _ uint64) error {
+	quads := `uid(l) <lane_beat> "` + strconv.FormatInt(time.Now().Unix(), 10) + `" .`
+	_, err := txn.Do(ctx, &api.Request{
+		Query:     `{ var(func: eq(ledgers, "` + registerKey + `")) { l as ledgers_lane } }`,
+		Mutations: []*api.Mutation{{Cond: "@if(gt(len(l), 0))", SetNquads: []byte(quads)}}, CommitNow: true,
+	})
+	return readable(ctx, err)
+}

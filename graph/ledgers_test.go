@@ -1,0 +1,225 @@
+package graph_test
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/ledger"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// account is what one snapshot tells of a vertex that has a ledger, or not.
+type account struct {
+	Hash    string
+	Counted bool
+	Parts   []struct {
+		Delta, Exact, Quarter, Day string
+		Loose                      bool
+	} `json:"p"`
+	Events []struct {
+		UID, Category, OrgID string
+		SubType              string `json:"sub_type"`
+		Timestamp            time.Time
+	} `json:"e"`
+	Mal []struct{ UID string } `json:"m"`
+	Ben []struct{ UID string } `json:"b"`
+}
+
+// accounts reads all vertices that are on the list of ledgers, at one snapshot.
+func accounts(t *testing.T) []account {
+	t.Helper()
+	var answer struct {
+		Data struct {
+			L []struct {
+				List []account `json:"ledgers_list"`
+			}
+		}
+	}
+	askDgraph(t, `{ l(func: eq(ledgers, "counted")) { ledgers_list { hash counted
+		p: ~segment_of { delta: segment_delta exact: segment_exact quarter: segment_quarter day: segment_day loose: segment_loose }
+		e: ~ref { uid timestamp category orgid sub_type } m: ~mal_ref { uid } b: ~ben_ref { uid } } } }`, &answer)
+	if len(answer.Data.L) == 0 {
+		return nil
+	}
+	return answer.Data.L[0].List
+}
+
+// one is an event as a ledger sees it.
+type one struct {
+	at  int64
+	key ledger.Key
+}
+
+// events counts the events one by one.
+func (a account) events() map[one]int64 {
+	context := map[string]string{}
+	for _, v := range a.Mal {
+		context[v.UID] = "malicious"
+	}
+	for _, v := range a.Ben {
+		context[v.UID] = "benign"
+	}
+	m := map[one]int64{}
+	for _, e := range a.Events {
+		m[one{e.Timestamp.UnixMicro(), ledger.Key{Org: e.OrgID, Category: e.Category, Context: cmp.Or(context[e.UID], "unknown"), SubType: e.SubType}}]++
+	}
+	return m
+}
+
+// ledger adds the segments up, in steps of time.
+func (a account) ledger(t *testing.T, step int64) map[one]int64 {
+	t.Helper()
+	m := map[one]int64{}
+	for _, p := range a.Parts {
+		text := map[int64]string{ledger.Exact: p.Exact, ledger.Quarter: p.Quarter, ledger.Day: p.Day}[step]
+		s, err := ledger.Decode(cmp.Or(text, p.Delta))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e := range s.Roll(step).All() {
+			if m[one{e.At, e.Key}] += e.N; m[one{e.At, e.Key}] == 0 {
+				delete(m, one{e.At, e.Key})
+			}
+		}
+	}
+	return m
+}
+
+// rolled is a count in steps of time.
+func rolled(m map[one]int64, step int64) map[one]int64 {
+	out := map[one]int64{}
+	for k, n := range m {
+		out[one{k.at / step * step, k.key}] += n
+	}
+	return out
+}
+
+// checkLedgers compares all ledgers with the events, and returns how many there are, and how many are counted.
+func checkLedgers(t *testing.T) (listed, counted int) {
+	t.Helper()
+	for _, a := range accounts(t) {
+		listed++
+		if !a.Counted {
+			continue
+		}
+		counted++
+		want := a.events()
+		for _, step := range []int64{ledger.Exact, ledger.Quarter, ledger.Day} {
+			if got := a.ledger(t, step); !maps.Equal(got, rolled(want, step)) {
+				t.Fatalf("ledger of %s, in steps of %d: %d entries, want %d", a.Hash, step, len(got), len(want))
+			}
+		}
+	}
+	return listed, counted
+}
+
+// Two processes write, one of them with a server that is killed in between, while ledgers are opened and merged; whenever one looks,
+// every ledger agrees with the events.
+func TestLedgersAgreeWithTheEventsAtEverySnapshot(t *testing.T) {
+	testdgraph.Wipe(t)
+	var merges atomic.Int64
+	stores := []*graph.Store{
+		open(t, graph.Config{HotDegree: 40, Logger: slog.New(&counter{&merges, "ledger opened"})}),
+		open(t, graph.Config{HotDegree: 40}),
+	}
+	records := newGenerator(t, 21).records(2400)
+	var g errgroup.Group
+	var written atomic.Int64
+	for i := range 4 {
+		g.Go(func() error {
+			for at := i * 600; at < (i+1)*600; at += 10 {
+				if _, err := stores[i%2].Write(t.Context(), records[at:at+10]); err != nil {
+					return err
+				}
+				written.Add(10)
+			}
+			return nil
+		})
+	}
+	_, alpha := testdgraph.Server(t).PIDs()
+	killed := false
+	until(t, "all records", func() bool {
+		if n := written.Load(); n > 1000 && !killed {
+			killed = true
+			if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "alpha", func() bool { return stores[0].Ready(t.Context()) == nil })
+		}
+		checkLedgers(t)
+		return written.Load() == 2400
+	})
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "ledgers", func() bool {
+		_, counted := checkLedgers(t)
+		return counted >= 5
+	})
+	check(t, records)
+	if merges.Load() == 0 {
+		t.Error("no ledger was opened by the store that was to log it")
+	}
+}
+
+func TestLedgerFollowsContexts(t *testing.T) {
+	s := testdgraph.Open(t)
+	g := newGenerator(t, 22)
+	a, b := g.attribute("a", tahoe.Int(1)), g.attribute("b", tahoe.Int(2))
+	first, again := event(g, a, b), event(g, a, b)
+	write(t, s, tahoe.Record{Events: []*tahoe.Event{first}})
+	for _, h := range []tahoe.Hash{a.Hash(), b.Hash()} {
+		if err := s.OpenLedger(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.check(again.SetContext(tahoe.Malicious, a))
+	write(t, s, tahoe.Record{Events: []*tahoe.Event{again}})
+	write(t, testdgraph.Connect(t), tahoe.Record{Events: []*tahoe.Event{again}})
+	if _, counted := checkLedgers(t); counted != 2 {
+		t.Errorf("%d ledgers, want 2", counted)
+	}
+	if err := s.OpenLedger(t.Context(), a.Hash()); err != nil {
+		t.Errorf("open an open ledger: %v", err)
+	}
+	if err := s.OpenLedger(t.Context(), tahoe.Hash{1}); err == nil {
+		t.Error("a ledger of nothing was opened")
+	}
+}
+
+// Events far apart in time come in small writes, and after them some in order: the ledger stays short.
+func TestLedgerStaysShort(t *testing.T) {
+	s := testdgraph.Open(t)
+	g := newGenerator(t, 23)
+	hot := g.attribute("hot", tahoe.Int(1))
+	at := func(seconds float64) *tahoe.Event {
+		e, err := tahoe.NewEvent("e", g.orgs[0], seconds, hot, g.attribute("n", tahoe.Int(int64(seconds))))
+		g.check(err)
+		return e
+	}
+	var all []tahoe.Record
+	for i := range 3000 {
+		all = append(all, tahoe.Record{Events: []*tahoe.Event{at(float64(i * 1000 % 2_999_999))}})
+	}
+	write(t, s, all[:1500]...)
+	if err := s.OpenLedger(t.Context(), hot.Hash()); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1500; i < 3000; i += 5 {
+		write(t, s, all[i:i+5]...)
+	}
+	until(t, "a short ledger", func() bool {
+		a := accounts(t)
+		return len(a) == 1 && len(a[0].Parts) < 80
+	})
+	checkLedgers(t)
+}
