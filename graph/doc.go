@@ -16,5 +16,5 @@
 //	next, _, err := store.Query(ctx, q2, ts)   // the same one
 //
 // Names of files: write.go queues and batches records, batch.go gathers a batch's vertices, resolve.go finds or makes their uids,
-// quads.go spells them for Dgraph.
+// quads.go spells them for Dgraph; ledgers.go is what a write has to do with ledgers, keeper.go opens them, merge.go keeps them short.
 package graph

@@ -22,6 +22,7 @@ import (
 const predicates = `
 ben_ref: [uid] @reverse
 category: string @index(exact)
+counted: bool
 cref: [uid]
 data: string
 duration: float @index(float)
@@ -30,6 +31,11 @@ hash: string @index(exact) @upsert
 host: string @index(exact)
 ip: string @index(exact)
 itype: string
+lane_beat: int
+ledgers: string @index(exact) @upsert
+ledgers_lane: [uid]
+ledgers_list: [uid]
+ledgers_version: int
 mal_ref: [uid] @reverse
 name: string
 number: float @index(float)
@@ -39,6 +45,15 @@ orgs: [string] @index(exact)
 ref: [uid] @reverse
 rref: [uid] @reverse
 sattr: [uid] @reverse
+segment_day: string
+segment_delta: string
+segment_exact: string
+segment_from: int
+segment_loose: bool
+segment_of: uid @reverse
+segment_quarter: string
+segment_size: int
+segment_to: int
 sref: [uid] @reverse
 start_time: datetime @index(hour)
 state: string @index(exact)

@@ -34,6 +34,12 @@ type Entry struct {
 	N int64
 }
 
+// Count is how many events of a key there are at one time.
+type Count struct {
+	Key int // which of the segment's keys
+	N   int64
+}
+
 // Segment is a part of a ledger. Its entries are in the order of time; no two have the same time and key, and none has an N of
 // zero. The zero value is an empty one. It never changes.
 type Segment struct {
@@ -111,6 +117,23 @@ func (s Segment) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for _, e := range s.entries {
 			if !yield(Entry{At: e.at * s.unit(), Key: s.keys[e.key], N: e.n}) {
+				return
+			}
+		}
+	}
+}
+
+// Step is the step of the segment's times, in microseconds.
+func (s Segment) Step() int64 { return s.unit() }
+
+// Keys are the keys of the entries, in order; they are not to be changed.
+func (s Segment) Keys() []Key { return s.keys }
+
+// Entries lists times, the places of their keys among Keys, and numbers, in order.
+func (s Segment) Entries() iter.Seq2[int64, Count] {
+	return func(yield func(int64, Count) bool) {
+		for _, e := range s.entries {
+			if !yield(e.at*s.unit(), Count{e.key, e.n}) {
 				return
 			}
 		}

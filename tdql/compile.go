@@ -20,7 +20,7 @@ func Compile(p *Plan) (*Program, error) {
 		}
 		return prog, nil
 	}
-	c := &compiler{plan: p}
+	c := &compiler{plan: p, account: accountOf(p)}
 	c.fresh()
 	prog := &Program{orgNames: make(map[string]string, len(p.orgs))}
 	for _, o := range p.orgs {
@@ -53,6 +53,8 @@ type compiler struct {
 	tally   *tally
 	best    *best
 	digest  bool
+	account *account   // when the plan counts the events of one vertex
+	ledger  dql.Filter // the root of that, while it is counted in one request
 	run     int        // phases of one run share a seed and a cut
 	seeded  tahoe.Kind // of the seed; "" in the first run
 }
@@ -256,6 +258,9 @@ func (c *compiler) finish(prog *Program) {
 		if c.tally.distinct {
 			prog.Kind, prog.Fields = "count", []string{"count"}
 		}
+		if c.account != nil {
+			c.phases = append(c.phases, c.accountPhase(c.account))
+		}
 		c.phases = append(c.phases, c.groupPhase())
 	case c.tally != nil:
 		prog.Kind, prog.Fields = "count", []string{"count"}
@@ -291,6 +296,9 @@ func (c *compiler) seed(s *seed) {
 		c.set = set{kind: tahoe.KindAttribute, root: dql.UID(c.withData(s.values)...)}
 	}
 	c.set.single = len(s.hashes) == 1
+	if c.account != nil && len(c.account.by) == 0 {
+		c.uncounted()
+	}
 	c.set.unproven = true
 }
 

@@ -160,6 +160,10 @@ func (c *compiler) countPhase() phase {
 		names := c.bound()
 		c.add(dql.Block{Name: "r", Func: dql.UID(names...), Fields: []dql.Field{field}})
 	}
+	if c.ledger != nil {
+		c.add(c.account.ledgerBlock(c.ledger))
+		return phase{run: c.run, paging: once, first: *c.q, count: true, account: c.account}
+	}
 	return phase{run: c.run, paging: once, first: *c.q, count: true}
 }
 

@@ -136,6 +136,9 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 		return nil, err
 	}
 	x.scanned += uint64(read)
+	if x.pager.books != nil && !x.pager.done() {
+		return nil, nil
+	}
 	enough, err := x.fold.take(records)
 	if err != nil {
 		return nil, err
@@ -144,6 +147,13 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 	if !enough && !x.pager.done() && x.left != 0 {
 		x.resize()
 		return rows, nil
+	}
+	if books := x.pager.books; books != nil && ph.group != nil {
+		if !books.found { // the next phase counts
+			x.at, x.pager = x.at+1, nil
+			return nil, nil
+		}
+		x.at++ // and is not needed
 	}
 	x.at, x.pager = x.at+1, nil
 	if x.left != 0 || ph.whole() {

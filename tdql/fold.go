@@ -197,7 +197,7 @@ func (g *grouper) take(records []record) (bool, error) {
 // add counts a record in all groups that it belongs to: one for each value of a sub-type, none without one.
 func (g *grouper) add(r *record, i int, key []string) {
 	if i == len(g.tally.by) {
-		g.counts[strings.Join(key, keySep)]++
+		g.counts[strings.Join(key, keySep)] += max(1, r.N)
 		return
 	}
 	d := g.tally.by[i]
@@ -226,9 +226,12 @@ func (g *grouper) label(r *record, d dim) (string, bool) {
 	case "org":
 		return r.OrgID, true
 	}
-	t, err := time.Parse(time.RFC3339Nano, r.Timestamp)
-	if err != nil {
-		return "", false
+	t := time.UnixMicro(r.at)
+	if r.Timestamp != "" {
+		var err error
+		if t, err = time.Parse(time.RFC3339Nano, r.Timestamp); err != nil {
+			return "", false
+		}
 	}
 	if g.first.IsZero() || t.Before(g.first) {
 		g.first = t

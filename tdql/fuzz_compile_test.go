@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cybexp/cybexp/ledger"
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
@@ -26,7 +27,8 @@ var dqlWords = func() map[string]bool {
 		first offset after AND OR NOT eq ge gt le lt between regexp uid type val count math
 		Attribute Object Event Session Raw hash itype sub_type value data orgid orgs timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref start_time end_time duration timezone state ip host number
-		seed these low high`) {
+		seed these low high has counted segment_of segment_from segment_to segment_delta segment_exact segment_quarter segment_day
+		from to delta roll exact`) {
 		own[w] = true
 	}
 	return own
@@ -59,6 +61,7 @@ type fakeGraph struct {
 	pages map[string]int    // how many pages of a text were asked
 	kinds map[string]bool   // what was asked: first, gather, fetch or ties
 	known map[uint64]string // when the vertices that were told happened
+	books bool              // attributes have ledgers
 }
 
 func newFakeGraph() *fakeGraph {
@@ -79,6 +82,14 @@ func (g *fakeGraph) answer(q dql.Query) []byte {
 	vars, text := q.Variables(), q.Text()
 	g.pages[text]++
 	switch {
+	case strings.Contains(text, "segment_exact"):
+		g.kinds["exact"] = true
+		return fmt.Appendf(nil, `{"e":[{"exact":%q}]}`, ledger.Of([]ledger.Entry{{At: fakeEpoch.UnixMicro(), N: 1}}).Encode())
+	case strings.Contains(text, "~segment_of"):
+		if g.kinds["ledger"] = g.books; g.books {
+			return []byte(`{"l":[{"s":[{"uid":"0x9","from":1,"to":2600000000000000}]}]}`)
+		}
+		return []byte(`{}`)
 	case vars["$these"] != "":
 		g.kinds["fetch"] = true
 		return g.these(vars["$these"], strings.Contains(text, "itype"))
@@ -208,6 +219,10 @@ func compileAndFollow(t *testing.T, text string, g *fakeGraph) {
 		return
 	}
 	follow(t, text, g, prog.Start())
+	if !g.books {
+		g.books = true
+		follow(t, text, g, prog.Start())
+	}
 }
 
 // FuzzCompile looks for values that reach the text of DQL, in all that a run asks.
@@ -220,7 +235,9 @@ func TestFakePagesReachEveryKindOfQuery(t *testing.T) {
 	for text, kinds := range map[string][]string{
 		"events where url = evil":                       {"first", "gather", "fetch", "ties"},
 		"ipv4 1.1.1.1 | events | attributes":            {"first", "gather", "fetch"},
-		"ipv4 1.1.1.1 | events | count by day":          {"first", "gather", "fetch"},
+		"events login | count by day":                   {"first", "gather", "fetch"},
+		"ipv4 1.1.1.1 | events | count by day":          {"first", "gather", "fetch", "ledger", "exact"},
+		"count ipv4 1.1.1.1":                            {"ledger", "exact"},
 		"(ipv4 1.1.1.1 | events) | limit 30000 | count": {"first", "gather", "fetch"},
 	} {
 		g := newFakeGraph()

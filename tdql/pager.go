@@ -38,7 +38,8 @@ const (
 // page by page. Events are gathered span of time after span of time, newest first, and ordered here: by time, then by hash.
 type pager struct {
 	ph     *phase
-	seed   string // where the phase starts
+	books  *accountant // reads a ledger instead; nil for most phases
+	seed   string      // where the phase starts
 	asking asking
 	page   int // rows asked for
 	pages  int
@@ -90,11 +91,18 @@ func micros(text string) int64 {
 }
 
 func newPager(ph *phase, seed []string, page int) *pager {
-	return &pager{ph: ph, seed: seedText(seed), page: page, after: "0x0", hashes: map[uint64]string{}}
+	g := &pager{ph: ph, seed: seedText(seed), page: page, after: "0x0", hashes: map[uint64]string{}}
+	if ph.account != nil {
+		g.books = newAccountant(ph)
+	}
+	return g
 }
 
 // next is the query to ask.
 func (g *pager) next() dql.Query {
+	if g.books != nil {
+		return g.books.next()
+	}
 	q := g.ph.first
 	values := map[dql.Param]string{"seed": g.seed, "first": strconv.Itoa(g.page), "after": g.after, "offset": strconv.Itoa(g.offset)}
 	switch g.asking {
@@ -166,6 +174,11 @@ func (g *pager) pageEnd(from int) int {
 
 // take reads the answer, and returns its rows. Done says that there are no more.
 func (g *pager) take(body []byte) (rows []record, read int, err error) {
+	if g.books != nil {
+		before := g.books.read
+		rows, err = g.books.take(body)
+		return rows, g.books.read - before + len(rows), err
+	}
 	if g.asking == askGather || g.asking == askTies {
 		return nil, 0, g.collect(body)
 	}
@@ -198,7 +211,12 @@ func (g *pager) take(body []byte) (rows []record, read int, err error) {
 	return rows, read, nil
 }
 
-func (g *pager) done() bool { return g.asking == askNothing }
+func (g *pager) done() bool {
+	if g.books != nil {
+		return g.books.done()
+	}
+	return g.asking == askNothing
+}
 
 // gather goes on after the first page. Of the time at which that ended it may lack some, so all of that time come later.
 func (g *pager) gather(first []record) []record {

@@ -54,6 +54,7 @@ type phase struct {
 	cut     *slice
 	count   bool
 	group   *tally
+	account *account // read from a ledger, if there is one
 	digest  bool
 	best    *best
 	order   *order // of the rows, when it is not the usual one

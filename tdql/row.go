@@ -31,7 +31,7 @@ type record struct {
 	W         []struct {
 		W probe `json:"w"`
 	} `json:"w"`
-	at int64    // Timestamp in microseconds, where it is needed
+	at int64    // Timestamp in microseconds, where it is needed; of a record without one, which stands for N of them
 	D0 dataList `json:"d0"`
 	D1 dataList `json:"d1"`
 	D2 dataList `json:"d2"`

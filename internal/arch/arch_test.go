@@ -21,9 +21,10 @@ const module = "github.com/cybexp/cybexp"
 var rooms = map[string][]string{
 	"":                    {},
 	"tahoe":               {},
+	"ledger":              {},
 	"tdql/dql":            {},
-	"tdql":                {"tahoe", "tdql/dql"},
-	"graph":               {"tahoe", "tdql/dql"},
+	"tdql":                {"tahoe", "ledger", "tdql/dql"},
+	"graph":               {"tahoe", "ledger", "tdql/dql"},
 	"graph/dgraphd":       {},
 	"bus":                 {},
 	"identity":            {"tahoe"},

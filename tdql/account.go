@@ -1,0 +1,319 @@
+package tdql
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cybexp/cybexp/ledger"
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql/dql"
+)
+
+// An account is a count of the events of one attribute or object. When that is in so many events that the graph keeps a ledger of
+// them (package ledger), the account is read from it: of each segment that lies whole in the span of time its roll-up, of the
+// few at the ends of the span, the exact times. Else the events are counted one by one.
+
+// account says what to count of a ledger.
+type account struct {
+	low, high int64 // microseconds, both included
+	orgs      []string
+	category  string // "" is all, as for the next two
+	context   string
+	subTypes  []string
+	by        []dim
+	zone      *time.Location
+	step      int64 // of the roll-up that tells the groups apart
+}
+
+// exactChunk is how many segments are read exactly at a time.
+const exactChunk = 16
+
+// accountOf is the account that a plan asks for, nil if it asks for something else.
+func accountOf(p *Plan) *account {
+	if len(p.steps) != 3 || len(p.orgs) == 0 {
+		return nil
+	}
+	from, okFrom := p.steps[0].(*seed)
+	hop, okHop := p.steps[1].(*move)
+	count, okCount := p.steps[2].(*tally)
+	if !okFrom || !okHop || !okCount || len(from.hashes) != 1 || hop.to != tahoe.KindEvent || hop.narrow.where != nil {
+		return nil
+	}
+	if from.kind != "" && from.kind != tahoe.KindAttribute && from.kind != tahoe.KindObject {
+		return nil
+	}
+	a := &account{
+		low: math.MinInt64, high: math.MaxInt64, category: hop.narrow.category, context: hop.narrow.context, subTypes: hop.subTypes,
+		by: count.by, zone: count.zone, step: ledger.Day,
+	}
+	a.orgs = orgTexts(p.orgs)
+	if len(hop.narrow.orgs) > 0 {
+		a.orgs = orgTexts(hop.narrow.orgs)
+	}
+	if w := hop.narrow.window; !w.low.IsZero() {
+		a.low = w.low.Add(time.Microsecond - 1).UnixMicro()
+	}
+	if w := hop.narrow.window; !w.high.IsZero() {
+		a.high = w.high.UnixMicro()
+	}
+	for _, d := range count.by {
+		switch {
+		case d.subType:
+			return nil
+		case d.name == "minute":
+			a.step = ledger.Exact
+		case d.name == "hour", d.isTime() && count.zone != time.UTC:
+			a.step = min(a.step, ledger.Quarter)
+		}
+	}
+	return a
+}
+
+// hasLedger says whether the ledger of a vertex is complete.
+var hasLedger = dql.Call{Name: "has", Pred: "counted"}
+
+// rollups name the form of a segment for a step.
+var rollups = map[int64]string{ledger.Exact: "segment_exact", ledger.Quarter: "segment_quarter", ledger.Day: "segment_day"}
+
+// ledgerBlock reads the ledger of the root, if it has one: what changed lately, and the roll-ups.
+func (a *account) ledgerBlock(root dql.Filter) dql.Block {
+	fields := []dql.Field{
+		{Name: "uid"}, {Alias: "from", Name: "segment_from"}, {Alias: "to", Name: "segment_to"}, {Alias: "delta", Name: "segment_delta"},
+	}
+	if a.step != ledger.Exact {
+		fields = append(fields, dql.Field{Alias: "roll", Name: rollups[a.step]})
+	}
+	return dql.Block{Name: "l", Func: root, Filter: hasLedger, Fields: []dql.Field{
+		{Name: "uid"}, {Alias: "s", Name: "~segment_of", Fields: fields},
+	}}
+}
+
+// exactQuery reads the exact times of segments.
+var exactQuery = func() dql.Query {
+	q := dql.Query{Name: "tdql"}
+	q.Blocks = []dql.Block{{Name: "e", Func: dql.UIDList(q.Declare("these", "string", "[]")), Fields: []dql.Field{{Alias: "exact", Name: "segment_exact"}}}}
+	return q
+}()
+
+// accountPhase reads groups from the ledger. When there is none, the phase after it counts.
+func (c *compiler) accountPhase(a *account) phase {
+	q := dql.Query{Name: "tdql"}
+	q.Blocks = []dql.Block{a.ledgerBlock(dql.Eq("hash", q.Bind("h", c.plan.steps[0].(*seed).hashes[0].String())))}
+	return phase{run: c.run, paging: once, first: q, account: a, group: c.tally}
+}
+
+// uncounted is the root of an account as far as it has no ledger.
+func (c *compiler) uncounted() {
+	name := c.name()
+	c.add(dql.Block{As: name, Func: c.set.root, Filter: dql.All(c.set.filter, dql.Not{Filter: hasLedger})})
+	c.ledger = c.set.root
+	c.set.root, c.set.filter = dql.UID(name), nil
+}
+
+// accountant reads a ledger.
+type accountant struct {
+	*account
+	first   dql.Query
+	asked   bool
+	found   bool     // there is a ledger
+	partial []string // segments of which exact times are still to be read
+	read    int      // segments, so far
+	groups  map[group]int64
+	places  []ledger.Key // what groups have in common, besides time
+}
+
+// group is a part of what is counted: an index of places, and the first time seen in its bucket.
+type group struct {
+	bucket int64
+	place  int
+}
+
+func newAccountant(ph *phase) *accountant {
+	return &accountant{account: ph.account, first: ph.first, groups: map[group]int64{}}
+}
+
+func (a *accountant) next() dql.Query {
+	if !a.asked {
+		return a.first
+	}
+	return exactQuery.With(map[dql.Param]string{"these": seedText(a.partial[:min(exactChunk, len(a.partial))])})
+}
+
+func (a *accountant) done() bool { return a.asked && len(a.partial) == 0 }
+
+// take reads an answer. It returns the groups as records when all is read, or what was counted one by one if there is no ledger.
+func (a *accountant) take(body []byte) ([]record, error) {
+	var answer struct {
+		R []record `json:"r"`
+		L []struct {
+			S []struct {
+				UID   string `json:"uid"`
+				From  int64  `json:"from"`
+				To    int64  `json:"to"`
+				Delta string `json:"delta"`
+				Roll  string `json:"roll"`
+			} `json:"s"`
+		} `json:"l"`
+		E []struct {
+			Exact string `json:"exact"`
+		} `json:"e"`
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return nil, fmt.Errorf("decode ledger: %w", err)
+		}
+	}
+	if !a.asked {
+		a.asked, a.found = true, len(answer.L) > 0
+		if !a.found {
+			return answer.R, nil
+		}
+	} else {
+		a.partial = a.partial[min(exactChunk, len(a.partial)):]
+	}
+	a.read += len(answer.E)
+	for _, l := range answer.L {
+		a.read += len(l.S)
+		for _, s := range l.S {
+			var err error
+			switch {
+			case s.To < a.low || s.From > a.high:
+			case s.Delta != "":
+				err = a.add(s.Delta)
+			case s.Roll != "" && s.From >= a.low && s.To <= a.high && a.aligned(s.From, s.To):
+				err = a.add(s.Roll)
+			default:
+				a.partial = append(a.partial, s.UID)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, e := range answer.E {
+		if err := a.add(e.Exact); err != nil {
+			return nil, err
+		}
+	}
+	if !a.done() {
+		return nil, nil
+	}
+	return a.records(), nil
+}
+
+// aligned says whether the buckets of time begin and end at steps, from one time to another.
+func (a *accountant) aligned(from, to int64) bool {
+	if a.unit() == "" || a.zone == time.UTC {
+		return true
+	}
+	for at, end := time.UnixMicro(from).In(a.zone), time.UnixMicro(to); ; {
+		_, offset := at.Zone()
+		_, change := at.ZoneBounds()
+		if int64(offset)*1e6%ledger.Quarter != 0 {
+			return false
+		}
+		if change.IsZero() || change.After(end) {
+			return true
+		}
+		if change.UnixMicro()%ledger.Quarter != 0 {
+			return false
+		}
+		at = change
+	}
+}
+
+// unit is the dimension of time, "" for none.
+func (a *account) unit() string {
+	if i := slices.IndexFunc(a.by, dim.isTime); i >= 0 {
+		return a.by[i].name
+	}
+	return ""
+}
+
+// add counts the entries of a segment that are asked for. Those that are rolled up are known to lie within the span.
+func (a *accountant) add(text string) error {
+	s, err := ledger.Decode(text)
+	if err != nil {
+		return fmt.Errorf("read ledger: %w", err)
+	}
+	if s.Step() == ledger.Exact {
+		s = s.Within(a.low, a.high)
+	}
+	places := make([]int, 0, 8)
+	for _, k := range s.Keys() {
+		places = append(places, a.place(k))
+	}
+	bucket, until := int64(0), int64(math.MinInt64)
+	for at, c := range s.Entries() {
+		if places[c.Key] < 0 {
+			continue
+		}
+		if at >= until {
+			bucket, until = a.bucket(at)
+		}
+		a.groups[group{bucket, places[c.Key]}] += c.N
+	}
+	return nil
+}
+
+// place is where a key is counted, below zero if it is not.
+func (a *accountant) place(k ledger.Key) int {
+	if !slices.Contains(a.orgs, k.Org) || a.category != "" && a.category != k.Category || a.context != "" && a.context != k.Context ||
+		len(a.subTypes) > 0 && !slices.Contains(a.subTypes, k.SubType) {
+		return -1
+	}
+	var common ledger.Key
+	for _, d := range a.by {
+		switch d.name {
+		case "org":
+			common.Org = k.Org
+		case "category":
+			common.Category = k.Category
+		case "sub_type":
+			common.SubType = k.SubType
+		}
+	}
+	i := slices.Index(a.places, common)
+	if i < 0 {
+		i, a.places = len(a.places), append(a.places, common)
+	}
+	return i
+}
+
+// bucket is a time that stands for the bucket of at, and until when times belong to it as far as is easily told.
+func (a *accountant) bucket(at int64) (first, until int64) {
+	unit := a.unit()
+	if unit == "" {
+		return 0, math.MaxInt64
+	}
+	t := time.UnixMicro(at).In(a.zone)
+	clock := wall(t, a.zone)
+	begin := floor(clock, unit)
+	until = at + nextBucket(begin, unit).Sub(clock).Microseconds()
+	if _, change := t.ZoneBounds(); !change.IsZero() {
+		until = min(until, change.UnixMicro())
+	}
+	first = at - clock.Sub(begin).Microseconds()
+	if start, _ := t.ZoneBounds(); !start.IsZero() {
+		first = max(first, start.UnixMicro())
+	}
+	return first, until
+}
+
+// records are the groups.
+func (a *accountant) records() []record {
+	list := make([]record, 0, len(a.groups))
+	for g, n := range a.groups {
+		if n <= 0 {
+			continue
+		}
+		k := a.places[g.place]
+		list = append(list, record{at: g.bucket, OrgID: k.Org, Category: k.Category, SubType: k.SubType, N: uint64(n)})
+	}
+	slices.SortFunc(list, func(x, y record) int { return cmp.Compare(x.at, y.at) })
+	return list
+}
