@@ -13,21 +13,21 @@ import (
 )
 
 // ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. It waits for a Dgraph that
-// has just started, which takes schemas some seconds later than queries.
+// has just started, which takes schemas some seconds later than queries, and returns when Dgraph tells it as the schema.
 func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
-	var err error
+	uploaded := false
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, time.Second) {
-		var current string
-		if current, err = s.currentSchema(ctx); err == nil {
-			if current == sdl {
-				return nil
-			}
+		current, err := s.currentSchema(ctx)
+		if err == nil && current == sdl {
+			return nil
+		}
+		if err == nil && !uploaded {
 			if err = s.uploadSchema(ctx, sdl); err == nil {
 				s.logger.Info("schema applied")
-				return nil
+				uploaded, delay = true, 5*time.Millisecond
 			}
 		}
-		if !unready(err) {
+		if err != nil && !unready(err) {
 			return fmt.Errorf("apply schema: %w", err)
 		}
 		if pause(ctx, delay) != nil {
