@@ -57,6 +57,7 @@ func (f Filter) Apply(in Input) (Result, error) { return f.apply(in) }
 func filters() []Filter {
 	return []Filter{
 		{ID: "d2076b75-715e-4e4d-ae0a-a291cc6d90b7", Typetag: "cowrie", apply: applyCowrie},
+		{ID: "05e66bff-c3e1-49a0-bd2e-ad203a1f94fc", Typetag: "sighting", apply: applySighting},
 	}
 }
 
