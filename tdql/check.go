@@ -83,19 +83,17 @@ func (c *checker) source(s *source) {
 		c.seen(tahoe.KindAttribute, s.Attr.SubType.leaf)
 		c.narrow = true
 		values := c.values(s.Attr.Values)
-		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: c.attributes(s.Attr, values)}, tahoe.KindAttribute)
+		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: attributeHashes(s.Attr.SubType.Text, values)}, tahoe.KindAttribute)
 	}
 }
 
-// attributes hashes the attributes of a sub-type with these values.
-func (c *checker) attributes(a *attrref, values []tahoe.Value) []tahoe.Hash {
+// attributeHashes hashes the attributes of a sub-type with these values.
+func attributeHashes(subType string, values []tahoe.Value) []tahoe.Hash {
 	hashes := make([]tahoe.Hash, 0, len(values))
 	for _, v := range values {
-		h, err := tahoe.AttributeHash(a.SubType.Text, v)
-		if err != nil {
-			c.add(CodeValue, a.Values.List[0].at, "", "no attribute has such a value")
+		if h, err := tahoe.AttributeHash(subType, v); err == nil { // value has told of what is not scalar
+			hashes = append(hashes, h)
 		}
-		hashes = append(hashes, h)
 	}
 	return hashes
 }

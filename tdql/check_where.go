@@ -163,13 +163,7 @@ func (c *checker) includes(p *path, list *values) cond {
 	last := len(parts) - 1
 	in := includes{path: parts[:last], subType: parts[last], values: c.values(list)}
 	c.seen(tahoe.KindAttribute, leaf{p.at, in.subType})
-	for _, v := range in.values {
-		h, err := tahoe.AttributeHash(in.subType, v)
-		if err != nil {
-			c.add(CodeValue, list.List[0].at, "", "no attribute has such a value")
-		}
-		in.hashes = append(in.hashes, h)
-	}
+	in.hashes = attributeHashes(in.subType, in.values)
 	return in
 }
 

@@ -82,13 +82,9 @@ func segments(list []lexer.Token) [][]lexer.Token {
 
 // grammar turns a fault of the grammar into words.
 func (f *faults) grammar(list []lexer.Token, err error) {
-	var fault participle.Error
-	if !errors.As(err, &fault) {
-		f.add(CodeSyntax, span{}, "", "the query cannot be read")
-		return
-	}
 	at := 0
-	for at < len(list)-1 && list[at].Pos.Offset < fault.Position().Offset {
+	var fault participle.Error
+	for errors.As(err, &fault) && at < len(list)-1 && list[at].Pos.Offset < fault.Position().Offset {
 		at++
 	}
 	before := lexer.Token{}

@@ -28,10 +28,6 @@ func tokenSpan(t lexer.Token) span { return span{t.Pos.Offset, t.Pos.Offset + le
 // keywordSpan is the place of a keyword that begins at a position.
 func keywordSpan(p lexer.Position, word string) span { return span{p.Offset, p.Offset + len(word)} }
 
-func (s shaper) unavailable(word string, at span) {
-	s.add(CodeUnavailable, at, "", "%q is not available in this version", strings.ToLower(word))
-}
-
 func (s shaper) report(r *report) {
 	if r.Path != nil {
 		s.pathReport(r.Path)
@@ -244,12 +240,8 @@ func (s shaper) stage(st *stage) {
 
 func (s shaper) otherStage(r *rest) {
 	word := strings.ToLower(r.first.Text)
-	if slices.Contains(stageWords, word) {
-		if word == "where" || word == "sort" || word == "fields" {
-			s.add(CodeSyntax, r.first.at, "", "%q needs something after it", word)
-			return
-		}
-		s.unavailable(word, r.first.at)
+	if slices.Contains(stageWords, word) { // where, sort or fields: the others may stand alone
+		s.add(CodeSyntax, r.first.at, "", "%q needs something after it", word)
 		return
 	}
 	hint := didYouMean(word, stageWords)
@@ -301,12 +293,9 @@ func (s shaper) items(stage string, list []*item, allowed []string) {
 }
 
 func (s shaper) misplaced(stage, word string, at span) {
-	switch {
-	case word == "graph":
-		s.unavailable(word, at)
-	case stage == "":
+	if stage == "" {
 		s.add(CodeSyntax, at, "a clause belongs to a hop, as in | events last 7d", "%q has nothing to narrow here", word)
-	default:
-		s.add(CodeSyntax, at, "", "%q does not go with %q", word, stage)
+		return
 	}
+	s.add(CodeSyntax, at, "", "%q does not go with %q", word, stage)
 }

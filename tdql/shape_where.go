@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // tests checks a where clause.
@@ -97,7 +99,7 @@ func (s shaper) network(v *value) {
 func (s shaper) path(p *path) {
 	parts := p.parts()
 	for _, part := range parts {
-		if !isIdentifier(part) {
+		if tahoe.ValidSubType(part) != nil {
 			s.add(CodeSyntax, p.at, "a path is sub-types joined by dots, as in src.ipv4", "%s is not a path", quote(p.Text))
 			return
 		}
