@@ -58,6 +58,7 @@ func filters() []Filter {
 	return []Filter{
 		{ID: "d2076b75-715e-4e4d-ae0a-a291cc6d90b7", Typetag: "cowrie", apply: applyCowrie},
 		{ID: "05e66bff-c3e1-49a0-bd2e-ad203a1f94fc", Typetag: "sighting", apply: applySighting},
+		{ID: "f2d1b00a-24fc-4faa-95aa-2932b3b400e5", Typetag: "misp_event", apply: applyMISP},
 	}
 }
 

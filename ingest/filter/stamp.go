@@ -16,6 +16,11 @@ func (r *record) stamp(field string, in Input) (float64, error) {
 			return seconds, nil
 		}
 	}
+	return r.arrival(field, in)
+}
+
+// arrival is when the record arrived, for want of a usable field.
+func (r *record) arrival(field string, in Input) (float64, error) {
 	if in.Received.IsZero() {
 		return 0, fmt.Errorf("%w: no usable %s", ErrFormat, field)
 	}

@@ -134,8 +134,8 @@ type happening struct {
 	subType  string
 	stamp    float64
 	children []tahoe.Node
-	category tahoe.Category
-	context  []tahoe.Node // what is of that category; ignored where it is unknown
+	category tahoe.Category // empty is unknown
+	context  []tahoe.Node   // what is of that category; ignored where it is unknown
 }
 
 // happen makes the event; nil if there is nothing to it.
@@ -145,7 +145,7 @@ func (r *record) happen(in Input, field string, h happening) *tahoe.Event {
 		return nil
 	}
 	e, err := tahoe.NewEvent(h.subType, in.OrgID, h.stamp, children...)
-	if err == nil && h.category != tahoe.Unknown {
+	if err == nil && h.category != "" && h.category != tahoe.Unknown {
 		if err = e.SetCategory(h.category); err == nil {
 			err = e.SetContext(h.category, present(h.context)...)
 		}
@@ -171,7 +171,7 @@ func whole(nodes []tahoe.Node) []tahoe.Node {
 // absorb takes over the problems of a part of the record.
 func (r *record) absorb(place string, part record) {
 	for _, p := range part.problems {
-		r.problems = append(r.problems, Problem{place + "." + p.Field, p.Message})
+		r.problems = append(r.problems, Problem{strings.TrimSuffix(place+"."+p.Field, "."), p.Message})
 	}
 }
 
