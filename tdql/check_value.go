@@ -123,7 +123,7 @@ func (c *checker) moment(i *instant) moment {
 	}
 	m, err := parseTime(text, c.env.Now, zone)
 	if err != nil {
-		c.add(CodeValue, i.at, timeHint, "%s is not a time", quote(text))
+		c.add(CodeValue, i.at, timeHelp(text), "%s is not a time", quote(text))
 	}
 	if c.zoned != nil && (m.relative == "today" || m.relative == "yesterday") {
 		c.zoned.zone = c.zone

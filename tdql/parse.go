@@ -101,7 +101,9 @@ func (f *faults) grammar(list []lexer.Token, err error) {
 	case here.Value == ")" && want == "":
 		f.add(CodeSyntax, tokenSpan(here), "", "this parenthesis was never opened")
 	case here.Value == "(" && want == "":
-		f.add(CodeSyntax, tokenSpan(here), "", "a parenthesis does not belong here")
+		f.add(CodeSyntax, tokenSpan(here), didYouMean(before.Value, afterPaths), "a parenthesis does not belong here")
+	case here.Value == "(" && before.Type == tokPath && didYouMean(before.Value, contextTests) != "":
+		f.add(CodeSyntax, tokenSpan(before), didYouMean(before.Value, contextTests), "unexpected %s", quote(before.Value))
 	default:
 		f.add(CodeSyntax, tokenSpan(here), hintFor(want), "unexpected %s", quote(here.Value))
 	}

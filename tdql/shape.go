@@ -231,7 +231,7 @@ func (s shaper) stage(st *stage) {
 		st.Take = word
 		s.names(st.SubTypes...)
 		if word != "top" && len(st.SubTypes) > 0 {
-			s.unexpected(st.SubTypes[0].leaf, allowed)
+			s.unexpected(st.SubTypes[0].leaf, allowed, nil)
 		}
 	}
 	s.items(word, st.Items, allowed)
@@ -251,9 +251,9 @@ func (s shaper) otherStage(r *rest) {
 	s.add(CodeSyntax, r.first.at, hint, "%s is not a stage", quote(r.first.Text))
 }
 
-// unexpected tells of a word that belongs nowhere.
-func (s shaper) unexpected(l leaf, allowed []string) {
-	hint := didYouMean(l.Text, allowed, []string{"|"})
+// unexpected tells of a word that belongs nowhere; near are words besides the allowed ones that may have been meant.
+func (s shaper) unexpected(l leaf, allowed, near []string) {
+	hint := didYouMean(l.Text, near, allowed, []string{"|"})
 	if hint == "" && len(allowed) > 0 {
 		hint = "expected " + oneOf(allowed) + ", or | and a stage"
 	}
@@ -263,19 +263,23 @@ func (s shaper) unexpected(l leaf, allowed []string) {
 	s.add(CodeSyntax, l.at, hint, "unexpected %s", quote(l.Text))
 }
 
+// slipsOf are words of what stands before the clauses of a stage, or the next one, by the stage or the clause.
+var slipsOf = map[string][]string{"where": betweenTests, "sort": {"asc", "desc"}, "count": {"distinct"}}
+
 // items checks the clauses and options of a stage, given what may stand there.
 func (s shaper) items(stage string, list []*item, allowed []string) {
 	seen := make(map[string]bool, len(list))
 	strayed := false
+	near := slipsOf[stage]
 	for _, it := range list {
 		if it.Key == "" {
 			if !strayed {
-				s.unexpected(it.leaf, allowed)
+				s.unexpected(it.leaf, allowed, near)
 			}
 			strayed = true
 			continue
 		}
-		strayed = false
+		strayed, near = false, slipsOf[it.Key]
 		switch word := it.Key; {
 		case !slices.Contains(allowed, word):
 			s.misplaced(stage, word, it.at)
