@@ -178,12 +178,11 @@ func (c *checker) stages(list []*stage) {
 
 func (c *checker) stage(s *stage) {
 	at := span{s.Pos.Offset, s.Pos.Offset + 1}
-	word, _, _ := strings.Cut(c.text[at.start:], " ")
 	if s.Sort != nil && c.ranked() {
 		c.sortRanks(s.Sort)
 		return
 	}
-	if !c.follows(s.Take, span{at.start, at.start + len(word)}) {
+	if !c.follows(s.Take, span{at.start, at.start + len(wordAt(c.text, at.start))}) {
 		return
 	}
 	switch {

@@ -63,8 +63,8 @@ func (s shaper) test(t *test) {
 func (s shaper) slipAfter(p *path) bool {
 	rest := s.text[p.at.end:]
 	start := p.at.end + len(rest) - len(strings.TrimLeftFunc(rest, isSpace))
-	end := strings.IndexFunc(s.text[start:]+" ", func(r rune) bool { return isSpace(r) || strings.ContainsRune(",()|", r) })
-	next := leaf{span{start, start + end}, s.text[start : start+end]}
+	next := leaf{Text: wordAt(s.text, start)}
+	next.at = span{start, start + len(next.Text)}
 	if hint := didYouMean(next.Text, afterPaths); hint != "" && next.Text != "" {
 		s.add(CodeSyntax, next.at, hint, "unexpected %s", quote(next.Text))
 		return true
