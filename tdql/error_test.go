@@ -26,6 +26,9 @@ var bigGoldens = map[string]string{
 	"a sort holds at most %d rows":                  "TestSortIsBounded",
 }
 
+// toldLater are the codes of what is told with an answer, which no golden has, and the tests that have them.
+var toldLater = map[string]string{"CodeUnfilled": "bucket_test.go"}
+
 // sourceFiles parses the package.
 func sourceFiles(t *testing.T) (*token.FileSet, []*ast.File) {
 	t.Helper()
@@ -141,7 +144,7 @@ func TestEveryFaultHasAGolden(t *testing.T) {
 		return false
 	}
 	for name, code := range codes {
-		if !has(code, regexp.MustCompile("")) {
+		if toldLater[name] == "" && !has(code, regexp.MustCompile("")) {
 			t.Errorf("no golden has %s", name)
 		}
 	}

@@ -184,6 +184,9 @@ func (s shaper) value(v *value) {
 
 func (s shaper) stages(list []*stage) {
 	for _, st := range list {
+		if s.full() { // whatever comes is not told
+			return
+		}
 		s.stage(st)
 	}
 }
