@@ -200,10 +200,14 @@ func (e *mispEvent) about() {
 }
 
 func (r *record) organisation(subType, field string) tahoe.Node {
-	if v, _ := r.fields.Get(field); v.Type() != tahoe.TypeObject {
+	v, _ := r.fields.Get(field)
+	if v.Type() != tahoe.TypeObject {
 		return nil
 	}
-	return r.object(subType, r.optional("id", field+".id"), r.optional("name", field+".name"), r.optional("uuid", field+".uuid"))
+	o := record{fields: v}
+	made := o.object(subType, o.optional("id", "id"), o.optional("name", "name"), o.optional("uuid", "uuid"))
+	r.absorb(field, o)
+	return made
 }
 
 // add makes an event that belongs to the session.

@@ -85,21 +85,11 @@ func (r *record) mispPlaced(object string) []placed {
 			continue
 		}
 		p := r.place(strings.TrimPrefix(paths[i], object+"."), "value", mispNumber(paths[i], v))
-		if p.node != nil && r.isAddress(paths[i], p.node) {
+		if r.isAddress(paths[i], "value", p.node) {
 			all = append(all, p)
 		}
 	}
 	return all
-}
-
-// isAddress tells whether what ought to be an IP address is one.
-func (r *record) isAddress(path string, n tahoe.Node) bool {
-	a, _ := n.(*tahoe.Attribute)
-	if subType, _ := classify(a.Value().Text()); !strings.HasSuffix(path, "ipv4") || n.SubType() == "cidr" || strings.HasPrefix(subType, "ipv") {
-		return true
-	}
-	r.problem("value", "%.60q is no IP address", a.Value().Text())
-	return false
 }
 
 // mispPlace is where the value of an object's attribute goes.
@@ -261,7 +251,9 @@ func (e *mispEvent) addSighting(s *record, nodes []tahoe.Node, category tahoe.Ca
 func labels(r *record) []tahoe.Node {
 	var nodes []tahoe.Node
 	each(r, "Tag", func(t *record) {
-		nodes = append(nodes, t.optional("tag", "name"), t.cluster(t.text("name")))
+		if name := t.text("name"); name != "" {
+			nodes = append(nodes, t.fact("tag", "name", tahoe.String(name)), t.cluster(name))
+		}
 	})
 	each(r, "Galaxy", func(g *record) {
 		each(g, "GalaxyCluster", func(c *record) {

@@ -56,14 +56,7 @@ func TestMISPSample(t *testing.T) {
 				t.Errorf("%s: %s", file, p)
 			}
 		}
-		held := map[string]bool{}
-		for _, e := range got.Events {
-			for _, n := range e.Refs() {
-				if a, ok := n.(*tahoe.Attribute); ok {
-					held[a.Value().Text()] = true
-				}
-			}
-		}
+		held := heldValues(got)
 		for _, id := range mispAttributeIDs(t, text) {
 			if !held[id] {
 				t.Errorf("%s: attribute %s is lost", file, id)

@@ -44,6 +44,10 @@ func normal(subType, text string) string {
 		return normalHash(text)
 	case "mac_addr":
 		return normalMAC(text)
+	case "tag":
+		if lower := strings.ToLower(text); strings.HasPrefix(lower, "tlp:") {
+			return lower
+		}
 	case "asn":
 		return normalASN(text)
 	case "cve_id":

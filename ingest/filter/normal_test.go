@@ -59,6 +59,8 @@ func TestNormal(t *testing.T) {
 		{"asn", "as 64496", "AS64496"},
 		{"asn", "64496", "AS64496"},
 		{"asn", "Example Net", "Example Net"},
+		{"tag", "TLP:AMBER+STRICT", "tlp:amber+strict"},
+		{"tag", "Ransomware", "Ransomware"},
 		{"cve_id", "cve-2021-44228", "CVE-2021-44228"},
 		{"filename", "Evil[.]EXE", "Evil[.]EXE"},
 		{"password", " Hello.COM. ", " Hello.COM. "},

@@ -71,6 +71,19 @@ func spell(subType string, v tahoe.Value) (string, tahoe.Value) {
 	return "ipv6", v
 }
 
+// isAddress tells whether there is a node, and whether it is an IP address if it ought to be one.
+func (r *record) isAddress(path, field string, n tahoe.Node) bool {
+	a, ok := n.(*tahoe.Attribute)
+	if !ok || !strings.HasSuffix(path, "ipv4") && !strings.HasSuffix(path, "ipv6") || n.SubType() == "cidr" {
+		return ok
+	}
+	if subType, _ := classify(a.Value().Text()); strings.HasPrefix(subType, "ipv") {
+		return true
+	}
+	r.problem(field, "%.60q is no IP address", a.Value().Text())
+	return false
+}
+
 func isNetwork(text string) bool {
 	_, err := netip.ParsePrefix(text)
 	return err == nil
@@ -80,7 +93,7 @@ func isNetwork(text string) bool {
 const maxNest = 6
 
 // generic makes nodes of a value that the filter knows nothing about: a list gives one for each element, an object gives an object of
-// its fields. Nulls and empty lists give none.
+// its fields. Null and what is empty give none.
 func (r *record) generic(subType, field string, v tahoe.Value) []tahoe.Node {
 	return r.genericAt(0, subType, field, v)
 }
@@ -104,10 +117,11 @@ func (r *record) genericAt(depth int, subType, field string, v tahoe.Value) []ta
 			children = append(children, r.genericAt(depth+1, identifier(key), field+"."+key, inner)...)
 		}
 		return present([]tahoe.Node{r.object(subType, children...)})
-	case tahoe.TypeNull:
-		return nil
 	case tahoe.TypeBool, tahoe.TypeInt, tahoe.TypeFloat, tahoe.TypeString:
-		return present([]tahoe.Node{r.fact(subType, field, v)})
+		if v.Text() != "" {
+			return present([]tahoe.Node{r.fact(subType, field, v)})
+		}
+	case tahoe.TypeNull:
 	}
 	return nil
 }
