@@ -131,6 +131,9 @@ func (b *Bus) connect(ctx context.Context, c Config) error {
 	return err
 }
 
+// MaxMessage is the longest message that the server takes, in bytes, headers included: 20 MiB embedded, max_payload of a cluster.
+func (b *Bus) MaxMessage() int { return int(b.nc.MaxPayload()) }
+
 // Ready asks the server for an answer.
 func (b *Bus) Ready(ctx context.Context) error {
 	if _, err := b.js.AccountInfo(ctx); err != nil {

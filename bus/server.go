@@ -10,6 +10,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
+// maxPayload is the longest message that the embedded server takes, in bytes. The file store's own bound is 32 MiB.
+const maxPayload = 20 << 20
+
 // startServer runs a server that writes to dir, syncs every write, and can be reached only from this process.
 func startServer(ctx context.Context, dir string, log *slog.Logger) (*server.Server, error) {
 	srv, err := server.NewServer(&server.Options{
@@ -19,6 +22,8 @@ func startServer(ctx context.Context, dir string, log *slog.Logger) (*server.Ser
 		SyncAlways: true,
 		DontListen: true,
 		NoSigs:     true,
+		MaxPayload: maxPayload,
+		MaxPending: 4 * maxPayload, // what waits for one reader; each asks for one message at a time
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure embedded server: %w", err)

@@ -104,6 +104,9 @@ func checkID(id string) error {
 	return nil
 }
 
+// inFlight is how many bytes of chunks are sealed and synced at a time, of all uploads together.
+const inFlight = 64 << 20
+
 // fill moves body to the lake and counts it in a.
 func (s *Service) fill(ctx context.Context, a *account, body io.Reader) error {
 	g, gctx := errgroup.WithContext(ctx)
@@ -111,7 +114,12 @@ func (s *Service) fill(ctx context.Context, a *account, body io.Reader) error {
 	count := &counter{r: body}
 	var mu sync.Mutex // guards a.Chunks and a.Records
 	err := s.chunks(gctx, a, count, func(l label, plain []byte) {
+		weight := min(int64(len(plain)), inFlight)
+		if s.flight.Acquire(gctx, weight) != nil {
+			return // gctx has ended, which is reported below
+		}
 		g.Go(func() error {
+			defer s.flight.Release(weight)
 			if err := s.append(gctx, l, plain); err != nil {
 				return err
 			}
@@ -145,7 +153,7 @@ func (s *Service) chunks(ctx context.Context, a *account, body io.Reader, send f
 		}
 	}
 	defer flush()
-	next := records(a.Typetag, body)
+	next := records(a.Typetag, body, s.MaxRecord)
 	for ctx.Err() == nil {
 		p, err := next()
 		switch {
@@ -155,7 +163,7 @@ func (s *Service) chunks(ctx context.Context, a *account, body io.Reader, send f
 			return err
 		case p.tooLong:
 			a.Rejected++
-			a.Problems.add(tooLong(p))
+			a.Problems.add(tooLong(p, s.MaxRecord))
 			continue
 		}
 		if !c.fits(p.text) {
@@ -164,15 +172,6 @@ func (s *Service) chunks(ctx context.Context, a *account, body io.Reader, send f
 		c.add(p.line, p.text)
 	}
 	return nil
-}
-
-// records gives the records of an upload one by one. The formats whose records are texts of many lines have one, unless it is JSON.
-func records(typetag string, body io.Reader) (next func() (piece, error)) {
-	in := split(body, maxRecord)
-	if typetag == "email" {
-		return in.wholeText
-	}
-	return in.next
 }
 
 // appendLimit is how long the lake may take to sync a chunk.
@@ -194,8 +193,8 @@ func (s *Service) append(ctx context.Context, l label, plain []byte) error {
 	return err
 }
 
-func tooLong(p piece) Problem {
-	return Problem{Line: p.line, Message: fmt.Sprintf("record is longer than %d KiB and was left out", maxRecord>>10)}
+func tooLong(p piece, limit int) Problem {
+	return Problem{Line: p.line, Message: fmt.Sprintf("record is longer than %d KiB and was left out", limit>>10)}
 }
 
 type counter struct {

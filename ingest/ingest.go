@@ -22,6 +22,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -52,11 +54,13 @@ type Config struct {
 	Backlog uint64        // bytes in the lake beyond which Accept refuses
 	Keep    time.Duration // how long the account of an upload is kept
 	Silence time.Duration // after which the work of a process that died goes to another
+
+	MaxRecord int // bytes of the longest record that is taken; a bus whose messages are smaller lowers it
 }
 
 // DefaultConfig works for a laptop and for a server.
 func DefaultConfig() Config {
-	return Config{Workers: 3, Backlog: 8 << 30, Keep: 90 * 24 * time.Hour, Silence: 15 * time.Second}
+	return Config{Workers: 3, Backlog: 8 << 30, Keep: 90 * 24 * time.Hour, Silence: 15 * time.Second, MaxRecord: 16 << 20}
 }
 
 // Validate tells what is wrong with c.
@@ -68,6 +72,8 @@ func (c Config) Validate() error {
 		return errors.New("ingest: no public key")
 	case c.Workers < 1 || c.Workers > 64:
 		return fmt.Errorf("ingest: %d workers are not within 1 to 64", c.Workers)
+	case c.MaxRecord < minRecord || c.MaxRecord > tahoe.MaxText:
+		return fmt.Errorf("ingest: records of %d bytes are not within %d to %d", c.MaxRecord, minRecord, tahoe.MaxText)
 	}
 	return nil
 }
@@ -79,7 +85,14 @@ type Service struct {
 	lake     *bus.Stream
 	dead     *bus.Stream
 	accounts *bus.KV
+	flight   *semaphore.Weighted // bytes of chunks on their way to the lake
 }
+
+// Bounds of a record. What is around it in a message of the bus is less than overhead.
+const (
+	minRecord = 64 << 10
+	overhead  = 64 << 10
+)
 
 // consumer names the workers of all processes, who share the lake.
 const consumer = "ingest"
@@ -89,11 +102,15 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	d := DefaultConfig()
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.Workers, c.Backlog = cmp.Or(c.Workers, d.Workers), cmp.Or(c.Backlog, d.Backlog)
-	c.Keep, c.Silence = cmp.Or(c.Keep, d.Keep), cmp.Or(c.Silence, d.Silence)
+	c.Keep, c.Silence, c.MaxRecord = cmp.Or(c.Keep, d.Keep), cmp.Or(c.Silence, d.Silence), cmp.Or(c.MaxRecord, d.MaxRecord)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c}
+	if most := c.Bus.MaxMessage() - overhead; c.MaxRecord > most {
+		c.Logger.Warn("messages of the bus bound the length of records", "wanted", c.MaxRecord, "bytes", most)
+		c.MaxRecord = most
+	}
+	s := &Service{Config: c, flight: semaphore.NewWeighted(inFlight)}
 	var err error
 	if s.lake, err = c.Bus.Stream(ctx, bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true}); err != nil {
 		return nil, fmt.Errorf("open lake: %w", err)

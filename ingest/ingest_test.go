@@ -98,7 +98,7 @@ func service(tb testing.TB, b *bus.Bus, g ingest.Graph) *ingest.Service {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s, err := ingest.New(context.Background(), ingest.Config{Bus: b, Graph: g, Keys: k, Logger: logger(tb)})
+	s, err := ingest.New(context.Background(), ingest.Config{Bus: b, Graph: g, Keys: k, Logger: logger(tb), MaxRecord: 256 << 10})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestMailIsOneRecord(t *testing.T) {
 
 func TestTryKeepsNothing(t *testing.T) {
 	u := ingest.Upload{Typetag: "cowrie", Org: org, Timezone: "UTC"}
-	text := login(1) + "\nbad\n" + strings.Repeat("x", 300<<10) + "\n" + login(2)
+	text := login(1) + "\nbad\n" + strings.Repeat("x", ingest.DefaultConfig().MaxRecord+1) + "\n" + login(2)
 	var got []string
 	for o, err := range ingest.Try(u, time.Unix(0, 0), strings.NewReader(text)) {
 		if err != nil {

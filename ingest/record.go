@@ -1,11 +1,15 @@
 package ingest
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cybexp/cybexp/ingest/filter"
 	"github.com/cybexp/cybexp/tahoe"
@@ -40,18 +44,22 @@ func (m *mapper) record(line int, text []byte) Outcome {
 	note := func(field, format string, args ...any) {
 		out.Problems = append(out.Problems, Problem{Line: line, Field: field, Message: fmt.Sprintf(format, args...)})
 	}
-	raw, syntax, err := m.raw(text)
+	data, syntax := m.read(text)
+	raw, whole, err := m.raw(text, data)
 	if err != nil {
 		out.Record.State = tahoe.Invalid
 		note("", "cannot be kept: %v", err)
 		return out
+	}
+	if !whole {
+		note("", "record of %d bytes is kept as its hash, length and beginning", len(text))
 	}
 	out.Record.Raw = raw
 	if !m.supported {
 		out.Record.State = tahoe.NotSupported
 		return out
 	}
-	result, err := m.apply(line, raw)
+	result, err := m.apply(line, raw, data)
 	for _, p := range result.Problems {
 		note(p.Field, "%s", p.Message)
 	}
@@ -71,25 +79,58 @@ func (m *mapper) record(line int, text []byte) Outcome {
 	return out
 }
 
-// raw keeps a record as the JSON that it is, or else, with the reason in syntax, as text: {"data": "…"}.
-func (m *mapper) raw(text []byte) (raw *tahoe.Raw, syntax, err error) {
-	v, syntax := tahoe.ParseValue(text)
-	if syntax == nil {
-		if raw, syntax = tahoe.NewRaw(m.typetag, v, m.org, m.timezone); syntax == nil {
-			return raw, nil, nil
-		}
+// read is what the filter gets: the record as the JSON that it is, or else, with the reason in syntax, as text.
+func (m *mapper) read(text []byte) (data tahoe.Value, syntax error) {
+	if isText(m.typetag) && !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("[")) {
+		return textData(text), nil
 	}
-	v = tahoe.Map(map[string]tahoe.Value{"data": tahoe.String(strings.ToValidUTF8(string(text), "\ufffd"))})
-	raw, err = tahoe.NewRaw(m.typetag, v, m.org, m.timezone)
-	return raw, syntax, err
+	if data, syntax = tahoe.ParseValue(text); syntax != nil {
+		return textData(text), syntax
+	}
+	return data, nil
 }
 
-func (m *mapper) apply(line int, raw *tahoe.Raw) (result filter.Result, err error) {
+// raw keeps a record as it was read. The graph takes canonical texts of 1 MiB at most, and nested data grows in them: what is too large
+// is kept as its text, which does not, and what is too large even so as its hash, length and beginning.
+func (m *mapper) raw(text []byte, data tahoe.Value) (raw *tahoe.Raw, whole bool, err error) {
+	if raw, err = tahoe.NewRaw(m.typetag, data, m.org, m.timezone); err == nil {
+		return raw, true, nil
+	}
+	if raw, err = tahoe.NewRaw(m.typetag, textData(text), m.org, m.timezone); err == nil {
+		return raw, true, nil
+	}
+	raw, err = tahoe.NewRaw(m.typetag, excerpt(text), m.org, m.timezone)
+	return raw, false, err
+}
+
+// textData makes data of text. Bytes that are no UTF-8 come each as the character of its number, which is Latin-1 and loses nothing.
+func textData(text []byte) tahoe.Value {
+	if utf8.Valid(text) {
+		return tahoe.Map(map[string]tahoe.Value{"data": tahoe.String(string(text))})
+	}
+	latin := make([]rune, len(text))
+	for i, b := range text {
+		latin[i] = rune(b)
+	}
+	return tahoe.Map(map[string]tahoe.Value{"data": tahoe.String(string(latin)), "encoding": tahoe.String("latin-1")})
+}
+
+// excerpt stands for a record whose text is longer than the graph takes.
+func excerpt(text []byte) tahoe.Value {
+	sum := sha256.Sum256(text)
+	return tahoe.Map(map[string]tahoe.Value{
+		"sha256": tahoe.String(hex.EncodeToString(sum[:])),
+		"bytes":  tahoe.Int(int64(len(text))),
+		"begins": tahoe.String(strings.ToValidUTF8(string(text[:min(len(text), 4<<10)]), "\ufffd")),
+	})
+}
+
+func (m *mapper) apply(line int, raw *tahoe.Raw, data tahoe.Value) (result filter.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			m.log.Error("filter panicked", "typetag", m.typetag, "raw", raw.Hash(), "line", line, "panic", p, "stack", string(debug.Stack()))
 			result, err = filter.Result{}, fmt.Errorf("filter panicked: %v", p)
 		}
 	}()
-	return m.filter.Apply(filter.Input{Data: raw.Data(), OrgID: m.org, Timezone: m.timezone, Received: m.received})
+	return m.filter.Apply(filter.Input{Data: data, OrgID: m.org, Timezone: m.timezone, Received: m.received})
 }

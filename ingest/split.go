@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
-
-// maxRecord is the longest record that is taken, in bytes. A longer one is left out and the rest go on.
-const maxRecord = 256 << 10
 
 // piece is one record as it stands in an upload.
 type piece struct {
@@ -28,10 +26,10 @@ type piece struct {
 //	{"a":1,"b⏎{"b":2}⏎        two records, the first of which is text: a line that was cut off harms no other
 //	hello⏎{"b":2}⏎            likewise
 //
-// It holds no more than two records at a time.
+// It holds no more than two records of the limit, and far less where they are short.
 type splitter struct {
 	r     io.Reader
-	limit int
+	limit int // the longest record that is taken, in bytes; a longer one is left out and the rest go on
 
 	buf        []byte
 	start, end int
@@ -41,8 +39,24 @@ type splitter struct {
 	array      bool
 }
 
-func split(r io.Reader, limit int) *splitter {
-	return &splitter{r: r, limit: limit, line: 1, buf: make([]byte, 2*limit+64)}
+// glance is how far ahead is looked at first, in bytes; most records are shorter.
+const glance = 64 << 10
+
+func split(r io.Reader, limit int) *splitter { return &splitter{r: r, limit: limit, line: 1} }
+
+// looks yields more and more of what comes next. The second value tells that it is all that may be looked at: the rest of the stream,
+// or more than a record may have.
+func (s *splitter) looks() iter.Seq2[[]byte, bool] {
+	return func(yield func([]byte, bool) bool) {
+		for n := glance; ; n *= 4 {
+			n = min(n, s.limit+1)
+			w := s.window(n)
+			all := len(w) < n || n > s.limit
+			if !yield(w, all) || all {
+				return
+			}
+		}
+	}
 }
 
 // next gives the next record, or io.EOF after the last, or the error of the stream. What a broken stream leaves unfinished is
@@ -55,50 +69,49 @@ func (s *splitter) next() (piece, error) {
 		return piece{}, s.err
 	}
 	p := piece{line: s.line}
-	w := s.window(s.limit + 1)
-	if c := w[0]; c == '{' || c == '[' {
-		n, state := s.document(w)
-		switch {
-		case state == whole:
-			return s.take(p, n), nil
-		case state == open && len(w) > s.limit:
-			s.skipDocument()
-			p.tooLong = true
-			return p, nil
-		case state == open && errors.Is(s.err, io.EOF):
-			return s.take(p, len(w)), nil
-		case state == open:
-			return piece{}, s.err
+	if c := s.window(1)[0]; c == '{' || c == '[' {
+		for w, all := range s.looks() {
+			n, state := s.document(w, all)
+			switch {
+			case state == broken:
+				return s.textLine(p)
+			case state == whole:
+				return s.take(p, n), nil
+			case !all:
+			case len(w) > s.limit:
+				s.skipDocument()
+				p.tooLong = true
+				return p, nil
+			case !errors.Is(s.err, io.EOF):
+				return piece{}, s.err
+			default:
+				return s.take(p, len(w)), nil
+			}
 		}
 	}
-	return s.textLine(p, w)
+	return s.textLine(p)
 }
 
-// wholeText gives the whole stream as one record, unless it is JSON.
-func (s *splitter) wholeText() (piece, error) {
+// isJSON tells whether the stream begins as JSON does.
+func (s *splitter) isJSON() bool {
 	if !s.begun {
 		s.begin()
-		if w := bytes.TrimLeft(s.window(s.limit+1), " \t\r\n"); len(w) > 0 && w[0] != '{' && w[0] != '[' {
-			return s.rest()
-		}
 	}
-	return s.next()
+	if s.array {
+		return true
+	}
+	w := bytes.TrimLeft(s.window(glance), " \t\r\n")
+	return len(w) > 0 && (w[0] == '{' || w[0] == '[')
 }
 
-func (s *splitter) rest() (piece, error) {
-	p, w := piece{line: 1}, s.window(s.limit+1)
-	if len(w) <= s.limit {
-		if !errors.Is(s.err, io.EOF) {
-			return piece{}, s.err
+// rawLine gives the next line that is not blank, with the white space at its beginning.
+func (s *splitter) rawLine() (piece, error) {
+	for {
+		p, err := s.textLine(piece{line: s.line})
+		if err != nil || p.tooLong || len(p.text) > 0 {
+			return p, err
 		}
-		return s.take(p, len(w)), nil
 	}
-	for len(w) > 0 {
-		s.advance(len(w))
-		w = s.window(s.limit)
-	}
-	p.tooLong = true
-	return p, nil
 }
 
 // begin skips a byte order mark, and the bracket of an array of objects.
@@ -110,7 +123,7 @@ func (s *splitter) begin() {
 	if !s.skipBlank() || s.window(1)[0] != '[' {
 		return
 	}
-	if w := bytes.TrimLeft(s.window(s.limit)[1:], " \t\r\n"); len(w) > 0 && w[0] == '{' {
+	if w := bytes.TrimLeft(s.window(min(s.limit, glance))[1:], " \t\r\n"); len(w) > 0 && w[0] == '{' {
 		s.advance(1)
 		s.array = true
 	}
@@ -149,10 +162,10 @@ const (
 	broken          // it can be none
 )
 
-// document tells where the JSON document ends that w begins with.
-func (s *splitter) document(w []byte) (int, docState) {
+// document tells where the JSON document ends that w begins with; all tells that there is no more to look at.
+func (s *splitter) document(w []byte, all bool) (int, docState) {
 	if !s.array {
-		if n := bytes.IndexByte(w, '\n'); n >= 0 && json.Valid(w[:n]) {
+		if n := bytes.IndexByte(w, '\n'); n >= 0 && n <= s.limit && json.Valid(w[:n]) {
 			return n, whole // the common case
 		}
 	}
@@ -161,10 +174,12 @@ func (s *splitter) document(w []byte) (int, docState) {
 	switch {
 	case b.broken:
 		return 0, broken
-	case closed && n <= s.limit && json.Valid(w[:n]) && s.mayFollow(w[n:]):
-		return n, whole
-	case closed:
+	case closed && n > s.limit:
+		return 0, open
+	case closed && !json.Valid(w[:n]):
 		return 0, broken
+	case closed:
+		return n, s.mayFollow(w[n:], all)
 	}
 	var begun json.RawMessage
 	err := json.NewDecoder(bytes.NewReader(w)).Decode(&begun)
@@ -175,29 +190,39 @@ func (s *splitter) document(w []byte) (int, docState) {
 }
 
 // mayFollow tells whether a document may end before rest: at the end of a line, or before another document.
-func (s *splitter) mayFollow(rest []byte) bool {
+func (s *splitter) mayFollow(rest []byte, all bool) docState {
+	blank, ends := " \t\r", "\n{["
 	if s.array {
-		rest = bytes.TrimLeft(rest, " \t\r\n")
-		return len(rest) == 0 || rest[0] == ',' || rest[0] == ']'
+		blank, ends = " \t\r\n", ",]"
 	}
-	rest = bytes.TrimLeft(rest, " \t\r")
-	return len(rest) == 0 || strings.IndexByte("\n{[", rest[0]) >= 0
+	rest = bytes.TrimLeft(rest, blank)
+	switch {
+	case len(rest) == 0 && all, len(rest) > 0 && strings.IndexByte(ends, rest[0]) >= 0:
+		return whole
+	case len(rest) == 0:
+		return open
+	}
+	return broken
 }
 
 // textLine takes the rest of the line.
-func (s *splitter) textLine(p piece, w []byte) (piece, error) {
-	if n := bytes.IndexByte(w, '\n'); n >= 0 {
-		return s.take(p, n), nil
-	}
-	if len(w) <= s.limit {
-		if !errors.Is(s.err, io.EOF) {
-			return piece{}, s.err
+func (s *splitter) textLine(p piece) (piece, error) {
+	for w, all := range s.looks() {
+		if n := bytes.IndexByte(w, '\n'); n >= 0 {
+			p = s.take(p, n)
+			s.advance(1)
+			return p, nil
 		}
-		return s.take(p, len(w)), nil
+		if all && len(w) <= s.limit {
+			if !errors.Is(s.err, io.EOF) || len(w) == 0 {
+				return piece{}, s.err
+			}
+			return s.take(p, len(w)), nil
+		}
 	}
 	p.tooLong = true
 	for {
-		w := s.window(s.limit)
+		w := s.window(glance)
 		if n := bytes.IndexByte(w, '\n'); n >= 0 || len(w) == 0 {
 			s.advance(n + 1)
 			return p, nil
@@ -210,7 +235,7 @@ func (s *splitter) textLine(p piece, w []byte) (piece, error) {
 func (s *splitter) skipDocument() {
 	var b brackets
 	for {
-		w := s.window(s.limit)
+		w := s.window(glance)
 		n, closed := b.feed(w)
 		s.advance(n)
 		if closed || b.broken || len(w) == 0 {
@@ -233,8 +258,7 @@ func (s *splitter) advance(n int) {
 // window gives the next n bytes without passing them; fewer only at the end of the stream or its error.
 func (s *splitter) window(n int) []byte {
 	if s.start+n > len(s.buf) {
-		s.end = copy(s.buf, s.buf[s.start:s.end])
-		s.start = 0
+		s.makeRoom(n)
 	}
 	for idle := 0; s.end-s.start < n && s.err == nil; {
 		var got int
@@ -247,6 +271,15 @@ func (s *splitter) window(n int) []byte {
 		}
 	}
 	return s.buf[s.start:min(s.start+n, s.end)]
+}
+
+// makeRoom moves what is there to the front. The buffer is twice what is looked at, so that this is rare.
+func (s *splitter) makeRoom(n int) {
+	from := s.buf[s.start:s.end]
+	if len(s.buf) < 2*n {
+		s.buf = make([]byte, 2*max(n, min(glance, s.limit))+64)
+	}
+	s.start, s.end = 0, copy(s.buf, from)
 }
 
 // brackets follows the nesting of a JSON document, and no more than that.

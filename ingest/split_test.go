@@ -103,29 +103,6 @@ func TestSplitOfABrokenStreamKeepsWholeRecords(t *testing.T) {
 	}
 }
 
-func TestWholeTextIsOneRecord(t *testing.T) {
-	mail := "\xef\xbb\xbfFrom: a@b.c\r\n\r\nHello\r\n\r\n"
-	for text, want := range map[string]string{
-		mail:                     "1:From: a@b.c\r\n\r\nHello",
-		"{\"data\":\"x\"}\n":     `1:{"data":"x"}`,
-		strings.Repeat("x", 9):   "1:xxxxxxxxx",
-		strings.Repeat("x", 999): "1: too long",
-	} {
-		s := split(strings.NewReader(text), 40)
-		p, err := s.wholeText()
-		got := fmt.Sprintf("%d:%s", p.line, p.text)
-		if p.tooLong {
-			got = fmt.Sprintf("%d: too long", p.line)
-		}
-		if err != nil || got != want {
-			t.Errorf("got %q, %v, want %q", got, err, want)
-		}
-		if _, err := s.wholeText(); !errors.Is(err, io.EOF) {
-			t.Errorf("then: got %v, want EOF", err)
-		}
-	}
-}
-
 // TestSplitIsNotSlowedDown gives it what makes it look far ahead in vain, over and over.
 func TestSplitIsNotSlowedDown(t *testing.T) {
 	for name, text := range map[string]string{
@@ -134,7 +111,7 @@ func TestSplitIsNotSlowedDown(t *testing.T) {
 		"cut":          strings.Repeat("{\"a\":1,\n"+strings.Repeat("{\"b\":2}\n", 200), 300),
 		"open strings": strings.Repeat("{\"", 300_000),
 	} {
-		if _, err := pieces(strings.NewReader(text), maxRecord); err != nil {
+		if _, err := pieces(strings.NewReader(text), DefaultConfig().MaxRecord); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -184,7 +161,7 @@ func BenchmarkSplit(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				s := split(strings.NewReader(text), maxRecord)
+				s := split(strings.NewReader(text), DefaultConfig().MaxRecord)
 				for {
 					if _, err := s.next(); err != nil {
 						break

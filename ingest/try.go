@@ -13,7 +13,8 @@ import (
 // that records lack. An error of the reader is yielded last.
 func Try(u Upload, received time.Time, r io.Reader) iter.Seq2[Outcome, error] {
 	return func(yield func(Outcome, error) bool) {
-		next := records(u.Typetag, r)
+		limit := DefaultConfig().MaxRecord
+		next := records(u.Typetag, r, limit)
 		m := newMapper(u.Typetag, u.Org.String(), u.Timezone, received, slog.New(slog.DiscardHandler))
 		for {
 			p, err := next()
@@ -24,7 +25,7 @@ func Try(u Upload, received time.Time, r io.Reader) iter.Seq2[Outcome, error] {
 				yield(Outcome{}, fmt.Errorf("%w: %w", ErrBody, err))
 				return
 			}
-			out := Outcome{Line: p.line, Problems: []Problem{tooLong(p)}}
+			out := Outcome{Line: p.line, Problems: []Problem{tooLong(p, limit)}}
 			if !p.tooLong {
 				out = m.record(p.line, p.text)
 			}

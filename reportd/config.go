@@ -27,11 +27,12 @@ type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
 
-	Workers  int              // queries that run at a time here; 0 runs none
-	Watches  int              // watches that run at a time here, beside Workers and only with them; 0 runs none
-	Lease    time.Duration    // silence after which the query of a worker that died goes to another
-	Attempts int              // how often a query is begun before it is given up, when workers die
-	Retry    func(error) bool // whether a failure of DB may pass, so that the query is tried again; nil is never
+	Workers     int              // queries that run at a time here; 0 runs none
+	Watches     int              // watches that run at a time here, beside Workers and only with them; 0 runs none
+	UserWatches int              // watches of one user that run at a time, on all servers together; 0 is no limit
+	Lease       time.Duration    // silence after which the query of a worker that died goes to another
+	Attempts    int              // how often a query is begun before it is given up, when workers die
+	Retry       func(error) bool // whether a failure of DB may pass, so that the query is tried again; nil is never
 
 	QueryBytes  int           // longest text of a query
 	QueryTime   time.Duration // longest run of a query
@@ -64,6 +65,7 @@ func DefaultConfig() Config {
 		Now:         time.Now,
 		Workers:     8,
 		Watches:     32,
+		UserWatches: 16,
 		Lease:       6 * time.Second,
 		Attempts:    5,
 		QueryBytes:  64 << 10,
@@ -95,6 +97,7 @@ func (c Config) Validate() error {
 		require(c.Now != nil, "a clock is needed"),
 		require(c.Workers >= 0, "workers: %d is negative", c.Workers),
 		require(c.Watches >= 0, "watches: %d is negative", c.Watches),
+		require(c.UserWatches >= 0, "watches of a user: %d is negative", c.UserWatches),
 		require(c.Watches == 0 || c.WatchRows > 0, "watch rows: %d is too few", c.WatchRows),
 		require(c.Workers == 0 || c.DB != nil, "workers need a database"),
 		require(c.Workers == 0 || c.Rights != nil, "workers need to know rights"),

@@ -19,11 +19,12 @@ var (
 
 // Causes with which a running query's context ends.
 var (
-	errCancelled = errors.New("cancelled by the asker")
-	errTimeLimit = errors.New("the query passed the time limit")
-	errGivenUp   = errors.New("begun too often")
-	errRowLimit  = errors.New("the query passed the row limit")
-	errWatches   = errors.New("too many watches run")
-	errWatchFull = errors.New("the watch has shown more than it can remember")
-	errWatchLost = errors.New("what the watch has shown is lost")
+	errCancelled   = errors.New("cancelled by the asker")
+	errTimeLimit   = errors.New("the query passed the time limit")
+	errGivenUp     = errors.New("begun too often")
+	errRowLimit    = errors.New("the query passed the row limit")
+	errWatches     = errors.New("too many watches run")
+	errUserWatches = errors.New("too many watches of the user run")
+	errWatchFull   = errors.New("the watch has shown more than it can remember")
+	errWatchLost   = errors.New("what the watch has shown is lost")
 )

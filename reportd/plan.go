@@ -54,6 +54,7 @@ const (
 	codeWatch    = "report.watch_lost"
 	codeTooLarge = "query.too_large"
 	codeBusy     = "query.busy"
+	codeWatches  = "query.too_many_watches"
 	codeRequest  = "query.bad_request"
 )
 
@@ -79,6 +80,8 @@ func failure(err error) (f Failure, ours bool) {
 		return Failure{Code: codeWatch, Message: "the watch was interrupted and cannot tell what it has shown: ask again"}, false
 	case errors.Is(err, errWatches):
 		return Failure{Code: codeBusy, Message: "too many watches run: end one, or try again later"}, false
+	case errors.Is(err, errUserWatches):
+		return Failure{Code: codeWatches, Message: "you run as many watches as one user may: end one first"}, false
 	case errors.Is(err, ErrBusy):
 		return Failure{Code: codeBusy, Message: "too many queries wait: try again later"}, false
 	}

@@ -59,7 +59,8 @@ func (r Report) last() Frame {
 type record struct {
 	Report
 
-	Tied      bool   `json:"tied,omitempty"`      // asked over a websocket, and ends when nobody is connected for it
+	Tied      bool   `json:"tied,omitempty"` // asked over a websocket, and ends when nobody is connected for it
+	Watch     bool   `json:"watch,omitempty"`
 	Holders   int    `json:"holders,omitempty"`   // connections that are
 	Cancel    bool   `json:"cancel,omitempty"`    // somebody asked to cancel while a worker had it
 	Epoch     uint64 `json:"epoch,omitempty"`     // place in the log where the newest attempt begins

@@ -37,29 +37,40 @@ type walker struct {
 	progress func(Progress)
 	stats    Stats
 	began    time.Time
-	cut      int64 // rows still to leave out
+	cut      int64  // rows still to leave out
+	trace    *trace // of what is fetched; nil when nobody asks how the walk goes
 }
 
 // runWalk does what run does, for a program that ends with a walk.
 func runWalk(ctx context.Context, db Querier, w *tdql.Walk, sink func([]tdql.Row) error, progress func(Progress)) (Stats, error) {
 	k := &walker{Walk: w, db: db, sink: sink, progress: progress, began: time.Now(), cut: w.Skip}
-	from, err := k.find(ctx, w.From, nil)
-	if err == nil {
-		switch w.Kind {
-		case tdql.WalkRank:
-			err = k.rank(ctx, from)
-		case tdql.WalkPath:
-			err = k.path(ctx, from)
-		case tdql.WalkGraph, tdql.WalkSummary:
-			err = k.draw(ctx, from)
-		}
+	do := k.walk
+	if w.Analyze {
+		do = k.analyze
 	}
+	err := do(ctx)
 	k.stats.Elapsed = time.Since(k.began)
 	return k.stats, err
 }
 
+// walk goes, and hands out what it finds.
+func (k *walker) walk(ctx context.Context) error {
+	from, err := k.find(ctx, "find the start", k.From, nil)
+	if err != nil {
+		return err
+	}
+	switch k.Kind {
+	case tdql.WalkRank:
+		return k.rank(ctx, from)
+	case tdql.WalkPath:
+		return k.path(ctx, from)
+	case tdql.WalkGraph, tdql.WalkSummary:
+	}
+	return k.draw(ctx, from)
+}
+
 // find runs a part of the walk, and returns the vertices that it finds.
-func (k *walker) find(ctx context.Context, p *tdql.Program, start []string) ([]string, error) {
+func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start []string) ([]string, error) {
 	x := p.StartAt(start)
 	scanned := k.stats.Scanned
 	for {
@@ -70,8 +81,12 @@ func (k *walker) find(ctx context.Context, p *tdql.Program, start []string) ([]s
 		if !ok {
 			return x.Found(), nil
 		}
+		asked, known := time.Now(), len(x.Found())
 		if _, err := step(ctx, k.db, x, q, &k.stats); err != nil {
 			return nil, err
+		}
+		if len(q.Blocks) > 0 {
+			k.trace.note(name, q, len(x.Found())-known, 1, asked)
 		}
 		if n := len(x.Found()); n > walkStart {
 			return nil, tooMuch("more than %d instances to go on from: narrow the query, or limit them", walkStart)
@@ -161,8 +176,9 @@ func parseUIDs(list []string) []walk.ID {
 	return out
 }
 
-// ask asks about vertices, so many at a time, and some parts at once when the snapshot is known.
-func (k *walker) ask(ctx context.Context, ids []walk.ID, query func([]string) dql.Query) ([]vertex, error) {
+// ask asks about vertices, so many at a time, and some parts at once when the snapshot is known. The name is for the trace.
+func (k *walker) ask(ctx context.Context, name string, ids []walk.ID, query func([]string) dql.Query) ([]vertex, error) {
+	began := time.Now()
 	parts := slices.Collect(slices.Chunk(ids, walkPage))
 	answers := make([][]vertex, len(parts))
 	g, inner := errgroup.WithContext(ctx)
@@ -188,6 +204,9 @@ func (k *walker) ask(ctx context.Context, ids []walk.ID, query func([]string) dq
 	}
 	all := slices.Concat(answers...)
 	k.stats.Scanned += uint64(len(all))
+	if len(parts) > 0 {
+		k.trace.note(name, query(nil), len(all), len(parts), began)
+	}
 	k.tell()
 	return all, nil
 }
@@ -209,7 +228,7 @@ func (k *walker) query(ctx context.Context, q dql.Query, at uint64) ([]vertex, u
 // details asks for what is shown of vertices.
 func (k *walker) details(ctx context.Context, ids []walk.ID) (map[walk.ID]*vertex, error) {
 	slices.Sort(ids)
-	list, err := k.ask(ctx, slices.Compact(ids), k.Details)
+	list, err := k.ask(ctx, "what is shown", slices.Compact(ids), k.Details)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package reportd
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/cybexp/cybexp/walk"
@@ -17,15 +18,17 @@ type pathRow struct {
 
 // path looks for the shortest chains.
 func (k *walker) path(ctx context.Context, from []string) error {
-	to, err := k.find(ctx, k.To, nil)
+	to, err := k.find(ctx, "find the end", k.To, nil)
 	if err != nil {
 		return err
 	}
 	found, err := walk.FindChains(ctx, pathGraph{k}, parseUIDs(from), parseUIDs(to),
-		walk.ChainOptions{Max: k.Max, Paths: k.Paths, Work: walkEdges})
+		walk.ChainOptions{Max: k.Max, Paths: k.Paths, Work: walkEdges, Level: k.chainLevel})
 	if err != nil {
 		return err
 	}
+	k.trace.at("")
+	k.trace.capped("", found.LeftOut, "vertices reached and not followed")
 	if len(found.Nodes) == 0 && found.LeftOut > 0 {
 		return k.emit(pathRow{Nodes: []node{}, Edges: []string{}, LeftOut: found.LeftOut})
 	}
@@ -60,12 +63,24 @@ func edgeName(a, b node) string {
 	return "sattr"
 }
 
+var hubs = fmt.Sprintf("hubs, of more than %d neighbours, not followed", walkHub)
+
+// chainLevel tells the trace how far a search for chains is.
+func (k *walker) chainLevel(level int, second bool) {
+	from := "start"
+	if second {
+		from = "end"
+	}
+	k.trace.at(fmt.Sprintf("level %d from the %s", level, from))
+}
+
 // pathGraph is the graph as chains see it.
 type pathGraph struct{ *walker }
 
 // Neighbours implements walk.Links.
 func (g pathGraph) Neighbours(ctx context.Context, ids []walk.ID) ([]walk.Vertex, error) {
-	sizes, err := g.ask(ctx, ids, g.Sizes)
+	const sizing = "numbers of neighbours"
+	sizes, err := g.ask(ctx, sizing, ids, g.Sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +90,7 @@ func (g pathGraph) Neighbours(ctx context.Context, ids []walk.ID) ([]walk.Vertex
 	for i, v := range sizes {
 		if size := v.N + v.M; size > walkHub {
 			list = append(list, walk.Vertex{ID: v.id(), Hub: true})
+			g.trace.capped(sizing, 1, hubs)
 		} else {
 			small = append(small, v.id())
 			edges += size
@@ -82,7 +98,7 @@ func (g pathGraph) Neighbours(ctx context.Context, ids []walk.ID) ([]walk.Vertex
 		if edges < walkPage*rankBatch && i < len(sizes)-1 {
 			continue
 		}
-		found, err := g.ask(ctx, small, g.walker.Neighbours)
+		found, err := g.ask(ctx, "neighbours", small, g.walker.Neighbours)
 		if err != nil {
 			return nil, err
 		}
@@ -107,6 +123,7 @@ func (v *vertex) links() []walk.ID {
 
 // Keys implements walk.Links: vertices are ordered by their hashes.
 func (g pathGraph) Keys(ctx context.Context, ids []walk.ID) (map[walk.ID]string, error) {
+	g.trace.at("")
 	known, err := g.details(ctx, ids)
 	if err != nil {
 		return nil, err

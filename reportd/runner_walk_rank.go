@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/cybexp/cybexp/tdql"
@@ -47,7 +48,7 @@ func (k *walker) rank(ctx context.Context, from []string) error {
 			events = events[:min(int64(len(events)), k.Take)]
 		}
 	}
-	ranker := walk.NewRanker(rankGraph{k}, walk.RankOptions{Depth: k.Depth, Decay: k.Decay, Work: walkEdges, Paths: rankPaths})
+	ranker := walk.NewRanker(rankGraph{k}, walk.RankOptions{Depth: k.Depth, Decay: k.Decay, Work: walkEdges, Paths: rankPaths, Level: k.rankLevel})
 	var list []ranked
 	size := 1
 	for i, id := range events {
@@ -55,6 +56,7 @@ func (k *walker) rank(ctx context.Context, from []string) error {
 		if err != nil {
 			return err
 		}
+		k.traceRank(r)
 		list = append(list, ranked{id, r})
 		switch {
 		case k.Sort != 0 && k.Take >= 0 && int64(len(list)) > 2*(k.cut+k.Take)+rankBatch:
@@ -75,6 +77,21 @@ func (k *walker) rank(ctx context.Context, from []string) error {
 		}
 	}
 	return nil
+}
+
+// rankLevel tells the trace how far the ranking of an event is.
+func (k *walker) rankLevel(level int) { k.trace.at("level " + strconv.Itoa(level)) }
+
+// traceRank tells the trace what the ranking of an event left out.
+func (k *walker) traceRank(r walk.Rank) {
+	for i, edges := range r.Refused {
+		k.rankLevel(i + 1)
+		k.trace.capped("bound on the work", edges, "edges not followed")
+	}
+	k.trace.at("")
+	if !r.Exact {
+		k.trace.capped("", 1, "ranks not exact")
+	}
 }
 
 // sorted sorts ranks by score, those of one score as they came.
@@ -116,7 +133,11 @@ type rankGraph struct{ *walker }
 
 // Events implements walk.Incidence.
 func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) ([]walk.Event, error) {
-	found, err := g.ask(ctx, ids, func(uids []string) dql.Query { return g.walker.Events(uids, attributes) })
+	name := "numbers of attributes of events"
+	if attributes {
+		name = "attributes of events"
+	}
+	found, err := g.ask(ctx, name, ids, func(uids []string) dql.Query { return g.walker.Events(uids, attributes) })
 	if err != nil {
 		return nil, err
 	}
@@ -142,16 +163,19 @@ func (g rankGraph) days(timestamp string) int64 {
 
 // Attributes implements walk.Incidence.
 func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Reach) ([]walk.Attribute, error) {
-	var query func([]string) dql.Query
+	name, query := "numbers of events of attributes", g.Counts
 	switch reach {
 	case walk.Counts:
-		query = g.Counts
 	case walk.Few:
 		return g.few(ctx, ids)
 	case walk.Malicious, walk.All:
+		name = "events of attributes"
+		if reach == walk.Malicious {
+			name = "malicious events of attributes"
+		}
 		query = func(uids []string) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
 	}
-	found, err := g.ask(ctx, ids, query)
+	found, err := g.ask(ctx, name, ids, query)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +188,7 @@ func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Rea
 
 // few asks for the first malicious events of attributes, and counts those that have more.
 func (g rankGraph) few(ctx context.Context, ids []walk.ID) ([]walk.Attribute, error) {
-	found, err := g.ask(ctx, ids, g.Few)
+	found, err := g.ask(ctx, "first malicious events of attributes", ids, g.Few)
 	if err != nil {
 		return nil, err
 	}

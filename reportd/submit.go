@@ -48,7 +48,7 @@ func (j job) request() Request {
 
 // record returns what is kept of the job's report at first.
 func (j job) record() *record {
-	r := &record{Report: j.Report, Tied: j.Tied}
+	r := &record{Report: j.Report, Tied: j.Tied, Watch: j.Watch}
 	if j.Tied {
 		r.Holders = 1
 	}

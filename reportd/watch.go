@@ -52,6 +52,9 @@ type watcher struct {
 
 // watch shows what matches, and then what comes to match, until ctx ends.
 func (a *attempt) watch(ctx context.Context) (uint64, tdql.Errors, error) {
+	if err := a.admitWatch(ctx); err != nil {
+		return a.past.rows, nil, err
+	}
 	told, err := a.shown(ctx)
 	if err != nil {
 		return a.past.rows, nil, err
@@ -76,6 +79,32 @@ func (a *attempt) watch(ctx context.Context) (uint64, tdql.Errors, error) {
 		err = context.Cause(ctx)
 	}
 	return w.out.made, w.warnings, err
+}
+
+// admitWatch counts the watches of the user that began before this one: errUserWatches when they are as many as a user may run. Of
+// two that begin in the same moment, each may miss the other.
+func (a *attempt) admitWatch(ctx context.Context) error {
+	if a.cfg.UserWatches == 0 {
+		return nil
+	}
+	entries, err := a.records.kv.List(ctx, recordKey(a.rec.User, ">"))
+	if err != nil {
+		return fmt.Errorf("list reports: %w", err)
+	}
+	before := 0
+	for _, e := range entries {
+		r, err := decodeRecord(e)
+		if err != nil {
+			return err
+		}
+		if r.Watch && r.Status == StatusProcessing && !r.Cancel && r.Epoch < a.epoch {
+			before++
+		}
+	}
+	if before >= a.cfg.UserWatches {
+		return errUserWatches
+	}
+	return nil
 }
 
 // shown finds out which instances earlier attempts have shown; errWatchLost when nobody knows.

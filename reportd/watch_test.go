@@ -3,7 +3,9 @@ package reportd_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -335,5 +337,75 @@ func TestAWatchAsksOnlyAboutNewTimes(t *testing.T) {
 	c.hashes("w", seen, 1)
 	if got := bytes.Load(); got > whole/20 {
 		t.Errorf("one new row took %d bytes of answers, all before it %d", got, whole)
+	}
+}
+
+func TestAUserRunsOnlySoManyWatches(t *testing.T) {
+	b := openBus(t)
+	g := watched(t, b)
+	g.write(red, 0, 2)
+	g.write(blue, 10, 12)
+	limit := func(c *reportd.Config) { c.UserWatches = 2 }
+	first, second := start(t, b, g, limit), start(t, b, g, limit)
+	alice, again, bob := first.dial(t, "alice"), second.dial(t, "alice"), second.dial(t, "bob")
+	alice.send(query("a", "watch events"))
+	alice.until("a", "rows")
+	again.send(query("b", "watch events"))
+	again.until("b", "rows")
+	alice.send(query("c", "watch events"))
+	if f := alice.until("c", "error"); f.Code != "query.too_many_watches" {
+		t.Errorf("one watch too many got %s, want query.too_many_watches", f.raw)
+	}
+	alice.send(query("q", "events"))
+	if _, end := alice.all("q"); end.Status != "ready" {
+		t.Errorf("a report beside the watches got %s", end.raw)
+	}
+	bob.send(query("d", "watch events"))
+	bob.until("d", "rows")
+	again.send(`{"op":"cancel","id":"b"}`)
+	again.until("b", "end")
+	eventually(t, "there is room for a watch again", func() bool {
+		alice.send(query("e", "watch events"))
+		return alice.until("e", "rows", "error").Type == "rows"
+	})
+}
+
+func TestAWatchIsLostWithTheBus(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *bus.Bus {
+		b, err := bus.Open(t.Context(), bus.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = b.Close() })
+		return b
+	}
+	b := open()
+	g := watched(t, b)
+	g.write(red, 0, 5)
+	r := start(t, b, g, shortLease)
+	rep, err := r.Submit(t.Context(), caller("alice"), reportd.Request{TDQL: "watch events"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f, err := range r.Frames(t.Context(), caller("alice"), rep.ID, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Type == reportd.TypeRows {
+			break
+		}
+	}
+	if err := errors.Join(r.stop(), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, open(), g, shortLease)
+	eventually(t, "the watch has ended", func() bool {
+		got, err := r.Report(t.Context(), caller("alice"), rep.ID)
+		return err == nil && got.Status == reportd.StatusFailed
+	})
+	last := lastFrame(t, r, rep.ID)
+	if f, err := last.Failure(); err != nil || f.Code != "report.watch_lost" || !strings.Contains(f.Message, "ask again") {
+		t.Errorf("the watch ended with %s, want report.watch_lost", last.JSON)
 	}
 }

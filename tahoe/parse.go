@@ -12,7 +12,7 @@ const (
 	// MaxDepth is how many arrays and objects may stand inside each other.
 	MaxDepth = 32
 	// MaxText is the longest JSON text that ParseValue reads, in bytes.
-	MaxText = 8 << 20
+	MaxText = 16 << 20
 )
 
 // ParseValue reads one JSON value. It keeps whole and floating numbers apart and integers of any size whole; -0 is the int 0, -0.0 a

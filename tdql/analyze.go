@@ -17,9 +17,15 @@ type part struct {
 }
 
 // analyzed is the program that runs a plan and tells of each step what came of it. The rows of a step are those of the
-// pipeline up to it; time and round trips are what that pipeline took by itself.
+// pipeline up to it; time and round trips are what that pipeline took by itself. Of a walk, which is not a pipeline of queries,
+// its runner tells what it fetched.
 func analyzed(p *Plan) (*Program, error) {
 	out := &Program{Kind: "analyze", Fields: []string{"step", "rows", "ms", "round_trips"}}
+	if at := p.walks(); at >= 0 {
+		out.walk, out.Fields = compileWalk(p, at).walk, append(out.Fields, "dql", "capped")
+		out.walk.Analyze = true
+		return out, nil
+	}
 	for i, s := range p.steps {
 		sub := &Plan{orgs: p.orgs, canonical: p.canonical, steps: slices.Clone(p.steps[:i+1])}
 		last := i == len(p.steps)-1
@@ -29,9 +35,6 @@ func analyzed(p *Plan) (*Program, error) {
 		prog, err := Compile(sub)
 		if err != nil {
 			return nil, err
-		}
-		if prog.walk != nil {
-			return nil, p.unavailable("explain analyze of " + prog.Kind)
 		}
 		out.parts = append(out.parts, part{step: s.describe(), prog: prog, last: last})
 	}

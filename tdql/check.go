@@ -80,22 +80,20 @@ func (c *checker) source(s *source) {
 		kind := tahoe.Kind(s.ID.Kind)
 		c.push(&seed{kind: kind, hashes: c.hashes(s.ID.Hash)}, kind)
 	case s.Attr != nil:
-		c.seen(tahoe.KindAttribute, s.Attr.SubType.leaf)
+		c.seen(tahoe.KindAttribute, s.Attr.SubType.leaf, queryWords, kindWords, hopWords, reportWords)
 		c.narrow = true
 		values := c.values(s.Attr.Values)
-		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: c.attributes(s.Attr, values)}, tahoe.KindAttribute)
+		c.push(&seed{subType: s.Attr.SubType.Text, values: values, hashes: attributeHashes(s.Attr.SubType.Text, values)}, tahoe.KindAttribute)
 	}
 }
 
-// attributes hashes the attributes of a sub-type with these values.
-func (c *checker) attributes(a *attrref, values []tahoe.Value) []tahoe.Hash {
+// attributeHashes hashes the attributes of a sub-type with these values.
+func attributeHashes(subType string, values []tahoe.Value) []tahoe.Hash {
 	hashes := make([]tahoe.Hash, 0, len(values))
 	for _, v := range values {
-		h, err := tahoe.AttributeHash(a.SubType.Text, v)
-		if err != nil {
-			c.add(CodeValue, a.Values.List[0].at, "", "no attribute has such a value")
+		if h, err := tahoe.AttributeHash(subType, v); err == nil { // value has told of what is not scalar
+			hashes = append(hashes, h)
 		}
-		hashes = append(hashes, h)
 	}
 	return hashes
 }
@@ -180,12 +178,11 @@ func (c *checker) stages(list []*stage) {
 
 func (c *checker) stage(s *stage) {
 	at := span{s.Pos.Offset, s.Pos.Offset + 1}
-	word, _, _ := strings.Cut(c.text[at.start:], " ")
 	if s.Sort != nil && c.ranked() {
 		c.sortRanks(s.Sort)
 		return
 	}
-	if !c.follows(s.Take, span{at.start, at.start + len(word)}) {
+	if !c.follows(s.Take, span{at.start, at.start + len(wordAt(c.text, at.start))}) {
 		return
 	}
 	switch {
@@ -241,7 +238,7 @@ func (c *checker) page(number *value, size *item) {
 }
 
 func (c *checker) top(s *stage) {
-	b := &best{n: c.number(s.Number, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes)}
+	b := &best{n: c.number(s.Number, 1e6), subTypes: c.subTypes(tahoe.KindAttribute, s.SubTypes, nil)}
 	switch c.kind {
 	case tahoe.KindAttribute, tahoe.KindEvent, kindRelated, "":
 	case tahoe.KindObject, tahoe.KindSession, tahoe.KindRaw, kindInstance:
@@ -270,7 +267,7 @@ func (c *checker) summary(at span) {
 // hop adds a move to neighbours, or a scan.
 func (c *checker) hop(h *hop) {
 	to := tahoe.Kind(strings.TrimSuffix(h.Kind, "s"))
-	m := &move{from: c.kind, to: to, subTypes: c.subTypes(to, h.SubTypes)}
+	m := &move{from: c.kind, to: to, subTypes: c.subTypes(to, h.SubTypes, clauseWords)}
 	c.clauses(&m.narrow, h.Items, m.from, to)
 	strong, rest := scopes(m.narrow.where)
 	m.narrow.where = strong
@@ -377,11 +374,11 @@ func hasDim(list []dim, d dim) bool {
 	return false
 }
 
-// subTypes reads the sub-types of a hop, sorted.
-func (c *checker) subTypes(kind tahoe.Kind, list []*name) []string {
+// subTypes reads sub-types, sorted; others are words that may stand after them.
+func (c *checker) subTypes(kind tahoe.Kind, list []*name, others []string) []string {
 	var out []string
 	for _, n := range list {
-		c.seen(kind, n.leaf)
+		c.seen(kind, n.leaf, others)
 		out = append(out, n.Text)
 	}
 	return sortedSet(out, func(s string) string { return s })

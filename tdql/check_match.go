@@ -18,6 +18,14 @@ func (t *test) isMatch() bool {
 // sessionFields are the own fields of sessions.
 var sessionFields = []string{"start_time", "end_time", "duration"}
 
+// ownFields are the fields that a test of the set may name.
+func (c *checker) ownFields() []string {
+	if c.kind == tahoe.KindSession {
+		return slices.Concat(fieldWords, sessionFields)
+	}
+	return fieldWords
+}
+
 // measure is the own field that is compared by size, or "".
 func (c *checker) measure(p *path) string {
 	word := strings.ToLower(p.Text)
@@ -43,9 +51,7 @@ func (c *checker) matches(t *test) cond {
 	}
 	parts := t.Path.parts()
 	last := len(parts) - 1
-	if m.op != "has" {
-		c.seen(tahoe.KindAttribute, leaf{t.Path.at, parts[last]})
-	}
+	c.seenPath(t.Path, m.op == "has")
 	return c.negatedIf(t, matches{path: parts[:last], subType: parts[last], test: m})
 }
 
@@ -78,7 +84,7 @@ func (c *checker) match(t *test) (match, bool) {
 	case t.Op != nil:
 		v := c.value(t.Value)
 		if _, ok := v.Number(); !ok {
-			c.add(CodeValue, t.Value.at, didYouMean(t.Path.Text, fieldWords), "%s is not a number", quote(t.Value.Text))
+			c.add(CodeValue, t.Value.at, didYouMean(t.Path.Text, c.ownFields()), "%s is not a number", quote(t.Value.Text))
 			return match{}, false
 		}
 		return match{op: t.Op.Text, number: v}, true

@@ -30,7 +30,6 @@ func (c *checker) param(v *value) (tahoe.Value, bool) {
 
 // value reads a value or looks its parameter up. It is null after a fault.
 func (c *checker) value(v *value) tahoe.Value {
-	literal, err := v.literal()
 	if v.kind == tokParam {
 		bound, ok := c.param(v)
 		if ok && !bound.IsScalar() {
@@ -38,9 +37,7 @@ func (c *checker) value(v *value) tahoe.Value {
 		}
 		return bound
 	}
-	if err != nil {
-		c.add(CodeSyntax, v.at, "", "%s is not a value", quote(v.Text))
-	}
+	literal, _ := v.literal() // shape.go has told of what is not a JSON string
 	return literal
 }
 
@@ -126,7 +123,7 @@ func (c *checker) moment(i *instant) moment {
 	}
 	m, err := parseTime(text, c.env.Now, zone)
 	if err != nil {
-		c.add(CodeValue, i.at, timeHint, "%s is not a time", quote(text))
+		c.add(CodeValue, i.at, timeHelp(text), "%s is not a time", quote(text))
 	}
 	if c.zoned != nil && (m.relative == "today" || m.relative == "yesterday") {
 		c.zoned.zone = c.zone

@@ -151,9 +151,3 @@ func (c *checker) diagram(at span, summary bool) {
 	c.push(&diagram{summary: summary}, c.kind)
 	c.done = "graph"
 }
-
-func (p *Plan) unavailable(word string) error {
-	f := &faults{text: p.canonical}
-	f.add(CodeUnavailable, span{0, len(p.canonical)}, "", "%q is not available in this version", word)
-	return f.err()
-}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -61,9 +60,9 @@ func (c *checker) watchSource(s *source) {
 func (c *checker) watchStages(list []*stage) {
 	for _, s := range list {
 		from := s.Pos.Offset
-		n := strings.IndexFunc(c.text[from:]+" ", func(r rune) bool { return !unicode.IsLetter(r) })
-		if word := strings.ToLower(c.text[from : from+n]); slices.Contains(unwatched, word) {
-			c.unwatchable(word, span{from, from + n})
+		word := strings.ToLower(wordAt(c.text, from))
+		if slices.Contains(unwatched, word) {
+			c.unwatchable(word, span{from, from + len(word)})
 		}
 	}
 }

@@ -162,15 +162,31 @@ func (c *checker) includes(p *path, list *values) cond {
 	parts := p.parts()
 	last := len(parts) - 1
 	in := includes{path: parts[:last], subType: parts[last], values: c.values(list)}
-	c.seen(tahoe.KindAttribute, leaf{p.at, in.subType})
-	for _, v := range in.values {
-		h, err := tahoe.AttributeHash(in.subType, v)
-		if err != nil {
-			c.add(CodeValue, list.List[0].at, "", "no attribute has such a value")
-		}
-		in.hashes = append(in.hashes, h)
-	}
+	c.seenPath(p, false)
+	in.hashes = attributeHashes(in.subType, in.values)
 	return in
+}
+
+// seenPath warns of parts of a path that no data has: objects, then an attribute, or, after has, either.
+func (c *checker) seenPath(p *path, either bool) {
+	if c.env.Vocabulary == nil {
+		return
+	}
+	at := p.at.start
+	spelled := strings.Split(p.Text, ".")
+	for i, part := range p.parts() {
+		one := leaf{span{at, at + len(spelled[i])}, part}
+		at = one.at.end + 1
+		switch {
+		case i < len(spelled)-1:
+			c.seen(tahoe.KindObject, one)
+		case either && slices.Contains(c.env.Vocabulary.SubTypes(tahoe.KindObject), part):
+		case i > 0:
+			c.seen(tahoe.KindAttribute, one)
+		default:
+			c.seen(tahoe.KindAttribute, one, c.ownFields())
+		}
+	}
 }
 
 // ofEvents tells of a test that only events can meet.

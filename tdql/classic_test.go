@@ -144,7 +144,7 @@ func TestClassicFaults(t *testing.T) {
 		{map[string]any{"last": "5x"}, "Invalid 'last'=5x!", units},
 		{map[string]any{"last": "1 D"}, "Invalid 'last'=1 D!", `did you mean "d"?`},
 		{map[string]any{"last": "1 Days"}, "Invalid 'last'=1 Days!", `write "1 days"`},
-		{map[string]any{"last": "1 dyas"}, "Invalid 'last'=1 dyas!", `did you mean "days"?`},
+		{map[string]any{"last": "1 das"}, "Invalid 'last'=1 das!", `did you mean "day"?`},
 		{map[string]any{"last": "5"}, "Invalid 'last'=5!", units},
 		{map[string]any{"last": "s"}, "Invalid 'last'=s!", units},
 		{map[string]any{"last": "5 s x"}, "Invalid 'last'=5 s x!", units},

@@ -98,7 +98,7 @@ func (c *classic) instant(key, text string, loc *time.Location) classicTime {
 	}
 	m, err := parseTime(text, time.Unix(0, 0), loc)
 	if err != nil {
-		c.add(CodeValue, c.at(key), timeHint, "Invalid '%s'=%s!", key, printable(text))
+		c.add(CodeValue, c.at(key), timeHelp(text), "Invalid '%s'=%s!", key, printable(text))
 		return classicTime{}
 	}
 	spelled := string(tahoe.String(strings.TrimSpace(text)).AppendJSON(nil))

@@ -3,6 +3,7 @@ package tdql_test
 import (
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,32 +12,80 @@ import (
 	"github.com/cybexp/cybexp/tdql"
 )
 
-func TestExamplesOfTheReference(t *testing.T) {
+// reference is the language reference.
+func reference(t *testing.T) string {
+	t.Helper()
 	text, err := os.ReadFile("../docs/tdql.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// block are the lines of the code blocks of a language.
+func blocks(text, language string) []string {
+	var lines []string
+	for i, block := range strings.Split(text, "\n```") {
+		if rest, ok := strings.CutPrefix(block, language+"\n"); ok && i%2 == 1 {
+			lines = append(lines, strings.Split(strings.TrimSpace(rest), "\n")...)
+		}
+	}
+	return lines
+}
+
+// cheats are the last cells of tables that say how something is said in TDQL.
+func cheats(text string) []string {
+	var list []string
+	in := false
+	for line := range strings.Lines(text) {
+		cells := strings.Split(strings.ReplaceAll(strings.TrimSpace(line), `\|`, "\x00"), "|")
+		if len(cells) != 4 {
+			in = false
+			continue
+		}
+		last := strings.TrimSpace(cells[2])
+		switch {
+		case last == "TDQL":
+			in = true
+		case in && strings.HasPrefix(last, "`"):
+			list = append(list, strings.ReplaceAll(strings.Trim(last, "`"), "\x00", "|"))
+		}
+	}
+	return list
+}
+
+func TestExamplesOfTheReference(t *testing.T) {
+	text := reference(t)
+	examples, sheet := blocks(text, "tdql"), cheats(text)
+	if len(examples) < 50 || len(sheet) < 45 {
+		t.Errorf("only %d examples and %d lines of the cheat sheet found", len(examples), len(sheet))
+	}
 	env := testEnv()
 	env.Vocabulary = nil
 	env.Orgs = append(env.Orgs, tdql.Org{Hash: tahoe.OrgHash("acme"), Name: "acme"})
-	n := 0
-	for i, block := range strings.Split(string(text), "```") {
-		if i%2 == 0 || !strings.HasPrefix(block, "tdql\n") {
-			continue
-		}
-		for line := range strings.Lines(strings.TrimPrefix(block, "tdql\n")) {
-			n++
-			q, err := tdql.Parse(line)
-			if err == nil {
-				_, _, err = tdql.Check(q, env)
-			}
-			if err != nil {
-				t.Error(err)
-			}
+	for _, line := range append(examples, sheet...) {
+		if _, err := faultsOf(asked{text: line}, env); err != nil {
+			t.Error(err)
 		}
 	}
-	if n < 20 {
-		t.Errorf("only %d examples found", n)
+}
+
+// TestGrammarOfTheReference holds the grammar against the words of the language.
+func TestGrammarOfTheReference(t *testing.T) {
+	grammar := strings.Join(blocks(reference(t), "ebnf"), "\n")
+	for _, word := range tdql.Keywords() {
+		if !strings.Contains(grammar, strconv.Quote(word)) {
+			t.Errorf("the grammar has no %q", word)
+		}
+	}
+}
+
+func TestCodesOfTheReference(t *testing.T) {
+	_, codes := faultSites(t)
+	for name, code := range codes {
+		if !strings.Contains(reference(t), "\n| `"+code+"` |") {
+			t.Errorf("the reference has no %s", name)
+		}
 	}
 }
 

@@ -13,12 +13,11 @@ type Code string
 
 // The kinds of faults.
 const (
-	CodeSyntax      Code = "tdql.syntax"      // the text does not follow the grammar
-	CodeValue       Code = "tdql.value"       // a value, duration, time, number or parameter is not one
-	CodeMeaning     Code = "tdql.meaning"     // the parts do not make sense together
-	CodeLimit       Code = "tdql.limit"       // the text is too long or too deep
-	CodeUnavailable Code = "tdql.unavailable" // the language has it, this version does not
-	CodeUnseen      Code = "tdql.unseen"      // a warning: no data has this sub-type
+	CodeSyntax  Code = "tdql.syntax"  // the text does not follow the grammar
+	CodeValue   Code = "tdql.value"   // a value, duration, time, number or parameter is not one
+	CodeMeaning Code = "tdql.meaning" // the parts do not make sense together
+	CodeLimit   Code = "tdql.limit"   // the text is too long or too deep
+	CodeUnseen  Code = "tdql.unseen"  // a warning: no data has this sub-type
 )
 
 // Error is one fault in a query, with its place. Line and Column count from 1, Column and Length in characters.

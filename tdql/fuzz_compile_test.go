@@ -201,10 +201,6 @@ func compileAndFollow(t *testing.T, text string, g *fakeGraph) {
 		return
 	}
 	prog, err := tdql.Compile(plan)
-	var faults tdql.Errors
-	if errors.As(err, &faults) && faults[0].Code == tdql.CodeUnavailable {
-		return
-	}
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}

@@ -36,9 +36,10 @@ var (
 
 func testEnv() tdql.Env {
 	return tdql.Env{
-		Now:    time.Date(2021, 6, 1, 12, 30, 0, 0, time.UTC),
-		Orgs:   []tdql.Org{red, blue},
-		Params: map[string]tahoe.Value{"ip": tahoe.String("1.1.1.1"), "n": tahoe.Int(3), "span": tahoe.String("7d"), "port": tahoe.Int(22)},
+		Now:  time.Date(2021, 6, 1, 12, 30, 0, 0, time.UTC),
+		Orgs: []tdql.Org{red, blue},
+		Params: map[string]tahoe.Value{"ip": tahoe.String("1.1.1.1"), "n": tahoe.Int(3), "span": tahoe.String("7d"), "port": tahoe.Int(22),
+			"slip": tahoe.String("7 weekz"), "list": tahoe.Array(tahoe.Int(1))},
 		Vocabulary: seenTypes{"ipv4", "url", "port", "login", "sighting", "src", "last", "hash", "subject", "domain", "file", "filename",
 			"cowrie_session"},
 	}
@@ -86,6 +87,9 @@ func stages(kind, text string, env tdql.Env) map[string]string {
 	return out
 }
 
+// wholeAnswers stands before a golden whose caller wants an answer that has an end.
+const wholeAnswers = "whole answers"
+
 // goldenOrder is the order of the sections of a golden file.
 var goldenOrder = []string{"want/errors", "want/warnings", "want/format", "want/canonical", "want/plan", "want/fields", "want/dql"}
 
@@ -123,6 +127,7 @@ func TestStages(t *testing.T) {
 			if strings.Contains(string(a.Comment), "no organisations") {
 				env.Orgs = nil
 			}
+			env.Once = strings.Contains(string(a.Comment), wholeAnswers)
 			got := stages(kind, text, env)
 			if os.Getenv("UPDATE_GOLDEN") != "" {
 				rewrite(t, file, a, got)
@@ -164,8 +169,8 @@ func parsed(tb testing.TB) map[string]string {
 	return out
 }
 
-// asked is a query of a golden; kind is the type of one in the classic form.
-type asked struct{ kind, text string }
+// asked is a query of a golden; kind is the type of one in the classic form. The comment says who asks.
+type asked struct{ kind, text, comment string }
 
 // questions are the queries of all goldens, by file.
 func questions(tb testing.TB) map[string]asked {
@@ -177,7 +182,7 @@ func questions(tb testing.TB) map[string]asked {
 			tb.Fatal(err)
 		}
 		kind, text := question(a)
-		out[filepath.Base(file)] = asked{kind, text}
+		out[filepath.Base(file)] = asked{kind, text, string(a.Comment)}
 	}
 	return out
 }

@@ -158,7 +158,7 @@ type test struct {
 	List  []*value `parser:"  ( '(' @@ ( ',' @@ )* ')'"`
 	Net   *value   `parser:"  | @@ )"`
 	Match string   `parser:"| @( 'contains' | 'startswith' | 'endswith' | 'under' )"`
-	With  *value   `parser:"  @@ )?"`
+	With  *value   `parser:"  @@? )?"`
 }
 
 var (

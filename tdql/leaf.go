@@ -2,6 +2,7 @@ package tdql
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -16,6 +17,16 @@ type leaf struct {
 }
 
 func spanOf(t *lexer.Token) span { return span{t.Pos.Offset, t.Pos.Offset + len(t.Value)} }
+
+// wordAt is the word of letters that begins at a place, "" when none does.
+func wordAt(text string, start int) string {
+	for i, r := range text[start:] {
+		if !unicode.IsLetter(r) {
+			return text[start : start+i]
+		}
+	}
+	return text[start:]
+}
 
 // take makes a leaf of the next token.
 func (l *leaf) take(lex *lexer.PeekingLexer) {

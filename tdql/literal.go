@@ -96,8 +96,7 @@ func durationUnit(text string) string {
 
 // durationHelp helps with what is not a duration.
 func durationHelp(text string) string {
-	unit := durationUnit(text)
-	if hint := didYouMean(unit, unitWords); hint != "" && unitSeconds[unit] == 0 {
+	if hint := didYouMean(durationUnit(text), unitWords); hint != "" {
 		return hint
 	}
 	return durationHint
@@ -133,6 +132,14 @@ func durationText(seconds int64) string {
 }
 
 const timeHint = "times are written 2021-05-21, 2021-05-21 02:00, 2021-05-21T02:00:00Z, Unix seconds, now, today or yesterday"
+
+// timeHelp helps with what is not a time.
+func timeHelp(text string) string {
+	if hint := didYouMean(text, relativeTimes); hint != "" {
+		return hint
+	}
+	return timeHint
+}
 
 var errTime = errors.New("not a time")
 

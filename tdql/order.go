@@ -131,7 +131,7 @@ func (c *checker) column(w *word) column {
 	case d.subType && c.kind != tahoe.KindEvent:
 		c.add(CodeMeaning, w.at, didYouMean(d.name, own), "%ss have no field %q; they have %s", c.kind, d.name, oneOf(own))
 	case d.subType:
-		c.seen(tahoe.KindAttribute, leaf{w.at, d.name})
+		c.seen(tahoe.KindAttribute, leaf{w.at, d.name}, own)
 		if !slices.Contains(c.columns, d.name) {
 			c.columns = append(c.columns, d.name)
 		}

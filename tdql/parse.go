@@ -82,13 +82,9 @@ func segments(list []lexer.Token) [][]lexer.Token {
 
 // grammar turns a fault of the grammar into words.
 func (f *faults) grammar(list []lexer.Token, err error) {
-	var fault participle.Error
-	if !errors.As(err, &fault) {
-		f.add(CodeSyntax, span{}, "", "the query cannot be read")
-		return
-	}
 	at := 0
-	for at < len(list)-1 && list[at].Pos.Offset < fault.Position().Offset {
+	var fault participle.Error
+	for errors.As(err, &fault) && at < len(list)-1 && list[at].Pos.Offset < fault.Position().Offset {
 		at++
 	}
 	before := lexer.Token{}
@@ -105,7 +101,9 @@ func (f *faults) grammar(list []lexer.Token, err error) {
 	case here.Value == ")" && want == "":
 		f.add(CodeSyntax, tokenSpan(here), "", "this parenthesis was never opened")
 	case here.Value == "(" && want == "":
-		f.add(CodeSyntax, tokenSpan(here), "", "a parenthesis does not belong here")
+		f.add(CodeSyntax, tokenSpan(here), didYouMean(before.Value, afterPaths), "a parenthesis does not belong here")
+	case here.Value == "(" && before.Type == tokPath && didYouMean(before.Value, contextTests) != "":
+		f.add(CodeSyntax, tokenSpan(before), didYouMean(before.Value, contextTests), "unexpected %s", quote(before.Value))
 	default:
 		f.add(CodeSyntax, tokenSpan(here), hintFor(want), "unexpected %s", quote(here.Value))
 	}

@@ -28,10 +28,6 @@ func tokenSpan(t lexer.Token) span { return span{t.Pos.Offset, t.Pos.Offset + le
 // keywordSpan is the place of a keyword that begins at a position.
 func keywordSpan(p lexer.Position, word string) span { return span{p.Offset, p.Offset + len(word)} }
 
-func (s shaper) unavailable(word string, at span) {
-	s.add(CodeUnavailable, at, "", "%q is not available in this version", strings.ToLower(word))
-}
-
 func (s shaper) report(r *report) {
 	if r.Path != nil {
 		s.pathReport(r.Path)
@@ -188,6 +184,9 @@ func (s shaper) value(v *value) {
 
 func (s shaper) stages(list []*stage) {
 	for _, st := range list {
+		if s.full() { // whatever comes is not told
+			return
+		}
 		s.stage(st)
 	}
 }
@@ -235,7 +234,7 @@ func (s shaper) stage(st *stage) {
 		st.Take = word
 		s.names(st.SubTypes...)
 		if word != "top" && len(st.SubTypes) > 0 {
-			s.unexpected(st.SubTypes[0].leaf, allowed)
+			s.unexpected(st.SubTypes[0].leaf, allowed, nil)
 		}
 	}
 	s.items(word, st.Items, allowed)
@@ -244,12 +243,8 @@ func (s shaper) stage(st *stage) {
 
 func (s shaper) otherStage(r *rest) {
 	word := strings.ToLower(r.first.Text)
-	if slices.Contains(stageWords, word) {
-		if word == "where" || word == "sort" || word == "fields" {
-			s.add(CodeSyntax, r.first.at, "", "%q needs something after it", word)
-			return
-		}
-		s.unavailable(word, r.first.at)
+	if slices.Contains(stageWords, word) { // where, sort or fields: the others may stand alone
+		s.add(CodeSyntax, r.first.at, "", "%q needs something after it", word)
 		return
 	}
 	hint := didYouMean(word, stageWords)
@@ -259,9 +254,9 @@ func (s shaper) otherStage(r *rest) {
 	s.add(CodeSyntax, r.first.at, hint, "%s is not a stage", quote(r.first.Text))
 }
 
-// unexpected tells of a word that belongs nowhere.
-func (s shaper) unexpected(l leaf, allowed []string) {
-	hint := didYouMean(l.Text, allowed, []string{"|"})
+// unexpected tells of a word that belongs nowhere; near are words besides the allowed ones that may have been meant.
+func (s shaper) unexpected(l leaf, allowed, near []string) {
+	hint := didYouMean(l.Text, near, allowed, []string{"|"})
 	if hint == "" && len(allowed) > 0 {
 		hint = "expected " + oneOf(allowed) + ", or | and a stage"
 	}
@@ -271,19 +266,23 @@ func (s shaper) unexpected(l leaf, allowed []string) {
 	s.add(CodeSyntax, l.at, hint, "unexpected %s", quote(l.Text))
 }
 
+// slipsOf are words of what stands before the clauses of a stage, or the next one, by the stage or the clause.
+var slipsOf = map[string][]string{"where": betweenTests, "sort": {"asc", "desc"}, "count": {"distinct"}}
+
 // items checks the clauses and options of a stage, given what may stand there.
 func (s shaper) items(stage string, list []*item, allowed []string) {
 	seen := make(map[string]bool, len(list))
 	strayed := false
+	near := slipsOf[stage]
 	for _, it := range list {
 		if it.Key == "" {
 			if !strayed {
-				s.unexpected(it.leaf, allowed)
+				s.unexpected(it.leaf, allowed, near)
 			}
 			strayed = true
 			continue
 		}
-		strayed = false
+		strayed, near = false, slipsOf[it.Key]
 		switch word := it.Key; {
 		case !slices.Contains(allowed, word):
 			s.misplaced(stage, word, it.at)
@@ -301,12 +300,9 @@ func (s shaper) items(stage string, list []*item, allowed []string) {
 }
 
 func (s shaper) misplaced(stage, word string, at span) {
-	switch {
-	case word == "graph":
-		s.unavailable(word, at)
-	case stage == "":
+	if stage == "" {
 		s.add(CodeSyntax, at, "a clause belongs to a hop, as in | events last 7d", "%q has nothing to narrow here", word)
-	default:
-		s.add(CodeSyntax, at, "", "%q does not go with %q", word, stage)
+		return
 	}
+	s.add(CodeSyntax, at, "", "%q does not go with %q", word, stage)
 }

@@ -91,7 +91,7 @@ func (s shaper) instant(word string, i *instant, at span) {
 		s.value(&i.value)
 	default:
 		if _, err := parseTime(unquoted(i.Text), time.Unix(0, 0), time.UTC); err != nil {
-			s.add(CodeValue, i.at, timeHint, "%s is not a time", quote(i.Text))
+			s.add(CodeValue, i.at, timeHelp(unquoted(i.Text)), "%s is not a time", quote(i.Text))
 		}
 	}
 }

@@ -37,7 +37,11 @@ func (s shaper) routeStage(r *route, pos lexer.Position) { s.route(r, keywordSpa
 
 func (s shaper) route(r *route, at span) {
 	if r.Target == nil {
-		s.add(CodeSyntax, at, "as in path to domain evil.com", `"path" needs something to end at`)
+		hint := "as in path to domain evil.com"
+		if len(r.Items) > 0 && r.Items[0].Key == "" && didYouMean(r.Items[0].Text, []string{"to"}) != "" {
+			at, hint = r.Items[0].at, `did you mean "to"?`
+		}
+		s.add(CodeSyntax, at, hint, `"path" needs something to end at`)
 		return
 	}
 	s.source(r.Target.source())

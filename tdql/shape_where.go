@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // tests checks a where clause.
@@ -29,6 +31,7 @@ func (s shaper) unary(u *unary) {
 
 func (s shaper) test(t *test) {
 	s.path(t.Path)
+	t.Match = strings.ToLower(t.Match)
 	switch {
 	case t.Has:
 		if t.Op != nil || t.In || t.Match != "" {
@@ -50,9 +53,27 @@ func (s shaper) test(t *test) {
 			return
 		}
 		s.value(t.With)
+	case s.slipAfter(t.Path):
 	default:
 		s.add(CodeSyntax, t.Path.at, "as in "+t.Path.Text+" = 1.1.1.1, or "+t.Path.Text+" in (a, b)", "%s is compared with nothing", quote(t.Path.Text))
 	}
+}
+
+// slipAfter tells of a word that was meant to compare a path, or of a path that was meant for the word before one.
+func (s shaper) slipAfter(p *path) bool {
+	rest := s.text[p.at.end:]
+	start := p.at.end + len(rest) - len(strings.TrimLeftFunc(rest, isSpace))
+	next := leaf{Text: wordAt(s.text, start)}
+	next.at = span{start, start + len(next.Text)}
+	if hint := didYouMean(next.Text, afterPaths); hint != "" && next.Text != "" {
+		s.add(CodeSyntax, next.at, hint, "unexpected %s", quote(next.Text))
+		return true
+	}
+	if hint := didYouMean(p.Text, beforeTests); hint != "" && next.Text != "" {
+		s.add(CodeSyntax, p.at, hint, "unexpected %s", quote(p.Text))
+		return true
+	}
+	return false
 }
 
 func (s shaper) operator(t *test) {
@@ -97,7 +118,7 @@ func (s shaper) network(v *value) {
 func (s shaper) path(p *path) {
 	parts := p.parts()
 	for _, part := range parts {
-		if !isIdentifier(part) {
+		if tahoe.ValidSubType(part) != nil {
 			s.add(CodeSyntax, p.at, "a path is sub-types joined by dots, as in src.ipv4", "%s is not a path", quote(p.Text))
 			return
 		}

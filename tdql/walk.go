@@ -37,6 +37,9 @@ type Walk struct {
 	// Skip rows are left out, and then Take are taken; all when it is below zero.
 	Skip, Take int64
 
+	// Analyze says that the query asks how the walk goes: the rows are of its fetches, and not what it finds.
+	Analyze bool
+
 	queries map[walkQuery]dql.Query
 }
 

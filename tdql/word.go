@@ -7,21 +7,26 @@ import (
 
 // The words of the language, by where they stand. Order is the order in which hints name them.
 var (
-	hopWords     = []string{"attributes", "objects", "events", "sessions", "raws"}
-	kindWords    = []string{"attribute", "object", "event", "session", "raw", "instance"}
-	reportWords  = []string{"count", "related", "threatrank", "path"}
-	stageWords   = []string{"attributes", "objects", "events", "sessions", "raws", "where", "related", "count", "top", "sort", "limit", "page", "fields", "threatrank", "path", "summary", "graph"}
-	clauseWords  = []string{"last", "from", "to", "tz", "category", "context", "org", "where"}
-	optionWords  = []string{"by", "level", "via", "return", "page", "size", "summary", "graph", "distinct", "depth", "decay", "max", "paths"}
-	queryWords   = []string{"explain", "analyze", "watch", "any"}
-	triWords     = []string{"all", "benign", "malicious", "unknown"}
-	viaWords     = []string{"sessions", "attributes", "all"}
-	returnWords  = []string{"all", "attribute", "object", "event", "session"}
-	timeDims     = []string{"minute", "hour", "day", "week", "month", "year"}
-	fieldWords   = []string{"hash", "itype", "sub_type", "timestamp", "category", "org", "data", "degree"}
-	testWords    = []string{"and", "or", "not", "in", "has", "contains", "startswith", "endswith", "under"}
-	unitWords    = []string{"s", "sec", "second", "seconds", "m", "min", "minute", "minutes", "h", "hr", "hour", "hours", "d", "day", "days", "w", "week", "weeks", "M", "month", "months", "Y", "year", "years"}
-	reservedList = slices.Concat(hopWords, kindWords, stageWords, clauseWords, optionWords, queryWords, reportWords, []string{"and", "or", "not"})
+	hopWords      = []string{"attributes", "objects", "events", "sessions", "raws"}
+	kindWords     = []string{"attribute", "object", "event", "session", "raw", "instance"}
+	reportWords   = []string{"count", "related", "threatrank", "path"}
+	stageWords    = []string{"attributes", "objects", "events", "sessions", "raws", "where", "related", "count", "top", "sort", "limit", "page", "fields", "threatrank", "path", "summary", "graph"}
+	clauseWords   = []string{"last", "from", "to", "tz", "category", "context", "org", "where"}
+	optionWords   = []string{"by", "level", "via", "return", "page", "size", "summary", "graph", "distinct", "depth", "decay", "max", "paths"}
+	queryWords    = []string{"explain", "analyze", "watch", "any"}
+	triWords      = []string{"all", "benign", "malicious", "unknown"}
+	viaWords      = []string{"sessions", "attributes", "all"}
+	returnWords   = []string{"all", "attribute", "object", "event", "session"}
+	timeDims      = []string{"minute", "hour", "day", "week", "month", "year"}
+	fieldWords    = []string{"hash", "itype", "sub_type", "timestamp", "category", "org", "data", "degree"}
+	testWords     = []string{"and", "or", "not", "in", "has", "contains", "startswith", "endswith", "under"}
+	unitWords     = []string{"s", "sec", "second", "seconds", "m", "min", "minute", "minutes", "h", "hr", "hour", "hours", "d", "day", "days", "w", "week", "weeks", "M", "month", "months", "Y", "year", "years"}
+	relativeTimes = []string{"now", "today", "yesterday"}
+	contextTests  = []string{"malicious", "benign"}
+	beforeTests   = []string{"not", "has"}
+	afterPaths    = []string{"not", "in", "contains", "startswith", "endswith", "under"}
+	betweenTests  = []string{"and", "or"}
+	reservedList  = slices.Concat(hopWords, kindWords, stageWords, clauseWords, optionWords, queryWords, reportWords, []string{"and", "or", "not"})
 )
 
 // reserved holds every word that a sub-type can share only in backquotes.
@@ -41,9 +46,9 @@ func isReserved(word string) bool {
 	return reserved[word] || reserved[strings.ToLower(word)]
 }
 
-// didYouMean returns a hint that names the candidate nearest to a word, or "".
+// didYouMean returns a hint that names the candidate nearest to a word, or "" when none is near, or it is the word itself.
 func didYouMean(word string, candidates ...[]string) string {
-	if best := nearest(word, slices.Concat(candidates...)); best != "" {
+	if best := nearest(word, slices.Concat(candidates...)); best != "" && best != word {
 		return `did you mean "` + best + `"?`
 	}
 	return ""

@@ -28,6 +28,9 @@ type ChainOptions struct {
 	Max   int // most edges of a chain
 	Paths int // most chains
 	Work  int // most edges to follow in all
+	// Level, unless it is nil, is told before each step of a search: how far from its set that leads, and whether that is the
+	// second set.
+	Level func(level int, second bool)
 }
 
 // Chains are the shortest chains between two sets: all are of one length.
@@ -70,6 +73,9 @@ func FindChains(ctx context.Context, g Links, from, to []ID, opt ChainOptions) (
 		}
 		if len(s.frontier) == 0 {
 			break
+		}
+		if opt.Level != nil {
+			opt.Level(s.level+1, s == b)
 		}
 		if err := s.grow(ctx, g, &work); err != nil {
 			return Chains{}, err

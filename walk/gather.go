@@ -10,6 +10,15 @@ import (
 type budget struct {
 	left         int
 	wanted, lost int
+	levels       []int // what was lost, level by level
+}
+
+// refused is what was lost, level by level; nil for nothing.
+func (b *budget) refused() []int {
+	if b.lost == 0 {
+		return nil
+	}
+	return b.levels
 }
 
 // share is how much of what was wanted was not followed.
@@ -21,32 +30,41 @@ func (b *budget) share() float64 {
 }
 
 // gather fetches what the sum needs, level by level, within the bound on work.
-func (r *Ranker) gather(ctx context.Context) (leftOut float64, err error) {
+func (r *Ranker) gather(ctx context.Context) (*budget, error) {
 	b := &budget{left: r.opt.Work}
 	frontier := r.t.attributes
 	for _, a := range frontier {
 		r.mark(a).prefix = 1
 	}
 	for hop := 1; hop <= r.hops(); hop++ {
-		last := hop == r.hops()
-		before := r.size
-		if err := r.loadCounts(ctx, frontier, last && b.left > 0); err != nil {
-			return 0, err
+		if r.opt.Level != nil {
+			r.opt.Level(hop)
 		}
-		b.left -= r.size - before
-		if !last {
-			if err := r.expand(ctx, frontier, b, All); err != nil {
-				return 0, err
-			}
+		lost := b.lost
+		if err := r.gatherLevel(ctx, frontier, b, hop == r.hops()); err != nil {
+			return nil, err
 		}
-		if err := r.expand(ctx, frontier, b, Malicious); err != nil { // those that were too large as a whole
-			return 0, err
-		}
-		if !last {
+		b.levels = append(b.levels, b.lost-lost)
+		if hop < r.hops() {
 			frontier = r.beyond(frontier, hop)
 		}
 	}
-	return b.share(), nil
+	return b, nil
+}
+
+// gatherLevel fetches what the sum needs of the attributes of one level.
+func (r *Ranker) gatherLevel(ctx context.Context, frontier []*attribute, b *budget, last bool) error {
+	before := r.size
+	if err := r.loadCounts(ctx, frontier, last && b.left > 0); err != nil {
+		return err
+	}
+	b.left -= r.size - before
+	if !last {
+		if err := r.expand(ctx, frontier, b, All); err != nil {
+			return err
+		}
+	}
+	return r.expand(ctx, frontier, b, Malicious) // those that were too large as a whole
 }
 
 // expand fetches events of the attributes: first those of which an edge counts most.

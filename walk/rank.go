@@ -51,6 +51,8 @@ type RankOptions struct {
 	Decay float64 // what a day leaves of a weight, above 0 and at most 1
 	Work  int     // about how many edges to fetch for one event at most
 	Paths int     // how many of the paths that contribute most to tell
+	// Level, unless it is nil, is told before each level is fetched, from 1: paths with so many attributes.
+	Level func(level int)
 }
 
 // Rank is the ThreatRank of an event.
@@ -61,6 +63,8 @@ type Rank struct {
 	Exact      bool
 	// LeftOut is the share of the edges wanted that were not followed, because of the bound on work.
 	LeftOut float64
+	// Refused is, level by level, how many of the edges wanted were not followed; nil when all were.
+	Refused []int
 	Paths   []Path // that contribute most, the largest first
 }
 
@@ -116,7 +120,7 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 		return Rank{Score: -1, Exact: true, Paths: []Path{{Nodes: []ID{id}, Contribution: -1}}}, nil
 	}
 	r.t, r.epoch = t, r.epoch+1
-	left, err := r.gather(ctx)
+	b, err := r.gather(ctx)
 	if err != nil {
 		return Rank{}, err
 	}
@@ -124,7 +128,7 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Rank{}, err
 	}
-	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: left}
+	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: b.share(), Refused: b.refused()}
 	paths, all := r.bestPaths(r.opt.Paths)
 	if all { // so few paths that their plain sum is free of rounding
 		out.Score = 0

@@ -37,6 +37,8 @@ type settings struct {
 	logLevel      string
 	logFormat     string
 	reportWorkers int
+	watches       int
+	userWatches   int
 }
 
 // bind defines the flags that every role has.
@@ -48,6 +50,14 @@ func (s *settings) bind(cmd *cobra.Command) {
 	f.StringVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+}
+
+// bindReports defines the flags of the roles that answer queries.
+func (s *settings) bindReports(cmd *cobra.Command) {
+	f, d := cmd.Flags(), reportd.DefaultConfig()
+	f.IntVar(&s.reportWorkers, "workers", d.Workers, "queries that run at a time")
+	f.IntVar(&s.watches, "watches", d.Watches, "watches that run at a time, beside the queries")
+	f.IntVar(&s.userWatches, "user-watches", d.UserWatches, "watches of one user that run at a time, on all servers together; 0 is no limit")
 }
 
 func (s *settings) logger(a *app) (*slog.Logger, error) {
@@ -158,7 +168,7 @@ func (p *platform) openReports(ctx context.Context, workers int) error {
 	cfg := reportd.DefaultConfig()
 	cfg.Bus, cfg.Logger, cfg.Rights, cfg.Workers = p.bus, p.log, p.rights, workers
 	if workers > 0 {
-		cfg.DB = p.store
+		cfg.DB, cfg.Watches, cfg.UserWatches = p.store, p.watches, p.userWatches
 		cfg.Retry = func(err error) bool { return errors.Is(err, graph.ErrUnavailable) }
 	}
 	var err error
@@ -300,9 +310,7 @@ func (a *app) reportdCommand() *cobra.Command {
 		func(ctx context.Context, p *platform) error {
 			return p.openReports(ctx, p.reportWorkers)
 		},
-		func(cmd *cobra.Command, s *settings) {
-			cmd.Flags().IntVar(&s.reportWorkers, "workers", reportd.DefaultConfig().Workers, "queries that run at a time")
-		})
+		func(cmd *cobra.Command, s *settings) { s.bindReports(cmd) })
 }
 
 // ingestCommand is a role, and the parent of the tool that tries a filter without a server.

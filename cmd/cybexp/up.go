@@ -17,7 +17,6 @@ import (
 
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/identity"
-	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -47,6 +46,7 @@ func (a *app) upCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), s) },
 	}
 	s.bind(cmd)
+	s.bindReports(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
 	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
@@ -100,7 +100,7 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx, reportd.DefaultConfig().Workers)); err != nil {
+	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx, p.reportWorkers)); err != nil {
 		return err
 	}
 	if err := p.bootstrap(ctx); err != nil {

@@ -238,6 +238,7 @@ func checkSample(t *testing.T, path string, number int, line []byte) {
 		}
 		want = append(want, fields.Shasum)
 		for _, text := range want {
+			text = strings.TrimSpace(text) // hashes leave it out, and so do values
 			if text != "" && !holds(e, text) {
 				t.Errorf("%s:%d: %q is lost\n%s", path, number, text, line)
 			}
@@ -273,39 +274,7 @@ func readLines(tb testing.TB, path string) [][]byte {
 	return lines
 }
 
-func FuzzCowrie(f *testing.F) {
-	files, err := filepath.Glob("testdata/cowrie/*.jsonl")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		for _, line := range readLines(f, file) {
-			f.Add(line)
-		}
-	}
-	cowrie, _ := filter.For("cowrie")
-	f.Fuzz(func(t *testing.T, line []byte) {
-		data, err := tahoe.ParseValue(line)
-		if err != nil {
-			return
-		}
-		in := filter.Input{Data: data, OrgID: "ABC123", Timezone: "US/Pacific", Received: received}
-		got, err := cowrie.Apply(in)
-		if err != nil {
-			if !errors.Is(err, filter.ErrFormat) {
-				t.Fatal(err)
-			}
-			return
-		}
-		again, _ := cowrie.Apply(in)
-		if !slices.EqualFunc(got.Events, again.Events, func(a, b *tahoe.Event) bool { return a.Hash() == b.Hash() }) {
-			t.Fatalf("%s gives other events the second time", line)
-		}
-		if len(got.Events)+len(got.Sessions)+len(got.Problems) == 0 {
-			t.Fatalf("%s is lost", line)
-		}
-	})
-}
+func FuzzCowrie(f *testing.F) { fuzz(f, "cowrie") }
 
 func BenchmarkCowrieLogin(b *testing.B) {
 	f, _ := filter.For("cowrie")

@@ -57,6 +57,15 @@ func (f Filter) Apply(in Input) (Result, error) { return f.apply(in) }
 func filters() []Filter {
 	return []Filter{
 		{ID: "d2076b75-715e-4e4d-ae0a-a291cc6d90b7", Typetag: "cowrie", apply: applyCowrie},
+		{ID: "d184c4d8-cc0e-4ee0-b2dc-95188e267862", Typetag: "suricata", apply: applySuricata},
+		{ID: "8f89228d-a636-4ddf-8a22-bb2265fdfd60", Typetag: "zeek", apply: applyZeek},
+		{ID: "c4cd1ecf-1149-46e0-9daa-e2477016d8dc", Typetag: "openphish_feed", apply: applyOpenPhish},
+		{ID: "e8f53cdc-1a9a-478d-ac4f-ab6a2f7e2341", Typetag: "phishtank_feed", apply: applyPhishTank},
+		{ID: "08598f3b-a908-4d02-bfed-c8bc6c48e382", Typetag: "csv", apply: applyIndicators},
+		{ID: "ae566e9c-65dc-4a9e-9df1-6271d653be15", Typetag: "indicators", apply: applyIndicators},
+		{ID: "05e66bff-c3e1-49a0-bd2e-ad203a1f94fc", Typetag: "sighting", apply: applySighting},
+		{ID: "f2d1b00a-24fc-4faa-95aa-2932b3b400e5", Typetag: "misp_event", apply: applyMISP},
+		{ID: "116a7a75-99b4-4b3d-94fb-f0cd1efdaa39", Typetag: "stix", apply: applySTIX},
 	}
 }
 

@@ -2,6 +2,7 @@ package filter_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -105,4 +106,40 @@ func number(name string, seconds *float64) string {
 		return fmt.Sprintf(", %s %v", name, err)
 	}
 	return ", " + name + " " + v.String()
+}
+
+// fuzz feeds a filter anything, beginning with the goldens: it must neither panic nor lose a record without a word, and give the same
+// each time.
+func fuzz(f *testing.F, typetag string) {
+	files, err := filepath.Glob(filepath.Join("testdata", typetag, "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds, %v", err)
+	}
+	for _, file := range files {
+		for _, line := range readLines(f, file) {
+			f.Add(line)
+		}
+	}
+	tested, _ := filter.For(typetag)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		data, err := tahoe.ParseValue(line)
+		if err != nil {
+			return
+		}
+		in := filter.Input{Data: data, OrgID: "ABC123", Timezone: "US/Pacific", Received: received}
+		got, err := tested.Apply(in)
+		if err != nil {
+			if !errors.Is(err, filter.ErrFormat) {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, _ := tested.Apply(in)
+		if !slices.EqualFunc(got.Events, again.Events, func(a, b *tahoe.Event) bool { return a.Hash() == b.Hash() }) {
+			t.Fatalf("%s gives other events the second time", line)
+		}
+		if len(got.Events)+len(got.Sessions)+len(got.Problems) == 0 {
+			t.Fatalf("%s is lost", line)
+		}
+	})
 }

@@ -38,11 +38,18 @@ func normal(subType, text string) string {
 		return normalURL(text)
 	case "email_addr":
 		return normalEmail(text)
-	case "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha512_224", "sha512_256", "authentihash", "imphash", "pehash", "ja3",
+	case "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha512_224", "sha512_256", "sha3_224", "sha3_256",
+		"sha3_384", "sha3_512", "authentihash", "imphash", "pehash", "ja3",
 		"ja3s", "hassh", "jarm":
 		return normalHash(text)
 	case "mac_addr":
 		return normalMAC(text)
+	case "tag":
+		if lower := strings.ToLower(text); strings.HasPrefix(lower, "tlp:") {
+			return lower
+		}
+	case "asn":
+		return normalASN(text)
 	case "cve_id":
 		return strings.ToUpper(strings.TrimSpace(text))
 	}
@@ -170,6 +177,15 @@ func normalHash(text string) string {
 		return text
 	}
 	return strings.ToLower(digits)
+}
+
+// normalASN writes the number of an autonomous system as AS64496.
+func normalASN(text string) string {
+	digits := strings.TrimSpace(strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(text)), "AS"))
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return text
+	}
+	return "AS" + digits
 }
 
 func normalMAC(text string) string {

@@ -19,9 +19,24 @@ func (r *record) problem(field, format string, args ...any) {
 	r.problems = append(r.problems, Problem{field, fmt.Sprintf(format, args...)})
 }
 
+// get finds a field by its name, or by the way to it: alert.signature is the signature of alert.
+func (r *record) get(field string) (tahoe.Value, bool) {
+	v, ok := r.fields.Get(field)
+	if ok {
+		return v, true
+	}
+	v = r.fields
+	for key := range strings.SplitSeq(field, ".") {
+		if v, ok = v.Get(key); !ok {
+			return tahoe.Null(), false
+		}
+	}
+	return v, true
+}
+
 // scalar is a field that is there, not null, and no list or object.
 func (r *record) scalar(field string) (tahoe.Value, bool) {
-	v, _ := r.fields.Get(field)
+	v, _ := r.get(field)
 	if !v.IsScalar() {
 		r.problem(field, "is an %s", v.Type())
 		return tahoe.Null(), false
@@ -50,7 +65,7 @@ func (r *record) text(field string) string {
 
 // list is a field that is a list of words, or one string of words with commas between.
 func (r *record) list(field string) []string {
-	v, ok := r.fields.Get(field)
+	v, ok := r.get(field)
 	if !ok || v.IsNull() {
 		return nil
 	}

@@ -11,6 +11,8 @@ type Query struct {
 	Name   string
 	Vars   []Var
 	Blocks []Block
+
+	known *known
 }
 
 // Var is a declared variable and its value. Name has no dollar sign; Type is string or int.
@@ -69,18 +71,37 @@ type Field struct {
 // Bind declares a string variable under a fresh name that starts with prefix, and returns it. Equal values with the same
 // prefix share one variable.
 func (q *Query) Bind(prefix, value string) Param {
-	n := 0
-	for _, v := range q.Vars {
-		if base, number, ok := split(v.Name); ok && base == prefix {
-			if v.Value == value && v.Type == "string" {
-				return Param(v.Name)
-			}
-			n = max(n, number+1)
+	q.know()
+	if name, ok := q.known.names[[2]string{prefix, value}]; ok {
+		return name
+	}
+	return q.Declare(prefix+strconv.Itoa(q.known.next[prefix]), "string", value)
+}
+
+// known finds bound variables, so that it takes no longer to bind one when there are many.
+type known struct {
+	of    *Query // a copy of the query has its own variables
+	seen  int    // how many variables are in the maps
+	names map[[2]string]Param
+	next  map[string]int // the number of the next variable with a prefix
+}
+
+// know brings known up to date.
+func (q *Query) know() {
+	if q.known == nil || q.known.of != q || q.known.seen > len(q.Vars) {
+		q.known = &known{of: q, names: map[[2]string]Param{}, next: map[string]int{}}
+	}
+	for _, v := range q.Vars[q.known.seen:] {
+		base, number, ok := split(v.Name)
+		key := [2]string{base, v.Value}
+		if _, have := q.known.names[key]; ok && !have && v.Type == "string" {
+			q.known.names[key] = Param(v.Name)
+		}
+		if ok {
+			q.known.next[base] = max(q.known.next[base], number+1)
 		}
 	}
-	name := prefix + strconv.Itoa(n)
-	q.Vars = append(q.Vars, Var{Name: name, Type: "string", Value: value})
-	return Param(name)
+	q.known.seen = len(q.Vars)
 }
 
 // split cuts the number off the end of a bound name.

@@ -72,3 +72,19 @@ func TestAll(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestCopiesBindForThemselves(t *testing.T) {
+	var q dql.Query
+	q.Bind("v", "x")
+	other := q
+	if a, b := q.Bind("v", "y"), other.Bind("v", "z"); a != "v1" || b != "v1" || len(q.Vars) != 2 || len(other.Vars) != 2 {
+		t.Errorf("got %s %s, %v and %v", a, b, q.Vars, other.Vars)
+	}
+	if a, b := q.Bind("v", "z"), other.Bind("v", "z"); a != "v2" || b != "v1" {
+		t.Errorf("got %s and %s", a, b)
+	}
+	q.Declare("v7", "int", "1")
+	if a := q.Bind("v", "1"); a != "v8" {
+		t.Errorf("got %s", a)
+	}
+}
