@@ -31,7 +31,7 @@ func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 			return fmt.Errorf("apply schema: %w", err)
 		}
 		if pause(ctx, delay) != nil {
-			return fmt.Errorf("apply schema: %w (%w)", ctx.Err(), err)
+			return fmt.Errorf("apply schema: %w", errors.Join(ctx.Err(), err))
 		}
 	}
 }
