@@ -1,7 +1,9 @@
 package graph_test
 
 import (
+	"bufio"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -28,12 +30,8 @@ const benchEvents = 12_000
 // comparison, the same quads with Dgraph's own live loader, with and without looking for what is there. Only Write may be repeated.
 func BenchmarkWrite(b *testing.B) {
 	records := newGenerator(b, 42).records(benchEvents)
-	text, quads, err := graph.RDF(records)
-	if err != nil {
-		b.Fatal(err)
-	}
 	file := filepath.Join(b.TempDir(), "records.rdf.gz")
-	zip(b, file, text)
+	quads := writeRDF(b, file, records)
 	for b.Loop() {
 		whole := fresh(b, func(server *dgraphd.Server) { writeAll(b, server, records, 1, len(records)) })
 		small := fresh(b, func(server *dgraphd.Server) { writeAll(b, server, records, 16, 1) })
@@ -120,18 +118,19 @@ func loadLive(b *testing.B, server *dgraphd.Server, file string, flags ...string
 	}
 }
 
-func zip(b *testing.B, path string, text []byte) {
+// writeRDF writes the records as zipped RDF, and returns the number of quads.
+func writeRDF(b *testing.B, path string, records []tahoe.Record) (quads int) {
 	b.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	w := gzip.NewWriter(f)
-	if _, err := w.Write(text); err != nil {
+	zip := gzip.NewWriter(f)
+	w := bufio.NewWriter(zip)
+	quads, err = graph.RDF(w, records)
+	if err := errors.Join(err, w.Flush(), zip.Close()); err != nil {
 		b.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		b.Fatal(err)
-	}
+	return quads
 }

@@ -39,9 +39,6 @@ func (a *attempt) spell() []*api.NQuad {
 		q.merge(h, it)
 	}
 	q.spellDeltas()
-	if len(q.set) > 0 {
-		q.set = append(q.set, a.beat())
-	}
 	return q.set
 }
 

@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"context"
+	_ "embed" // see Predicates
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,11 @@ import (
 	"strings"
 	"time"
 )
+
+// Predicates are the predicates of schema.graphql as Dgraph makes them of it, in DQL, for its bulk loader.
+//
+//go:embed schema.dql
+var Predicates string
 
 // ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. It waits for a Dgraph that
 // has just started, which takes schemas some seconds later than queries, and returns when Dgraph tells it as the schema.

@@ -276,7 +276,7 @@ func (w *writer) try(b *batch) (a *attempt, err error) {
 	if len(set) == 0 {
 		return a, a.settled(ctx)
 	}
-	return a, w.commit(ctx, a, set)
+	return a, w.commit(ctx, a, append(set, a.beat()))
 }
 
 // commit sends the quads. When others are still making vertices that they point at, it commits after them.
