@@ -28,6 +28,7 @@ type Stats struct {
 	Scanned  uint64
 	Snapshot uint64 // the state of the graph that everything was read from; zero when nothing was
 	Elapsed  time.Duration
+	Warnings tdql.Errors // of what the rows lack
 }
 
 // run executes a program at one snapshot. It hands rows to sink as they come, and calls progress, unless that is nil, after
@@ -53,7 +54,7 @@ func execute(ctx context.Context, db Querier, x *tdql.Execution, sink func([]tdq
 		}
 		q, ok := x.Next()
 		if !ok {
-			stats.Elapsed = time.Since(began)
+			stats.Elapsed, stats.Warnings = time.Since(began), x.Warnings()
 			return stats, nil
 		}
 		rows, err := step(ctx, a, x, q, &stats)

@@ -192,13 +192,14 @@ func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, e
 		attempt: a, db: db, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows,
 		head: Header{Type: TypeHeader, Kind: program.Kind, Fields: program.Fields, Canonical: p.canonical},
 	}
-	_, err = run(ctx, db, program,
+	stats, err := run(ctx, db, program,
 		func(rows []tdql.Row) error { return w.rows(ctx, rows) },
 		func(p Progress) { w.progress(ctx, p) })
 	if errors.Is(err, errRowLimit) {
 		p.warnings = append(p.warnings, rowLimitReached(a.cfg.QueryRows))
 		err = nil
 	}
+	p.warnings = append(p.warnings, stats.Warnings...)
 	if err == nil && w.nothing() {
 		p.warnings = append(p.warnings, a.unseen(ctx, a.job.request(), orgs)...)
 	}

@@ -194,28 +194,47 @@ func (g *grouper) others() []string {
 	return list
 }
 
-// filled lists the keys when time is not the first dimension, the empty buckets among them.
+// filled lists the keys when time is not the first dimension, the empty buckets among them, unless that makes too many.
 func (g *grouper) filled(unit string, low, high time.Time) []string {
-	keys := make(map[string]bool, len(g.counts))
-	for key := range g.counts {
-		keys[key] = true
-		if low.IsZero() {
-			continue
-		}
+	seen := slices.Collect(maps.Keys(g.counts))
+	if low.IsZero() {
+		return seen
+	}
+	series := make(map[string][]string) // the parts of the keys, by those that are not time
+	for _, key := range seen {
 		parts := strings.Split(key, keySep)
-		for b := range buckets(low, high, g.tally.zone, unit) {
-			if len(keys) >= maxFilled {
-				break
-			}
-			parts[g.unit] = bucketLabel(b, unit)
-			keys[strings.Join(parts, keySep)] = true
+		parts[g.unit] = ""
+		series[strings.Join(parts, keySep)] = parts
+	}
+	var labels []string
+	for b := range buckets(low, high, g.tally.zone, unit) {
+		if labels = append(labels, bucketLabel(b, unit)); len(labels)*len(series) > maxFilled {
+			g.unfilled = true
+			return seen
 		}
 	}
-	return slices.Collect(maps.Keys(keys))
+	keys := make([]string, 0, len(labels)*len(series))
+	for _, parts := range series {
+		for _, label := range labels {
+			parts[g.unit] = label
+			keys = append(keys, strings.Join(parts, keySep))
+		}
+	}
+	return keys
 }
 
 // maxFilled is how many groups are made when empty buckets are filled in memory.
 const maxFilled = 1 << 20
+
+// warnings tells that there were too many empty buckets.
+func (g *grouper) warnings() Errors {
+	if !g.unfilled {
+		return nil
+	}
+	unit := g.tally.by[g.unit].name
+	return Errors{{Code: CodeUnfilled, Hint: "put " + unit + " first in count by, or ask for less time",
+		Message: fmt.Sprintf("each %s without events is left out: with them there would be more than %d groups", unit, maxFilled)}}
+}
 
 // chunks hands out the rows of keys in order.
 func (g *grouper) chunks(keys []string) func() []Row {

@@ -13,11 +13,12 @@ type Code string
 
 // The kinds of faults.
 const (
-	CodeSyntax  Code = "tdql.syntax"  // the text does not follow the grammar
-	CodeValue   Code = "tdql.value"   // a value, duration, time, number or parameter is not one
-	CodeMeaning Code = "tdql.meaning" // the parts do not make sense together
-	CodeLimit   Code = "tdql.limit"   // the text is too long or too deep
-	CodeUnseen  Code = "tdql.unseen"  // a warning: no data has this sub-type
+	CodeSyntax   Code = "tdql.syntax"   // the text does not follow the grammar
+	CodeValue    Code = "tdql.value"    // a value, duration, time, number or parameter is not one
+	CodeMeaning  Code = "tdql.meaning"  // the parts do not make sense together
+	CodeLimit    Code = "tdql.limit"    // the text is too long or too deep
+	CodeUnseen   Code = "tdql.unseen"   // a warning: no data has this sub-type
+	CodeUnfilled Code = "tdql.unfilled" // a warning: spans of time in which there is nothing are left out
 )
 
 // Error is one fault in a query, with its place. Line and Column count from 1, Column and Length in characters.
@@ -36,7 +37,10 @@ type Error struct {
 // Error draws the fault: its place and message, the line with carets under the span, and the hint.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "tdql: %d:%d: %s", e.Line, e.Column, e.Message)
+	if e.Line > 0 { // it is about the text
+		fmt.Fprintf(&b, "tdql: %d:%d: ", e.Line, e.Column)
+	}
+	b.WriteString(e.Message)
 	if e.excerpt != "" {
 		carets := max(1, min(e.Length, utf8.RuneCountInString(e.excerpt)-e.indent))
 		fmt.Fprintf(&b, "\n  %s\n  %s%s", e.excerpt, strings.Repeat(" ", e.indent), strings.Repeat("^", carets))

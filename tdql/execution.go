@@ -45,6 +45,14 @@ func (p *Program) StartFresh(fresh func(hash string) bool) *Execution {
 // Scanned is how many vertices have been read so far.
 func (x *Execution) Scanned() uint64 { return x.scanned }
 
+// Warnings tells, at the end, of what the rows lack.
+func (x *Execution) Warnings() Errors {
+	if g, ok := x.fold.(*grouper); ok {
+		return g.warnings()
+	}
+	return nil
+}
+
 // Next returns the next query to ask; false at the end.
 func (x *Execution) Next() (dql.Query, bool) {
 	if x.analysis != nil {

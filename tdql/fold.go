@@ -178,6 +178,8 @@ type grouper struct {
 	first  time.Time         // the earliest time seen, and the latest
 	last   time.Time
 	next   func() []Row
+
+	unfilled bool // whether empty buckets were left out
 }
 
 func newGrouper(p *Program, t *tally) *grouper {

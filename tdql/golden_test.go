@@ -72,6 +72,12 @@ func stages(kind, text string, env tdql.Env) map[string]string {
 		out["want/errors"] = err.Error() + "\n"
 		return out
 	}
+	if plan.Explain() {
+		out["want/explain"], err = tdql.Explain(plan)
+		if err != nil {
+			out["want/errors"] = err.Error() + "\n"
+		}
+	}
 	out["want/fields"] = prog.Kind + ": " + strings.Join(prog.Fields, " ") + "\n"
 	var b strings.Builder
 	for _, q := range prog.Queries() {
@@ -91,7 +97,7 @@ func stages(kind, text string, env tdql.Env) map[string]string {
 const wholeAnswers = "whole answers"
 
 // goldenOrder is the order of the sections of a golden file.
-var goldenOrder = []string{"want/errors", "want/warnings", "want/format", "want/canonical", "want/plan", "want/fields", "want/dql"}
+var goldenOrder = []string{"want/errors", "want/warnings", "want/format", "want/canonical", "want/plan", "want/explain", "want/fields", "want/dql"}
 
 func goldens(tb testing.TB) []string {
 	tb.Helper()

@@ -1,8 +1,6 @@
 package tdql
 
 import (
-	"strings"
-
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
@@ -77,28 +75,6 @@ func (p *Program) Queries() []dql.Query {
 	return list
 }
 
-// explained is the program that only tells of another.
-func explained(p *Plan, prog *Program) *Program {
-	out := &Program{Kind: "explain", Fields: []string{"part", "text"}}
-	tell := func(part, text string) {
-		out.constant = append(out.constant, newRow(2).text("part", part).text("text", text).done())
-	}
-	for _, line := range strings.Split(strings.TrimSuffix(p.String(), "\n"), "\n") {
-		tell("plan", line)
-	}
-	for _, q := range prog.Queries() {
-		if len(q.Blocks) == 0 {
-			tell("dql", "nothing to ask: there is no organisation whose events you may read")
-			continue
-		}
-		tell("dql", q.Text())
-		for _, v := range q.Vars {
-			tell("variable", "$"+v.Name+" = "+v.Value)
-		}
-	}
-	return out
-}
-
 // rowShape names the kind and the fields of rows for a kind of set.
 func rowShape(kind tahoe.Kind) (string, []string) {
 	head := []string{"hash", "itype", "sub_type"}
@@ -125,23 +101,4 @@ func groupFields(by []dim) []string {
 		}
 	}
 	return append(list, "count")
-}
-
-// Explain tells in text how a plan would run: its canonical form, its steps, and the queries with their variables.
-func Explain(p *Plan) (string, error) {
-	plain := *p
-	plain.explain = false
-	prog, err := Compile(&plain)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	b.WriteString(p.Canonical() + "\n\n" + p.String())
-	for _, q := range prog.Queries() {
-		b.WriteString("\n" + q.Text())
-		for _, v := range q.Vars {
-			b.WriteString("$" + v.Name + " = " + v.Value + "\n")
-		}
-	}
-	return b.String(), nil
 }

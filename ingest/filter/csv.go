@@ -299,6 +299,9 @@ func indicatorLines(in Input, text string) (Result, error) {
 			result.Events = append(result.Events, e)
 		}
 	}
+	if len(result.Events) == 0 && len(r.problems) == 0 {
+		r.problem("data", "holds no indicator")
+	}
 	result.Problems = r.problems
 	return result, nil
 }

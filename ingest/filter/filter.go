@@ -63,6 +63,7 @@ func filters() []Filter {
 		{ID: "e8f53cdc-1a9a-478d-ac4f-ab6a2f7e2341", Typetag: "phishtank_feed", apply: applyPhishTank},
 		{ID: "08598f3b-a908-4d02-bfed-c8bc6c48e382", Typetag: "csv", apply: applyIndicators},
 		{ID: "ae566e9c-65dc-4a9e-9df1-6271d653be15", Typetag: "indicators", apply: applyIndicators},
+		{ID: "6e52bc6a-af7f-41ea-8684-e39c42d4aa3f", Typetag: "email", apply: applyEmail},
 		{ID: "05e66bff-c3e1-49a0-bd2e-ad203a1f94fc", Typetag: "sighting", apply: applySighting},
 		{ID: "f2d1b00a-24fc-4faa-95aa-2932b3b400e5", Typetag: "misp_event", apply: applyMISP},
 		{ID: "116a7a75-99b4-4b3d-94fb-f0cd1efdaa39", Typetag: "stix", apply: applySTIX},

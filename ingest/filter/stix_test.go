@@ -32,7 +32,9 @@ func TestSTIXSample(t *testing.T) {
 				t.Errorf("%s: %s", file, p)
 			}
 		}
-		var doc struct{ Objects []struct{ Type, ID, Created string } }
+		var doc struct {
+			Objects []struct{ Type, ID, Created string }
+		}
 		if err := json.Unmarshal(text, &doc); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,121 @@
+package filter
+
+import (
+	"errors"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// links gathers URLs and e-mail addresses of texts, each once, in their order.
+type links struct {
+	urls, addrs []string
+	seen        map[string]bool
+}
+
+func (l *links) addURL(text string) {
+	text = strings.TrimSpace(text)
+	if len(text) > 8<<10 || !isURL(normalURL(text)) {
+		return
+	}
+	l.add(&l.urls, normalURL(text))
+}
+
+func (l *links) addAddr(text string) {
+	if text = normalEmail(text); isEmail(text) {
+		l.add(&l.addrs, text)
+	}
+}
+
+func (l *links) add(to *[]string, value string) {
+	if l.seen == nil {
+		l.seen = map[string]bool{}
+	}
+	if !l.seen[value] {
+		l.seen[value] = true
+		*to = append(*to, value)
+	}
+}
+
+var (
+	urlInText  = regexp.MustCompile(`(?i)\b(?:https?|ftp|hxxps?)(?:://|\[://\]|\[:\]//)[^\s<>"\x60\x00-\x1f]+`)
+	addrInText = regexp.MustCompile(`[A-Za-z0-9._%+=-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
+)
+
+// text finds what stands in plain text. Marks that end a sentence or a bracket around a URL are not part of it. What looks like an address
+// inside of a URL is none.
+func (l *links) text(text string) {
+	for _, found := range urlInText.FindAllString(text, -1) {
+		l.addURL(trimURL(found))
+	}
+	for _, found := range addrInText.FindAllString(urlInText.ReplaceAllString(text, " "), -1) {
+		l.addAddr(found)
+	}
+}
+
+func trimURL(text string) string {
+	for {
+		cut := strings.TrimRight(text, `.,;:!?'*_|`)
+		for _, pair := range []string{"()", "[]", "{}"} {
+			if strings.HasSuffix(cut, pair[1:]) && strings.Count(cut, pair[:1]) < strings.Count(cut, pair[1:]) {
+				cut = cut[:len(cut)-1]
+			}
+		}
+		if cut == text {
+			return text
+		}
+		text = cut
+	}
+}
+
+// linkAttributes are the attributes of HTML that hold addresses of other places.
+var linkAttributes = []string{"href", "src", "action", "formaction", "background", "data", "poster", "cite"}
+
+// html finds what a reader of the page would follow or load, and what stands in its text.
+func (l *links) html(page string) {
+	z := html.NewTokenizer(strings.NewReader(page))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			if !errors.Is(z.Err(), io.EOF) {
+				l.text(string(z.Raw()))
+			}
+			return
+		case html.StartTagToken, html.SelfClosingTagToken:
+			_, more := z.TagName()
+			for more {
+				var key, value []byte
+				key, value, more = z.TagAttr()
+				if slices.Contains(linkAttributes, string(key)) {
+					l.attribute(string(value))
+				}
+			}
+		case html.TextToken: // of styles and scripts too, which load
+			l.text(string(z.Text()))
+		case html.EndTagToken, html.CommentToken, html.DoctypeToken:
+		}
+	}
+}
+
+func (l *links) attribute(value string) {
+	value = strings.TrimSpace(value)
+	rest, isMail := strings.CutPrefix(strings.ToLower(value), "mailto:")
+	if !isMail {
+		scheme, _, _ := strings.Cut(rest, ":")
+		switch scheme {
+		case "http", "https", "ftp":
+			l.addURL(strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(value)) // as browsers read it
+		}
+		return
+	}
+	to, _, _ := strings.Cut(value[len("mailto:"):], "?")
+	for addr := range strings.SplitSeq(to, ",") {
+		if plain, err := url.PathUnescape(addr); err == nil {
+			l.addAddr(plain)
+		}
+	}
+}
