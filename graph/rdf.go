@@ -32,7 +32,7 @@ func RDF(w *bufio.Writer, records []tahoe.Record) (quads int, err error) {
 	}
 	set := a.spell()
 	for _, q := range set {
-		object := ""
+		var object string
 		if q.ObjectId != "" {
 			object = label(q.ObjectId)
 		} else {
