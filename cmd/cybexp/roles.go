@@ -39,6 +39,7 @@ type settings struct {
 	reportWorkers int
 	watches       int
 	userWatches   int
+	maxRecord     int
 }
 
 // bind defines the flags that every role has.
@@ -50,6 +51,11 @@ func (s *settings) bind(cmd *cobra.Command) {
 	f.StringVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+}
+
+// bindUploads defines the flags of the roles that take uploads in.
+func (s *settings) bindUploads(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&s.maxRecord, "max-record", ingest.DefaultConfig().MaxRecord, "`BYTES` of the longest record that an upload may have")
 }
 
 // bindReports defines the flags of the roles that answer queries.
@@ -159,7 +165,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log, Written: p.written})
+	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log, Written: p.written, MaxRecord: p.maxRecord})
 	return err
 }
 
@@ -282,6 +288,7 @@ func (a *app) webCommand() *cobra.Command {
 		},
 		func(cmd *cobra.Command, s *settings) {
 			cmd.Flags().StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on")
+			s.bindUploads(cmd)
 		})
 }
 

@@ -47,6 +47,7 @@ func (a *app) upCommand() *cobra.Command {
 	}
 	s.bind(cmd)
 	s.bindReports(cmd)
+	s.bindUploads(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
 	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")

@@ -59,6 +59,9 @@ func feedLines(in Input, text string) (Result, error) {
 	if number == 0 || len(result.Events) == 0 && len(r.problems) > 0 {
 		return Result{Problems: r.problems}, fmt.Errorf("%w: there is no URL in it", ErrFormat)
 	}
+	if len(result.Events) == 0 {
+		r.problem("data", "holds no URL")
+	}
 	result.Problems = r.problems
 	return result, nil
 }

@@ -21,6 +21,9 @@ func applyZeek(in Input) (Result, error) {
 	}
 	parts := z.parts(log)
 	if len(present(parts.children)) == 0 {
+		if len(z.problems) == 0 {
+			z.problem("_path", "the record of %s holds nothing that is used, it is kept", log)
+		}
 		return z.sensed(nil, ""), nil
 	}
 	stamp, err := z.time(in)
@@ -106,7 +109,6 @@ func (z *zeek) parts(log string) happening {
 		return happening{}
 	}
 	if len(present(h.children)) == 0 {
-		z.problem("_path", "the record of %s holds nothing that is used, it is kept", log)
 		return happening{}
 	}
 	h.children = append(h.children, z.endpoint("src", "id.orig_h", "id.orig_p"), z.endpoint("dst", "id.resp_h", "id.resp_p"), z.protocol("proto"),
