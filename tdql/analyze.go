@@ -9,11 +9,35 @@ import (
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
-// part is what explain analyze runs: the pipeline up to a step, as a count, or the whole query.
+// part is what explain runs: the pipeline up to a step, as a count, or the whole query.
 type part struct {
-	step string
-	prog *Program
-	last bool // the whole query: its rows are counted as they come
+	step     string
+	prog     *Program
+	last     bool // the whole query: its rows are counted as they come
+	estimate bool // no more than estimateRows are counted, and told in the words of explain
+}
+
+// estimateRows is up to how many rows explain counts, so that it costs little whatever is asked.
+const estimateRows = 1000
+
+// estimates are the parts that tell explain how many rows its steps have.
+func estimates(p *Plan) ([]part, error) {
+	var list []part
+	for i, s := range p.steps {
+		switch s.(type) {
+		case *seed, *move, *filter, *relate:
+		default:
+			continue
+		}
+		sub := &Plan{orgs: p.orgs, canonical: p.canonical, steps: slices.Clone(p.steps[:i+1])}
+		sub.steps = append(sub.steps, &slice{take: estimateRows + 1}, &tally{zone: time.UTC})
+		prog, err := Compile(sub)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, part{step: s.describe(), prog: prog, estimate: true})
+	}
+	return list, nil
 }
 
 // analyzed is the program that runs a plan and tells of each step what came of it. The rows of a step are those of the
@@ -70,6 +94,9 @@ func (a *analysis) take(body []byte) ([]Row, error) {
 	if _, more := a.x.Next(); !more {
 		p := a.parts[a.at]
 		a.at, a.x = a.at+1, nil
+		if p.estimate {
+			return []Row{newRow(2).text("part", "estimate").text("text", p.step+": "+roughly(a.rows)).done()}, nil
+		}
 		ms := json.RawMessage(strconv.FormatFloat(float64(a.took.Microseconds())/1000, 'f', -1, 64))
 		return []Row{newRow(4).text("step", p.step).number("rows", a.rows).json("ms", string(ms)).number("round_trips", a.trips).done()}, nil
 	}
@@ -88,6 +115,17 @@ func (a *analysis) take(body []byte) ([]Row, error) {
 		}
 	}
 	return nil, err
+}
+
+// roughly says how many rows there are, as far as they were counted.
+func roughly(n uint64) string {
+	switch {
+	case n == 1:
+		return "1 row"
+	case n > estimateRows:
+		return "more than " + strconv.Itoa(estimateRows) + " rows"
+	}
+	return strconv.FormatUint(n, 10) + " rows"
 }
 
 // Took tells how long the answer to the last query took, for explain analyze.

@@ -16,7 +16,7 @@ func Compile(p *Plan) (*Program, error) {
 	if at := p.walks(); at >= 0 {
 		prog := compileWalk(p, at)
 		if p.explain {
-			return explained(p, prog), nil
+			return explained(p, prog)
 		}
 		return prog, nil
 	}
@@ -33,7 +33,7 @@ func Compile(p *Plan) (*Program, error) {
 		prog.blank()
 	}
 	if p.explain {
-		return explained(p, prog), nil
+		return explained(p, prog)
 	}
 	return prog, nil
 }

@@ -55,11 +55,11 @@ func (x *Execution) Warnings() Errors {
 
 // Next returns the next query to ask; false at the end.
 func (x *Execution) Next() (dql.Query, bool) {
-	if x.analysis != nil {
-		return x.analysis.next()
-	}
 	if len(x.prog.constant) > 0 && !x.told || x.more != nil {
 		return dql.Query{}, true
+	}
+	if x.analysis != nil {
+		return x.analysis.next()
 	}
 	if x.at >= len(x.prog.phases) {
 		return dql.Query{}, false
@@ -128,12 +128,12 @@ func (x *Execution) clip() {
 
 // Take folds the answer to the last query into rows, which the caller owns.
 func (x *Execution) Take(body []byte) ([]Row, error) {
-	if x.analysis != nil {
-		return x.analysis.take(body)
-	}
-	if len(x.prog.constant) > 0 {
+	if len(x.prog.constant) > 0 && !x.told {
 		x.told = true
 		return x.prog.constant, nil
+	}
+	if x.analysis != nil {
+		return x.analysis.take(body)
 	}
 	if x.more != nil {
 		return x.drain(nil), nil

@@ -8,8 +8,8 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// explained is the program that only tells of another.
-func explained(p *Plan, prog *Program) *Program {
+// explained is the program that only tells of another, and counts a few rows of its steps.
+func explained(p *Plan, prog *Program) (*Program, error) {
 	out := &Program{Kind: "explain", Fields: []string{"part", "text"}}
 	tell := func(part, text string) {
 		out.constant = append(out.constant, newRow(2).text("part", part).text("text", text).done())
@@ -28,7 +28,9 @@ func explained(p *Plan, prog *Program) *Program {
 			tell("variable", "$"+v.Name+" = "+v.Value)
 		}
 	}
-	return out
+	var err error
+	out.parts, err = estimates(p)
+	return out, err
 }
 
 // Explain tells in text how a plan would run: its canonical form, its steps with what serves them, and the queries with their variables.
