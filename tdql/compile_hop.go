@@ -101,7 +101,7 @@ func (c *compiler) keep(m *move) {
 		test = dql.All(typeFilter(m.to), test)
 	}
 	c.set.kind = m.to
-	c.set.filter = dql.All(c.set.filter, test)
+	c.set.filter = dql.Also(c.set.filter, test)
 	if m.to == tahoe.KindEvent {
 		c.set.unproven = false
 	}

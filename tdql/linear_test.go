@@ -31,6 +31,7 @@ var growing = map[string]func(bytes int) string{
 	"and":                           func(n int) string { return repeated(n, "events where port = 1", " and not (port = %d or url = x)", "") },
 	"not":                           func(n int) string { return repeated(n, "events where", " not", " port = 1") },
 	"hops":                          func(n int) string { return repeated(n, "events", " | attributes | events", "") },
+	"hops to the same kind":         func(n int) string { return repeated(n, "events", " | events login", "") },
 	"sorts":                         func(n int) string { return repeated(n, "events", " | sort hash, degree desc", "") },
 	"limits":                        func(n int) string { return repeated(n, "events", " | limit 5 | attributes | events", "") },
 	"comments":                      func(n int) string { return repeated(n, "", "-- events\n", "events") },

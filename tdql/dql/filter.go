@@ -52,6 +52,22 @@ func UIDList(p Param) Call { return Call{Name: "uid", Params: []Param{p}} }
 // Type tests a vertex's type.
 func Type(name string) Call { return Call{Name: "type", Pred: name} }
 
+// Also is All of two conditions for a chain that grows at its end: it may write behind the end of f, so f is not to be used again.
+func Also(f, more Filter) Filter {
+	list, ok := f.(And)
+	if !ok {
+		return All(f, more)
+	}
+	switch more := more.(type) {
+	case nil:
+	case And:
+		list = append(list, more...)
+	case Call, Or, Not:
+		list = append(list, more)
+	}
+	return list
+}
+
 // All joins the conditions that are not nil with and; it returns nil when there is none.
 func All(filters ...Filter) Filter {
 	var kept And
