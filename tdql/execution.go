@@ -99,7 +99,7 @@ func (x *Execution) enter() {
 		x.pager.page = countPage
 	case ph.best != nil:
 		x.pager.page = int(ph.best.n) + firstPage
-	case x.left+x.skip > firstPage && x.left+x.skip <= rowPage:
+	case x.skip >= firstPage && x.left+x.skip <= rowPage: // the first row is behind those that are left out
 		x.pager.page = rowPage
 	}
 	x.clip()

@@ -24,6 +24,8 @@ type Input struct {
 	OrgID    string    // hash of the organisation, which owns the events
 	Timezone string    // zone of stamps that name none
 	Received time.Time // when the record arrived, for records without a usable stamp
+
+	spent *int // bytes of the canonical texts of the events that the record gave so far
 }
 
 // Result is what a record gave.
@@ -52,7 +54,10 @@ type Filter struct {
 
 // Apply makes instances of a record. An error, which wraps ErrFormat, says that the record as a whole is not of the format; what is
 // wrong with parts of it is in the result.
-func (f Filter) Apply(in Input) (Result, error) { return f.apply(in) }
+func (f Filter) Apply(in Input) (Result, error) {
+	in.spent = new(int)
+	return f.apply(in)
+}
 
 func filters() []Filter {
 	return []Filter{

@@ -198,7 +198,7 @@ func (e *mispEvent) addReference(ref *record, source tahoe.Node) {
 	kind := ref.optional("relationship_type", "relationship_type")
 	id := ref.attribute("uuid", "referenced_uuid")
 	comment := ref.optional("x_misp_comment", "comment")
-	stamp, from := e.time(ref), ref.object("source", source)
+	stamp := e.time(ref)
 	if id == nil {
 		return
 	}
@@ -207,7 +207,10 @@ func (e *mispEvent) addReference(ref *record, source tahoe.Node) {
 		if !known {
 			nodes = []tahoe.Node{id}
 		}
-		to := e.object("target", nodes...)
+		if e.isSpent(e.in, "ObjectReference") {
+			return
+		}
+		from, to := e.object("source", source), e.object("target", nodes...)
 		e.add(&e.record, happening{subType: "relationship", stamp: stamp, children: []tahoe.Node{kind, from, to, comment}})
 	})
 }

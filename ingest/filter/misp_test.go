@@ -2,9 +2,11 @@ package filter_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cybexp/cybexp/ingest/filter"
@@ -113,6 +115,27 @@ func TestMISPWithoutAnyTime(t *testing.T) {
 	got, err := f.Apply(filter.Input{Data: data})
 	if err != nil || len(got.Events) != 0 || len(got.Problems) != 1 {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestMISPOftenSeen has a long value that was seen many times: what the record gives has a bound, and it says so.
+func TestMISPOftenSeen(t *testing.T) {
+	var seen []string
+	for i := range 200 {
+		seen = append(seen, fmt.Sprintf(`{"type":"0","date_sighting":"%d"}`, i))
+	}
+	line := `{"Event":{"uuid":"u","timestamp":"5","Attribute":[{"type":"text","value":"` + strings.Repeat("x", 900000) +
+		`","Sighting":[` + strings.Join(seen, ",") + `]}]}}`
+	got, err := apply(t, "misp_event", []byte(line))
+	if err != nil || len(got.Problems) == 0 || len(got.Events)+len(got.Problems) != 202 {
+		t.Fatalf("got %d events, %d problems, %v", len(got.Events), len(got.Problems), err)
+	}
+	size := 0
+	for _, e := range got.Events {
+		size += len(e.Canonical())
+	}
+	if size > 65<<20 {
+		t.Errorf("got %d bytes", size)
 	}
 }
 

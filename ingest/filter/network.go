@@ -140,6 +140,9 @@ func (r *record) sensed(event *tahoe.Event, sessionType string, id ...tahoe.Node
 			}
 		}
 	}
+	if event == nil && len(r.problems) == 0 {
+		r.problem("record", "holds nothing that is used, it is kept")
+	}
 	result.Problems = r.problems
 	return result
 }

@@ -20,7 +20,7 @@ func applySTIX(in Input) (Result, error) {
 	if list.Type() != tahoe.TypeArray || len(list.Elements()) == 0 {
 		return Result{}, fmt.Errorf("%w: it holds no STIX objects", ErrFormat)
 	}
-	b := &stixBundle{in: in, events: map[string][]*tahoe.Event{}, graph: newSTIXGraph(nil)}
+	b := &stixBundle{in: in, events: map[string][]*tahoe.Event{}, graph: newSTIXGraph(nil, in.spent)}
 	b.open(list.Elements())
 	if len(b.objects) == 0 {
 		return Result{}, fmt.Errorf("%w: it holds no STIX objects", ErrFormat)
@@ -120,13 +120,8 @@ func (b *stixBundle) build() {
 
 // addRest makes events of the observables that others refer to and no event holds: because they are too large, or hold each other.
 func (b *stixBundle) addRest() {
-	for _, t := range b.graph.large {
-		if t.isObservable() {
-			b.put(t, happening{subType: "observable", stamp: b.at, children: t.nodes()})
-		}
-	}
 	for _, t := range b.objects {
-		if _, reached := b.graph.made[t.id]; !reached && t.isObservable() {
+		if m := b.graph.made[t.id]; t.isObservable() && b.used[t.id] && (m == nil || m.isBeside) {
 			b.put(t, happening{subType: "observable", stamp: b.at, children: t.own()})
 		}
 	}

@@ -117,7 +117,7 @@ func (t *stixThing) observedData() happening {
 
 // observed makes nodes of the observables that STIX 2.0 has inside of an observation: of those that are no part of another.
 func (t *stixThing) observed(objects tahoe.Value) []tahoe.Node {
-	graph, used := newSTIXGraph(t.graph), map[string]bool{}
+	graph, used := newSTIXGraph(t.graph, t.graph.spent), map[string]bool{}
 	for _, key := range objects.Keys() {
 		v, _ := objects.Get(key)
 		kind, _ := v.Get("type")
@@ -138,8 +138,8 @@ func (t *stixThing) observed(objects tahoe.Value) []tahoe.Node {
 			nodes = append(nodes, graph.resolve(t, "objects", key)...)
 		}
 	}
-	for _, large := range graph.large {
-		nodes = append(nodes, present(large.nodes())...)
+	for _, beside := range graph.beside {
+		nodes = append(nodes, beside.own()...)
 	}
 	for _, key := range objects.Keys() {
 		t.absorb(graph.things[key].where, graph.things[key].record)

@@ -10,60 +10,79 @@ import (
 type stixGraph struct {
 	outer  *stixGraph
 	things map[string]*stixThing
-	made   map[string][]tahoe.Node
-	open   int // how many references are being followed
-	large  []*stixThing
+	made   map[string]*stixMade
+	open   int          // how many references are being followed
+	spent  *int         // bytes of all that was made of the record
+	beside []*stixThing // what was to become part of another and was too large
 }
 
-func newSTIXGraph(outer *stixGraph) *stixGraph {
-	return &stixGraph{outer: outer, things: map[string]*stixThing{}, made: map[string][]tahoe.Node{}}
+// stixMade is what an object became.
+type stixMade struct {
+	nodes    []tahoe.Node
+	size     int // bytes of their canonical texts
+	isBeside bool
 }
 
+func newSTIXGraph(outer *stixGraph, spent *int) *stixGraph {
+	return &stixGraph{outer: outer, things: map[string]*stixThing{}, made: map[string]*stixMade{}, spent: spent}
+}
+
+// Texts double with every level, so that a few lines may stand for gigabytes. These are the bounds of that.
 const (
-	maxSTIXFollow = 16       // references that are followed from one object through others
-	maxSTIXPart   = 16 << 10 // bytes of the canonical text of an object inside another
+	maxSTIXFollow = 16            // references that are followed from one object through others
+	maxSTIXPart   = 16 << 10      // bytes of what becomes part of another object
+	maxSTIX       = maxEvents / 2 // bytes of all that is made, after which nothing becomes part of another object
 )
 
 // resolve gives the nodes of an object: what others that refer to it hold. An object that the bundle does not have, that holds itself
 // or that would be too large is known by its ID.
 func (g *stixGraph) resolve(asker *stixThing, field, id string) []tahoe.Node {
-	if nodes, ok := g.made[id]; ok {
-		return nodes
-	}
 	t := g.things[id]
 	if t == nil && g.outer != nil {
 		return g.outer.resolve(asker, field, id)
 	}
 	byID := present([]tahoe.Node{asker.idNode(id)})
-	if t == nil && len(byID) == 0 {
-		asker.problem(field, "%.60q refers to nothing", id)
-	}
 	if t == nil {
+		if len(byID) == 0 {
+			asker.problem(field, "%.60q refers to nothing", id)
+		}
 		return byID
 	}
-	if g.open > maxSTIXFollow {
-		asker.problem(field, "%.60q is too far away to be part of this", id)
-		return byID
+	m := g.made[id]
+	if m == nil {
+		if g.open > maxSTIXFollow {
+			asker.problem(field, "%.60q is too far away to be part of this", id)
+			return byID
+		}
+		m = g.make(t, byID)
 	}
-	g.made[id] = byID // stands in while the object is made
-	g.open++
-	nodes := present(t.nodes())
-	g.open--
-	g.made[id] = nodes
 	if asker == t {
-		return nodes
+		return m.nodes
 	}
-	size := 0
-	for _, n := range whole(nodes) {
+	if m.size > maxSTIXPart || *g.spent > maxSTIX {
+		asker.problem(field, "%.60q is too large to be part of this and stands beside it", id)
+		if !m.isBeside {
+			m.isBeside, g.beside = true, append(g.beside, t)
+		}
+		return byID
+	}
+	return m.nodes
+}
+
+// make makes the nodes of an object. While it does, the object is known by its ID, in case it holds itself.
+func (g *stixGraph) make(t *stixThing, byID []tahoe.Node) *stixMade {
+	g.made[t.id] = &stixMade{nodes: byID}
+	g.open++
+	m := &stixMade{nodes: present(t.nodes())}
+	g.open--
+	for _, n := range whole(m.nodes) {
 		if o, ok := n.(*tahoe.Object); ok {
-			size += len(o.Canonical())
+			m.size += len(o.Canonical())
 		}
 	}
-	if size > maxSTIXPart {
-		asker.problem(field, "%.60q is too large to be part of this and stands beside it", id)
-		g.made[id], g.large = byID, append(g.large, t)
-	}
-	return g.made[id]
+	*g.spent += m.size
+	g.made[t.id] = m
+	return m
 }
 
 // own gives the nodes of an object to its own event. Others mean the last version of it.

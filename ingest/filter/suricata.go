@@ -79,7 +79,6 @@ func (s *suricata) happening(stamp float64) happening {
 		return happening{}
 	}
 	if len(present(f.children)) == 0 && f.subType != "network_traffic" {
-		s.problem(kind, "holds nothing that is used, the record is kept")
 		return happening{}
 	}
 	f.stamp, f.children = stamp, append(f.children, ends...)

@@ -152,10 +152,17 @@ type happening struct {
 	context  []tahoe.Node   // what is of that category; ignored where it is unknown
 }
 
+// maxEvents is how long the canonical texts of all events of a record may be, in bytes. Records that say a thing once and refer to it a
+// thousand times would else be the death of their reader.
+const maxEvents = 64 << 20
+
 // happen makes the event; nil if there is nothing to it.
 func (r *record) happen(in Input, field string, h happening) *tahoe.Event {
 	children := present(h.children)
 	if len(children) == 0 {
+		return nil
+	}
+	if r.isSpent(in, field) {
 		return nil
 	}
 	e, err := tahoe.NewEvent(h.subType, in.OrgID, h.stamp, children...)
@@ -168,7 +175,17 @@ func (r *record) happen(in Input, field string, h happening) *tahoe.Event {
 		r.problem(field, "%v", err)
 		return nil
 	}
+	*in.spent += len(e.Canonical())
 	return e
+}
+
+// isSpent tells whether the record gave as much as it may.
+func (r *record) isSpent(in Input, field string) bool {
+	if *in.spent <= maxEvents {
+		return false
+	}
+	r.problem(field, "the record gave events of more than %d MiB, this one is in the raw only", maxEvents>>20)
+	return true
 }
 
 // whole is nodes with all their descendants.

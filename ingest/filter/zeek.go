@@ -21,9 +21,6 @@ func applyZeek(in Input) (Result, error) {
 	}
 	parts := z.parts(log)
 	if len(present(parts.children)) == 0 {
-		if len(z.problems) == 0 {
-			z.problem("_path", "the record of %s holds nothing that is used, it is kept", log)
-		}
 		return z.sensed(nil, ""), nil
 	}
 	stamp, err := z.time(in)
