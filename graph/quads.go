@@ -22,6 +22,7 @@ type quads struct {
 	*attempt
 	names  map[tahoe.Hash]string // uids as text
 	set    []*api.NQuad
+	del    []*api.NQuad
 	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
 }
 
@@ -37,6 +38,7 @@ func (a *attempt) spell() []*api.NQuad {
 			q.vertex(h, it)
 		}
 		q.merge(h, it)
+		q.hold(h, it)
 	}
 	q.spellDeltas()
 	return q.set
@@ -125,11 +127,18 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 	}
 }
 
-// contexts adds the contexts of descendants that have none in the event yet. Then it also writes the category again as it is, so that
+// hold writes something of a vertex again that a removal is about to take, so that one of both starts over.
+func (q *quads) hold(h tahoe.Hash, it *item) {
+	if q.register.doomed[q.uids[h]] {
+		q.text(q.names[h], "itype", string(it.instance.Kind()))
+	}
+}
+
+// contexts adds the contexts of descendants that have none in the event yet, unless a person said so. Then it also writes the category again as it is, so that
 // of two writers who merge one event at once, or an analyst who changes it, one starts over.
 func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 	taken := map[string]bool{}
-	for _, v := range append(have.Mal, have.Ben...) {
+	for _, v := range slices.Concat(have.Mal, have.Ben, have.Judged) {
 		taken[v.UID] = true
 	}
 	before := len(q.set)
