@@ -196,11 +196,11 @@ func joined(uids []uint64) string {
 	return b.String()
 }
 
-// done writes that the removal is done: where it meets others, and its own announcement.
+// done writes that the change is made: where it meets others, and at its announcement, if it has one.
 func (r *removal) done(q *quads) {
+	q.int(q.register.uid, "ledgers_removed", int64(r.number))
 	if r.uid == "" {
 		return
 	}
-	q.int(q.register.uid, "ledgers_removed", int64(r.number))
 	q.value(r.uid, "removal_done", &api.Value{Val: &api.Value_BoolVal{BoolVal: true}})
 }

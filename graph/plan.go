@@ -18,7 +18,7 @@ type target struct {
 	cut    map[uint64][]uint64 // raws, and to which events they lose the edge besides
 	leave  map[uint64][]string // raws, and which organisations they lose
 	bare   []string            // organisations that raws lose which are left without an event
-	held   map[uint64]bool     // attributes and objects that something new refers to
+	held   map[uint64]bool     // vertices that something new refers to
 }
 
 // plan is what goes, at a snapshot.
@@ -42,6 +42,20 @@ type goingEvent struct {
 	Judged    []link `json:"judged_ref"`
 	Sessions  []link `json:"~sref"`
 	Raws      []link `json:"~rref"`
+
+	Found []link // what was asked for by hash among Ref
+}
+
+// contexts are those of what has one in the event.
+func (e *goingEvent) contexts() map[number]tahoe.Category {
+	m := make(map[number]tahoe.Category, len(e.Mal)+len(e.Ben))
+	for _, n := range e.Mal {
+		m[n.UID] = tahoe.Malicious
+	}
+	for _, n := range e.Ben {
+		m[n.UID] = tahoe.Benign
+	}
+	return m
 }
 
 // touchedSession is one that loses events.
@@ -114,14 +128,15 @@ func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 	return p, nil
 }
 
+// eventFields are what is read of an event.
+const eventFields = `uid orgid timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { uid }`
+
 func (a *attempt) lookEvents(ctx context.Context, p *plan, t target) error {
 	if len(t.events) == 0 {
 		return nil
 	}
 	var answer struct{ Q []*goingEvent }
-	q := `{ q(func: uid(` + uidList(t.events) + `)) { uid orgid timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid }
-		~sref { uid } ~rref { uid } } }`
-	if err := ask(ctx, a.txn, q, &answer); err != nil {
+	if err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(t.events)+`)) { `+eventFields+` } }`, &answer); err != nil {
 		return err
 	}
 	for _, e := range answer.Q {
@@ -166,7 +181,8 @@ func (a *attempt) lookSessions(ctx context.Context, p *plan, t target) error {
 	for _, list := range answer {
 		for _, s := range list {
 			s.loses = p.sessions[uint64(s.UID)].loses
-			s.goes = !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) && (len(s.loses) > 0 || !p.hasRaws(s))
+			s.goes = !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) &&
+				(len(s.loses) > 0 || !p.hasRaws(s)) && !t.held[uint64(s.UID)]
 			p.sessions[uint64(s.UID)] = s
 		}
 	}

@@ -28,6 +28,13 @@ type quads struct {
 
 // spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.
 func (a *attempt) spell() []*api.NQuad {
+	q := a.spelt()
+	q.spellDeltas()
+	return q.set
+}
+
+// spelt is spell before the deltas of ledgers are.
+func (a *attempt) spelt() *quads {
 	q := &quads{attempt: a, names: make(map[tahoe.Hash]string, len(a.uids)), set: make([]*api.NQuad, 0, 12*len(a.fresh)+16)}
 	for h, uid := range a.uids {
 		q.names[h] = hex(uid)
@@ -40,8 +47,7 @@ func (a *attempt) spell() []*api.NQuad {
 		q.merge(h, it)
 		q.hold(h, it)
 	}
-	q.spellDeltas()
-	return q.set
+	return q
 }
 
 // vertex writes what the hash stands for; it never changes.

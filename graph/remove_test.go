@@ -199,7 +199,7 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 	testdgraph.Wipe(t)
 	stores := []*graph.Store{open(t, graph.Config{HotDegree: 40}), open(t, graph.Config{HotDegree: 40})}
 	g := newGenerator(t, 34)
-	records := g.records(300)
+	records := g.records(150)
 	write(t, stores[0], records...)
 	var group errgroup.Group
 	var rounds atomic.Int64
@@ -207,8 +207,8 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 		for role := range 2 {
 			rng := rand.New(rand.NewPCG(uint64(i), uint64(role)))
 			group.Go(func() error {
-				for range 25 {
-					at := rng.IntN(280)
+				for range 12 {
+					at := rng.IntN(130)
 					part := records[at : at+1+rng.IntN(20)]
 					var err error
 					if role == 0 {
@@ -228,7 +228,7 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 	killed := false
 	_, alpha := testdgraph.Server(t).PIDs()
 	until(t, "end of the race", func() bool {
-		if rounds.Load() > 40 && !killed {
+		if rounds.Load() > 20 && !killed {
 			killed = true
 			if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
@@ -237,7 +237,7 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 		}
 		checkLedgers(t)
 		checkWhole(t)
-		return rounds.Load() == 100
+		return rounds.Load() == 48
 	})
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)

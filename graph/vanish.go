@@ -42,27 +42,18 @@ func (q *quads) remove(p *plan) {
 
 func (q *quads) removeEvent(uid string, e *goingEvent, p *plan) {
 	q.strip(uid, ofEvent...)
-	context := map[number]tahoe.Category{}
-	for _, list := range []struct {
-		predicate string
-		to        []link
-		context   tahoe.Category
-	}{{"mal_ref", e.Mal, tahoe.Malicious}, {"ben_ref", e.Ben, tahoe.Benign}, {"judged_ref", e.Judged, ""}} {
-		if len(list.to) > 0 {
-			q.strip(uid, list.predicate)
-		}
-		for _, n := range list.to {
-			if list.context != "" {
-				context[n.UID] = list.context
-			}
+	for predicate, to := range map[string][]link{"mal_ref": e.Mal, "ben_ref": e.Ben, "judged_ref": e.Judged} {
+		if len(to) > 0 {
+			q.strip(uid, predicate)
 		}
 	}
+	contexts := e.contexts()
 	for _, r := range e.Raws {
 		q.unlink(hex(uint64(r.UID)), "rref", uid)
 	}
 	for _, n := range e.Ref {
 		if node := p.nodes[uint64(n.UID)]; node == nil || !node.goes {
-			q.tally(uint64(n.UID), e.entry(context[n.UID], -1))
+			q.tally(uint64(n.UID), e.entry(contexts[n.UID], -1))
 		}
 	}
 }
