@@ -285,3 +285,33 @@ func checkWhole(t *testing.T) {
 		t.Fatalf("nothing holds %v, and %v are without events", answer.Data.A, answer.Data.S)
 	}
 }
+
+// Again and again the last event with an attribute is removed while another process, which remembers the attribute, writes the next one.
+func TestWhatIsRemovedIsNotFoundAgain(t *testing.T) {
+	one, two := testdgraph.Open(t), testdgraph.Connect(t)
+	g := newGenerator(t, 35)
+	shared := g.object("o", g.attribute("shared", tahoe.Int(1)))
+	next := func(i int) *tahoe.Event { return event(g, shared, g.attribute("n", tahoe.Int(int64(i)))) }
+	const rounds = 60
+	write(t, two, tahoe.Record{Events: []*tahoe.Event{next(0)}})
+	for i := range rounds {
+		var group errgroup.Group
+		group.Go(func() error {
+			_, err := one.RemoveEvents(t.Context(), graph.Removal{Orgs: []string{"o1"}, Events: []tahoe.Hash{next(i).Hash()}})
+			return err
+		})
+		group.Go(func() error {
+			for range i % 4 { // so that the write falls into each step of the removal
+				if err := two.Ready(t.Context()); err != nil {
+					return err
+				}
+			}
+			_, err := two.Write(t.Context(), []tahoe.Record{{Events: []*tahoe.Event{next(i + 1)}}})
+			return err
+		})
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		checkWhole(t)
+	}
+}
