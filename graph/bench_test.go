@@ -65,7 +65,7 @@ func BenchmarkRemove(b *testing.B) {
 			removal = time.Since(began)
 		})
 		b.ReportMetric(benchEvents/removal.Seconds(), "events/s")
-		b.ReportMetric((whole - removal).Seconds()/removal.Seconds(), "x-write")
+		b.ReportMetric((whole-removal).Seconds()/removal.Seconds(), "x-write")
 	}
 }
 

@@ -86,7 +86,7 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 			var answer struct{ Q []link }
 			q := fmt.Sprintf(`query q($org: string) { q(func: eq(orgid, $org), first: %d) { uid } }`, removeBatch)
 			err := askFor(ctx, a.txn, q, map[string]string{"$org": org}, &answer)
-			return target{events: uidsOf(answer.Q)}, err
+			return target{events: uidsOf(answer.Q), bare: []string{org}}, err
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
 			return a.uploads(ctx, org, "eq(orgs, $org), first: "+strconv.Itoa(removeBatch))
