@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -88,7 +89,7 @@ func (r *removal) begin(ctx context.Context) (a *attempt, announced bool, err er
 	a = &attempt{lane: r.lane}
 	for {
 		announced, err = r.beginNow(ctx, a)
-		if err != errNoLane {
+		if !errors.Is(err, errNoLane) {
 			return a, announced, err
 		}
 		if err := r.w.enroll(ctx, r.lane); err != nil {

@@ -246,7 +246,7 @@ func (a *attempt) find(ctx context.Context, e *Edit, c *change) error {
 		return ErrNotFound
 	}
 	own := "@filter(" + strings.Join(filters, " OR ") + ")"
-	event := `hash ts cref { uid } ` + eventFields
+	event := `hash brief cref { uid } ` + eventFields
 	session := `uid id: uid hash sub_type data start_time end_time duration sattr { uid } sref { uid orgid } ~rref { uid orgs rref { uid } }`
 	q := `query q(` + strings.Join(names, ", ") + `) {
 		e as var(func: eq(hash, "` + e.Of.String() + `"))

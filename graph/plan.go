@@ -79,8 +79,7 @@ type touchedNode struct {
 	Number   *float64
 	Segments []stored `json:"~segment_of"`
 
-	holders int
-	goes    bool
+	goes bool
 }
 
 // touchedRaw is one that loses organisations.

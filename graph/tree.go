@@ -100,18 +100,24 @@ func (t *tree) children(of tahoe.Hash, links []link) ([]tahoe.Node, error) {
 // treeEvent is an event as the graph has it.
 type treeEvent struct {
 	goingEvent
-	Hash tahoe.Hash
-	TS   float64
-	Cref []link
+	Hash  tahoe.Hash
+	Brief string
+	Cref  []link
 }
 
 // event makes an event, with its category and contexts.
 func (t *tree) event(v *treeEvent) (*tahoe.Event, error) {
+	brief, err := tahoe.ParseValue([]byte(v.Brief))
+	if err != nil {
+		return nil, fmt.Errorf("event %v: %w", v.Hash, err)
+	}
 	children, err := t.children(v.Hash, v.Cref)
 	if err != nil {
 		return nil, err
 	}
-	e, err := tahoe.NewEvent(v.SubType, v.OrgID, v.TS, children...)
+	stamp, _ := brief.Get("timestamp")
+	at, _ := stamp.Number()
+	e, err := tahoe.NewEvent(v.SubType, v.OrgID, at, children...)
 	if err != nil {
 		return nil, err
 	}

@@ -9,12 +9,12 @@ import (
 
 // What vertices of each kind hold, besides what only some do.
 var (
-	ofAll       = []string{"hash", "itype", "sub_type", "name", "data", "dgraph.type"}
-	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "value")
-	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "ocref")
-	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "orgid", "timestamp", "ts", "category", "cref", "ref")
-	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "sattr", "sref", "start_time", "end_time", "duration")
-	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "orgs", "timezone", "state", "rref")
+	ofAll       = []string{"hash", "itype", "sub_type", "name", "dgraph.type"}
+	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value")
+	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
+	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "orgid", "timestamp", "category", "cref", "ref")
+	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref", "start_time", "end_time", "duration")
+	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "orgs", "timezone", "state", "rref")
 )
 
 // remove writes that what the plan names goes.
