@@ -189,7 +189,9 @@ func TestPaths(t *testing.T) {
 		{"path event " + e1 + " to event " + e2 + " paths 9", []string{"e1 -ref- fn -ref- e2", "e1 -ref- url1 -ref- e2", "e1 -ref- sh -ref- e2"}},
 		{"path ipv4 1.1.1.1 to ipv4 2.2.2.2", []string{"ip1 -ref- e1 -ref- fn -ref- e3 -ref- ip2"}},
 		{"path ipv4 1.1.1.1 to ipv4 2.2.2.2 max 3", nil},
-		{"path ipv4 1.1.1.1 to url http://y/", []string{"ip1 -ref- e5 -sref- s1 -sref- e8 -ref- url2"}},
+		{"path ipv4 1.1.1.1 to url http://y/", []string{
+			"ip1 -ref- e1 -sref- s1 -sref- e8 -ref- url2", "ip1 -ref- e5 -sref- s1 -sref- e8 -ref- url2", "ip1 -ref- e7 -sref- s1 -sref- e8 -ref- url2",
+		}},
 		{"path ipv4 1.1.1.1 to url http://x/ from 200", nil},
 		{"path (sessionid 's-1') to ipv4 1.1.1.1", []string{"sid1 -sattr- s1 -sref- e1 -ref- ip1", "sid1 -sattr- s1 -sref- e5 -ref- ip1", "sid1 -sattr- s1 -sref- e7 -ref- ip1"}},
 		{"path object " + v.Objects["src"].Hash + " to ipv4 1.1.1.1", []string{"src -ref- e1 -ref- ip1", "src -ref- e7 -ref- ip1"}},
