@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -383,4 +384,29 @@ func TestAWalkReadsOneSnapshot(t *testing.T) {
 			t.Errorf("%s: want - got +\n%s", text, d)
 		}
 	}
+}
+
+// crowd makes events of ten attributes each, of which a few are in most events.
+func crowd(org tahoe.Hash, events, attributes int) []tahoe.Record {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var r tahoe.Record
+	for i := range events {
+		var nodes []tahoe.Node
+		for range 10 {
+			n := int(float64(attributes) * math.Pow(rng.Float64(), 4))
+			nodes = append(nodes, must(tahoe.NewAttribute(fmt.Sprintf("kind%d", n%5), tahoe.Int(int64(n)))))
+		}
+		e := must(tahoe.NewEvent("sighting", org.String(), 1.6e9+float64(i)*600, nodes...))
+		if i > 0 && rng.IntN(3) == 0 {
+			must(0, e.SetCategory(tahoe.Malicious))
+		}
+		r.Events = append(r.Events, e)
+	}
+	var records []tahoe.Record
+	for len(r.Events) > 0 {
+		n := min(500, len(r.Events))
+		records = append(records, tahoe.Record{Events: r.Events[:n]})
+		r.Events = r.Events[n:]
+	}
+	return records
 }
