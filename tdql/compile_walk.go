@@ -149,7 +149,7 @@ func (p *Plan) details(w *Walk) {
 	w.about(askDetails, p.part(), nil, details...)
 }
 
-var details = []dql.Field{{Name: "hash"}, {Name: "itype"}, {Name: "sub_type"}, {Name: "data"}, {Name: "timestamp"}, {Name: "category"}}
+var details = []dql.Field{{Name: "hash"}, {Name: "itype"}, {Name: "sub_type"}, {Name: "data"}, {Name: "brief"}, {Name: "timestamp"}, {Name: "category"}}
 
 // drawing compiles graph: what related starts at, then what it finds, then how that hangs together.
 func (p *Plan) drawing(w *Walk, steps []step) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/cybexp/cybexp/spelling"
 )
 
 // links gathers URLs and e-mail addresses of texts, each once, in their order.
@@ -19,19 +21,25 @@ type links struct {
 
 func (l *links) addURL(text string) {
 	text = strings.TrimSpace(text)
-	if len(text) > 8<<10 || !isURL(normalURL(text)) {
+	if len(text) > 8<<10 || !isURL(spelling.URL(text)) {
 		return
 	}
-	l.add(&l.urls, normalURL(text))
+	l.add(&l.urls, spelling.URL(text))
 }
 
 func (l *links) addAddr(text string) {
-	if text = normalEmail(text); isEmail(text) {
+	if text = spelling.Email(text); isEmail(text) {
 		l.add(&l.addrs, text)
 	}
 }
 
+// maxLinks is how many of a kind are gathered.
+const maxLinks = 10_000
+
 func (l *links) add(to *[]string, value string) {
+	if len(*to) == maxLinks {
+		return
+	}
 	if l.seen == nil {
 		l.seen = map[string]bool{}
 	}
@@ -49,10 +57,10 @@ var (
 // text finds what stands in plain text. Marks that end a sentence or a bracket around a URL are not part of it. What looks like an address
 // inside of a URL is none.
 func (l *links) text(text string) {
-	for _, found := range urlInText.FindAllString(text, -1) {
+	for _, found := range urlInText.FindAllString(text, maxLinks) {
 		l.addURL(trimURL(found))
 	}
-	for _, found := range addrInText.FindAllString(urlInText.ReplaceAllString(text, " "), -1) {
+	for _, found := range addrInText.FindAllString(urlInText.ReplaceAllString(text, " "), maxLinks) {
 		l.addAddr(found)
 	}
 }

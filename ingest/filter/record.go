@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -15,8 +16,17 @@ type record struct {
 	problems []Problem
 }
 
+// maxProblems is how many problems of a record are told.
+const maxProblems = 1000
+
 func (r *record) problem(field, format string, args ...any) {
+	if len(r.problems) == maxProblems {
+		return
+	}
 	r.problems = append(r.problems, Problem{field, fmt.Sprintf(format, args...)})
+	if len(r.problems) == maxProblems-1 {
+		r.problems = append(r.problems, Problem{field, "there is more that could not be used"})
+	}
 }
 
 // get finds a field by its name, or by the way to it: alert.signature is the signature of alert.
@@ -106,7 +116,7 @@ func (r *record) optional(subType, field string) tahoe.Node {
 
 // make makes an attribute in its normal spelling; field is where the value comes from.
 func (r *record) make(subType, field string, v tahoe.Value) tahoe.Node {
-	a, err := tahoe.NewAttribute(subType, normalValue(subType, v))
+	a, err := tahoe.NewAttribute(subType, spelling.Value(subType, v))
 	if err != nil {
 		r.problem(field, "%v", err)
 		return nil
