@@ -28,7 +28,7 @@ var dqlWords = func() map[string]bool {
 		Attribute Object Event Session Raw hash itype sub_type value data orgid orgs timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref start_time end_time duration timezone state ip host number
 		brief seed these low high has counted segment_of segment_from segment_to segment_delta segment_exact segment_quarter segment_day
-		from to delta roll exact`) {
+		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws`) {
 		own[w] = true
 	}
 	return own
