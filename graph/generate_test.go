@@ -11,10 +11,15 @@ import (
 type generator struct {
 	tb       testing.TB
 	honeypot *benchgraph.Honeypot
+	orgs     []string // hashes of the organisations
 }
 
 func newGenerator(tb testing.TB, seed uint64) *generator {
-	return &generator{tb, benchgraph.NewHoneypot(seed)}
+	g := &generator{tb: tb, honeypot: benchgraph.NewHoneypot(seed)}
+	for _, name := range benchgraph.HoneypotOrgs {
+		g.orgs = append(g.orgs, tahoe.OrgHash(name).String())
+	}
+	return g
 }
 
 func (g *generator) records(n int) []tahoe.Record { return g.honeypot.Records(n) }

@@ -16,8 +16,8 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// without are changes to the schema, each of which takes one index or reverse edge away.
-var without = []struct{ name, pattern string }{
+// lessSchema are changes to the schema, each of which takes one index or reverse edge away.
+var lessSchema = []struct{ name, pattern string }{
 	{"nothing", ``},
 	{"sub_type-exact", ` @search\(by: \[exact\]\)( @dgraph\(pred: "sub_type"\))`},
 	{"value-trigram", `(@search\(by: \[hash), trigram(\]\) @dgraph\(pred: "value"\))`},
@@ -38,7 +38,7 @@ func BenchmarkIndexCost(b *testing.B) {
 	records := newGenerator(b, 7).records(5000)
 	for b.Loop() {
 		whole := 0.0
-		for _, w := range without {
+		for _, w := range lessSchema {
 			sdl := cybexp.Schema
 			if w.pattern != "" {
 				if sdl = regexp.MustCompile(w.pattern).ReplaceAllString(sdl, "$1$2"); sdl == cybexp.Schema {
