@@ -57,7 +57,7 @@ type Part struct{ attempt *attempt }
 // Add takes a record in. Of the parts of one instance, the first that comes counts as the first. It fails, and takes nothing of the
 // record, when two instances have one hash. It must not be called concurrently.
 func (b *Bulk) Add(r tahoe.Record) (*Part, error) {
-	batch := &batch{items: map[tahoe.Hash]*item{}}
+	batch := &batch{items: make(map[tahoe.Hash]*item, 32)}
 	if err := batch.record(0, r); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ type importRun struct {
 	stage    atomic.Pointer[string]
 }
 
+// importGC lets the heap grow more between collections than usual: nearly all of it is garbage, but for what graph.Bulk holds.
+const importGC = 300
+
 // batchTurn is a batch and its place in the order.
 type batchTurn struct {
 	*ingest.Batch
@@ -45,6 +49,7 @@ type batchTurn struct {
 // spell writes all records to w.
 func (r *importRun) spell(ctx context.Context, w io.Writer) error {
 	defer r.tellProgress()()
+	defer debug.SetGCPercent(debug.SetGCPercent(importGC))
 	r.stageIs("mapping")
 	workers := runtime.GOMAXPROCS(0)
 	g, ctx := errgroup.WithContext(ctx)
