@@ -310,8 +310,12 @@ func TestPublishedTwiceUnderOneID(t *testing.T) {
 }
 
 func TestMessageTooLarge(t *testing.T) {
-	s := queue(t, open(t, t.TempDir()))
-	if _, err := s.Publish(t.Context(), "q.a", nil, make([]byte, 2<<20)); !errors.Is(err, bus.ErrTooLarge) {
+	b := open(t, t.TempDir())
+	s := queue(t, b)
+	if _, err := s.Publish(t.Context(), "q.a", nil, make([]byte, b.MaxMessage()+1)); !errors.Is(err, bus.ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
+	}
+	if _, err := s.Publish(t.Context(), "q.a", nil, make([]byte, b.MaxMessage()-1000)); err != nil || b.MaxMessage() < 16<<20 {
+		t.Errorf("%d bytes at most: %v", b.MaxMessage(), err)
 	}
 }

@@ -10,7 +10,7 @@
 //	receipt, err := s.Accept(ctx, ingest.Upload{Typetag: "cowrie", Org: org, Name: "honeypot 7"}, body)
 //	status, err := s.Upload(ctx, receipt.ID)
 //
-// Names of files: accept.go and split.go are the way in, chunk.go what lies in the lake, work.go and record.go the way out,
+// Names of files: accept.go, split.go and format.go are the way in, chunk.go what lies in the lake, work.go and record.go the way out,
 // status.go the account of it.
 package ingest
 

@@ -107,6 +107,9 @@ func (c *checker) sortRanks(keys []*sortKey) {
 // decimal reads a number above 0 and at most 1.
 func (c *checker) decimal(v *value) float64 {
 	f, ok := c.value(v).Number()
+	if plain, err := strconv.ParseFloat(v.Text, 64); err == nil && v.kind == tokWord {
+		f, ok = plain, true // 01 too, which is not a number as an attribute's value
+	}
 	if !ok || !(f > 0 && f <= 1) {
 		c.add(CodeValue, v.at, "", "%s is not a number above 0 and at most 1", quote(v.Text))
 	}

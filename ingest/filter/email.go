@@ -24,22 +24,27 @@ func applyEmail(in Input) (Result, error) {
 		return Result{}, fmt.Errorf("%w: neither text nor an object with the text as data", ErrFormat)
 	}
 	e := &email{}
-	var body []byte
-	e.header, body = e.split(message)
+	var rest []byte
+	e.header, rest = e.split(message)
 	if !e.isMail() {
 		return Result{}, fmt.Errorf("%w: it has none of the headers of an e-mail", ErrFormat)
 	}
-	e.read(e.header, body, 0)
+	e.read(e.header, rest, 0)
 	nodes := e.addresses()
 	nodes = append(nodes, e.optionalHeader("subject", "subject"), e.optionalHeader("message_id", "message-id"), e.optionalHeader("x_mailer", "x-mailer"))
-	nodes = append(nodes, e.contents()...)
-	stamp := e.date(in)
-	h := happening{"email", stamp, nodes, tahoe.Unknown, nil}
+	body, found := e.contents()
+	h := happening{"email", e.date(in), append(slices.Concat(nodes, found), body), tahoe.Unknown, nil}
+	event := e.happen(in, "event", h)
+	if event == nil && body != nil { // its quotes multiply
+		e.problem("body", "is in the raw only")
+		h.children = slices.Concat(nodes, found)
+		event = e.happen(in, "event", h)
+	}
 	var result Result
-	if event := e.happen(in, "event", h); event != nil {
+	if event != nil {
 		result.Events = []*tahoe.Event{event}
 	}
-	result.Problems = slices.Concat(e.mailReader.problems, e.record.problems)
+	result.Problems = e.problems
 	return result, nil
 }
 
@@ -72,12 +77,9 @@ func messageOf(data tahoe.Value) ([]byte, bool) {
 // email is a message and what becomes of it.
 type email struct {
 	mailReader
-	record
 
 	header header
 }
-
-func (e *email) problem(field, format string, args ...any) { e.record.problem(field, format, args...) }
 
 // isMail asks for a header that no other text begins with.
 func (e *email) isMail() bool {
@@ -160,6 +162,10 @@ func (e *email) people(name string) []*mail.Address {
 		}
 		people = append(people, found...)
 	}
+	if len(people) > maxValues {
+		e.problem(name, "has %d addresses, all but %d are in the raw only", len(people), maxValues)
+		people = people[:maxValues]
+	}
 	return people
 }
 
@@ -219,7 +225,9 @@ func (e *email) hops() (sender, relays []tahoe.Node) {
 				continue
 			}
 			first = ip
-			relays = append(relays, e.object("relay", e.addr("received", ip)))
+			if len(relays) < maxValues {
+				relays = append(relays, e.object("relay", e.addr("received", ip)))
+			}
 		}
 	}
 	if len(sender) == 0 && first.IsValid() {
@@ -286,10 +294,9 @@ const (
 	maxValues = 500       // URLs, addresses and files, each
 )
 
-// contents makes body, links, addresses and files of the parts.
-func (e *email) contents() []tahoe.Node {
+// contents makes the body, and links, addresses and files of the parts.
+func (e *email) contents() (body tahoe.Node, nodes []tahoe.Node) {
 	var plain, htm string
-	var nodes []tahoe.Node
 	found := &links{}
 	for _, p := range e.parts {
 		isText := p.mediaType == "text/plain" || p.mediaType == "text/html" || p.mediaType == "text/enriched"
@@ -299,7 +306,7 @@ func (e *email) contents() []tahoe.Node {
 		if !isText || p.attached {
 			continue
 		}
-		text := e.mailReader.text(p)
+		text := e.decode(p)
 		if p.mediaType == "text/html" {
 			found.html(text)
 			if htm == "" {
@@ -312,22 +319,20 @@ func (e *email) contents() []tahoe.Node {
 			plain = text
 		}
 	}
-	body := plain
-	if strings.TrimSpace(body) == "" {
-		body = htm
+	if strings.TrimSpace(plain) == "" {
+		plain = htm
 	}
-	if len(body) > maxBody {
-		e.problem("body", "of %d bytes is in the raw only", len(body))
-		body = ""
+	if len(plain) > maxBody {
+		e.problem("body", "of %d bytes is in the raw only", len(plain))
+		plain = ""
 	}
-	nodes = append(nodes, e.textNode("body", "body", body))
 	for _, url := range e.most("url", found.urls) {
 		nodes = append(nodes, e.make("url", "body", tahoe.String(url)))
 	}
 	for _, addr := range e.most("email_addr", found.addrs) {
 		nodes = append(nodes, e.make("email_addr", "body", tahoe.String(addr)))
 	}
-	return nodes
+	return e.textNode("body", "body", plain), nodes
 }
 
 // most keeps the first of many.

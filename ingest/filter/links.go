@@ -31,7 +31,13 @@ func (l *links) addAddr(text string) {
 	}
 }
 
+// maxLinks is how many of a kind are gathered.
+const maxLinks = 10_000
+
 func (l *links) add(to *[]string, value string) {
+	if len(*to) == maxLinks {
+		return
+	}
 	if l.seen == nil {
 		l.seen = map[string]bool{}
 	}
@@ -49,10 +55,10 @@ var (
 // text finds what stands in plain text. Marks that end a sentence or a bracket around a URL are not part of it. What looks like an address
 // inside of a URL is none.
 func (l *links) text(text string) {
-	for _, found := range urlInText.FindAllString(text, -1) {
+	for _, found := range urlInText.FindAllString(text, maxLinks) {
 		l.addURL(trimURL(found))
 	}
-	for _, found := range addrInText.FindAllString(urlInText.ReplaceAllString(text, " "), -1) {
+	for _, found := range addrInText.FindAllString(urlInText.ReplaceAllString(text, " "), maxLinks) {
 		l.addAddr(found)
 	}
 }

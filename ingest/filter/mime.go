@@ -50,12 +50,10 @@ func (h header) first(name string) string {
 
 // mailReader takes one message apart.
 type mailReader struct {
-	parts    []part
-	problems []Problem
-}
+	record
 
-func (m *mailReader) problem(field, format string, args ...any) {
-	m.problems = append(m.problems, Problem{field, fmt.Sprintf(format, args...)})
+	parts     []part
+	truncated bool // there was more than is read
 }
 
 // part is a leaf of a message: a text or a file.
@@ -144,7 +142,8 @@ func wordDecoder() *mime.WordDecoder {
 // read takes the body of a message or part apart.
 func (m *mailReader) read(h header, body []byte, depth int) {
 	if depth > maxNesting || len(m.parts) >= maxParts {
-		if len(m.problems) == 0 || m.problems[len(m.problems)-1].Field != "parts" {
+		if !m.truncated {
+			m.truncated = true
 			m.problem("parts", "there are more than %d, or more than %d inside each other; the rest is in the raw only", maxParts, maxNesting)
 		}
 		return
@@ -270,9 +269,9 @@ func decodeQuoted(body []byte) []byte {
 	return out
 }
 
-// text is the content as text, with lines that end in \n. Bytes that were sent as they are and are UTF-8 are just that, whatever charset the
+// decode is the content as text, with lines that end in \n. Bytes that were sent as they are and are UTF-8 are just that, whatever charset the
 // part names: another system has read and written the message on its way.
-func (m *mailReader) text(p part) string {
+func (m *mailReader) decode(p part) string {
 	text := ""
 	if !p.encoded && !isASCII(string(p.content)) && utf8.Valid(p.content) {
 		text = string(p.content)

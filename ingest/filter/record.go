@@ -15,8 +15,17 @@ type record struct {
 	problems []Problem
 }
 
+// maxProblems is how many problems of a record are told.
+const maxProblems = 1000
+
 func (r *record) problem(field, format string, args ...any) {
+	if len(r.problems) == maxProblems {
+		return
+	}
 	r.problems = append(r.problems, Problem{field, fmt.Sprintf(format, args...)})
+	if len(r.problems) == maxProblems-1 {
+		r.problems = append(r.problems, Problem{field, "there is more that could not be used"})
+	}
 }
 
 // get finds a field by its name, or by the way to it: alert.signature is the signature of alert.
