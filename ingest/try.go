@@ -92,9 +92,24 @@ func (s *Status) Count(o Outcome) {
 	} else {
 		s.Received++
 	}
-	s.Mapped, s.Kept, s.Events = s.Mapped+r.Mapped, s.Kept+r.Kept, s.Events+r.Events
-	s.NotSupported, s.Invalid = s.NotSupported+r.NotSupported, s.Invalid+r.Invalid
-	all := problems{Total: s.ProblemTotal, First: s.Problems}
-	all.merge(r.Problems)
-	s.Problems, s.ProblemTotal = all.First, all.Total
+	s.sum(r)
+}
+
+// CountDead adds a record that the graph does not take.
+func (s *Status) CountDead(line int, why error) {
+	r := result{Dead: 1}
+	r.Problems.add(refusal(line, why))
+	s.Received++
+	s.sum(r)
+}
+
+func (s *Status) sum(r result) {
+	total := result{s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events, problems{s.ProblemTotal, s.Problems}}
+	total.add(r)
+	s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events = total.Mapped, total.Kept, total.NotSupported, total.Invalid, total.Dead, total.Events
+	s.Problems, s.ProblemTotal = total.Problems.First, total.Problems.Total
+}
+
+func refusal(line int, why error) Problem {
+	return Problem{Line: line, Message: fmt.Sprintf("the graph does not take it: %v", why)}
 }

@@ -59,7 +59,7 @@ func (m *mails) record() tahoe.Record {
 func mailGraph(n int) benchgraph.Recipe {
 	bulk := graph.NewBulk()
 	return benchgraph.Recipe{
-		Name: fmt.Sprintf("mail-%d-v1", n),
+		Name: fmt.Sprintf("mail-%d-v2", n),
 		Make: func(w *bufio.Writer) error {
 			m := newMails(1)
 			var text []byte
@@ -120,7 +120,7 @@ func growth(b *testing.B, n int) {
 		counted = time.Since(began)
 		began = time.Now()
 		for _, q := range questions[:scans] {
-			if n := scanByName(b, g, q[1]); n != found[q] {
+			if n, ok := scanByName(b, g, q[1]); ok && n != found[q] {
 				b.Fatalf("%s %s: counted %d, the scan finds %d", q[0], q[1], found[q], n)
 			}
 		}
@@ -134,23 +134,24 @@ func growth(b *testing.B, n int) {
 	b.ReportMetric(float64(must(benchgraph.DiskUse(filepath.Join(g.Dir, "p"))))/float64(vertices(b, g)), "disk-B/vertex")
 }
 
-// scanByName counts the events of an attribute that is found by its name, which no index keeps.
-func scanByName(b *testing.B, g *benchgraph.Graph, value string) int {
+// scanByName counts the events of an attribute that is found by its name, which no index keeps. It is not ok when Dgraph breaks it off, after
+// a minute: then its time is the least that it takes.
+func scanByName(b *testing.B, g *benchgraph.Graph, value string) (n int, ok bool) {
 	b.Helper()
 	q := dql.Query{Name: "scan"}
 	q.Blocks = []dql.Block{{Name: "r", Func: dql.Type("Attribute"), Filter: dql.Eq("name", q.Bind("v", value)),
 		Fields: []dql.Field{{Alias: "n", Name: "~ref", Count: true}}}}
 	body, _, err := g.Query(b.Context(), q, 0)
 	if err != nil {
-		b.Fatal(err)
+		b.Logf("scan for %s: %v", value, err)
+		return 0, false
 	}
 	var answer struct{ R []struct{ N int } }
 	must(0, json.Unmarshal(body, &answer))
-	n := 0
 	for _, r := range answer.R {
 		n += r.N
 	}
-	return n
+	return n, true
 }
 
 func vertices(b *testing.B, g *benchgraph.Graph) int {

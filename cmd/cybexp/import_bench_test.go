@@ -22,7 +22,7 @@ import (
 )
 
 // importRecords is how many records are imported: enough that starting the loader is little of it.
-const importRecords = 40_000
+const importRecords = 30_000
 
 // BenchmarkImport maps records and loads them, and beside it Dgraph's bulk loader loads the same quads from a zipped file, as somebody
 // would who has such a file already. On a machine that does other work too, the processor's time tells more than the clock.

@@ -116,15 +116,17 @@ func (r *importRun) spellBatch(ctx context.Context, b batchTurn, text []byte) ([
 	for _, o := range outcomes {
 		if o.Record.Raw != nil {
 			part, err := r.bulk.Add(o.Record)
-			if errors.Is(err, tahoe.ErrCollision) {
-				r.refuse(&o, err)
-			} else if err != nil {
+			switch {
+			case errors.Is(err, tahoe.ErrCollision):
+				r.count(b.file, func() { r.status.CountDead(o.Line, err) })
+				continue
+			case err != nil:
 				return nil, err
-			} else {
+			default:
 				parts = append(parts, part)
 			}
 		}
-		r.count(b.file, o)
+		r.count(b.file, func() { r.status.Count(o) })
 	}
 	r.vertices.Store(int64(r.bulk.Vertices()))
 	close(b.end)
@@ -135,17 +137,10 @@ func (r *importRun) spellBatch(ctx context.Context, b batchTurn, text []byte) ([
 	return text, nil
 }
 
-// refuse accounts for a record that the graph does not take.
-func (r *importRun) refuse(o *ingest.Outcome, why error) {
-	o.Record.Events = nil
-	o.Record.State = tahoe.Invalid
-	o.Problems = append(o.Problems, ingest.Problem{Line: o.Line, Message: "left out: " + why.Error()})
-}
-
-// count adds to the status, and tells the first problems with their file.
-func (r *importRun) count(file string, o ingest.Outcome) {
+// count lets f add to the status, and tells the first problems with their file.
+func (r *importRun) count(file string, f func()) {
 	told := len(r.status.Problems)
-	r.status.Count(o)
+	f()
 	for _, p := range r.status.Problems[told:] {
 		fmt.Fprintf(r.app.stderr, "%s:%s\n", file, p)
 	}

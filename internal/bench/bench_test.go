@@ -9,30 +9,26 @@ import (
 )
 
 func TestBenchmarksBecomeATableOfRatios(t *testing.T) {
-	var rows []row
-	for _, line := range []string{
+	rows := benchRows(strings.Join([]string{
 		"goos: linux",
+		"pkg: github.com/cybexp/cybexp/reportd",
 		"BenchmarkHotCount/events=1000/all-2 \t 20\t 0 ns/op\t 2.500 median-ms\t 50.00 naive-ms\t 20.00 x-naive",
 		"BenchmarkWrite-2  1  17 ns/op  2000 events/s  1000 live-events/s",
 		"BenchmarkAttributeHash-2  100  812.5 ns/op",
 		"PASS",
-	} {
-		if r, ok := benchLine(line); ok {
-			rows = append(rows, r)
-		}
-	}
+	}, "\n"))
 	if len(rows) != 3 {
 		t.Fatalf("got %d rows", len(rows))
 	}
 	list := comparisons(rows)
-	if len(list) != 2 || list[0].what != "HotCount/events=1000/all" || list[0].ratio != 20 || list[1].ratio != 2 {
+	if len(list) != 2 || list[0].what != "reportd HotCount/events=1000/all" || list[0].ratio != 20 || list[1].ratio != 2 {
 		t.Errorf("got %+v", list)
 	}
 	if got := rows[0].rest() + rows[2].rest(); got != "812 ns/op" {
 		t.Errorf("what is left over: %q", got)
 	}
 	page := markdown(rows)
-	for _, want := range []string{"| HotCount/events=1000/all | 2.50 median-ms | 50.00 median-ms | 20.00 |", "| AttributeHash | 812 ns/op |"} {
+	for _, want := range []string{"| reportd HotCount/events=1000/all | 2.50 median-ms | 50.00 median-ms | 20.00 |", "| reportd AttributeHash | 812 ns/op |"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in\n%s", want, page)
 		}

@@ -17,6 +17,7 @@ import (
 type options struct {
 	quick     bool
 	docs      string
+	from      string
 	benchtime string
 	events    int
 	soak      time.Duration
@@ -28,6 +29,7 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "small graphs, and few of the benchmarks: whether it works, not how fast")
 	flag.StringVar(&o.docs, "docs", "", "folder for benchmarks.md and growth.svg")
+	flag.StringVar(&o.from, "from", "", "file of what `go test -bench` printed, to make the table of without measuring")
 	flag.StringVar(&o.benchtime, "benchtime", "1s", "how long a microbenchmark runs")
 	flag.IntVar(&o.events, "events", 20_000, "login attempts in the end-to-end run")
 	flag.DurationVar(&o.soak, "soak", 0, "write to one platform for so long, instead of the benchmarks")
@@ -48,24 +50,36 @@ func run(ctx context.Context, o options) error {
 		return soak(ctx, o)
 	}
 	begun := time.Now()
+	rows, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	printTable(os.Stdout, rows)
+	if o.docs == "" {
+		return nil
+	}
+	return writeDocs(o, rows, begun)
+}
+
+// measure runs everything, or reads what was measured before.
+func measure(ctx context.Context, o options) ([]row, error) {
+	if o.from != "" {
+		text, err := os.ReadFile(o.from)
+		return benchRows(string(text)), err
+	}
 	var all []row
 	for _, s := range suites(o) {
 		fmt.Fprintf(os.Stderr, "%s %s\n", s.pkg, s.bench)
 		rows, err := s.run(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		all = append(all, rows...)
 	}
 	fmt.Fprintln(os.Stderr, "end to end")
 	rows, err := endToEnd(ctx, o.events)
 	if err != nil {
-		return fmt.Errorf("end to end: %w", err)
+		return nil, fmt.Errorf("end to end: %w", err)
 	}
-	all = append(all, rows...)
-	printTable(os.Stdout, all)
-	if o.docs == "" {
-		return nil
-	}
-	return writeDocs(o, all, begun)
+	return append(all, rows...), nil
 }

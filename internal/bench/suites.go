@@ -138,14 +138,23 @@ func (s suite) run(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("benchmarks of %s: %w\n%s", s.pkg, err, text)
 	}
+	return benchRows(string(text)), nil
+}
+
+// benchRows reads what `go test -bench` prints of one package or of several.
+func benchRows(text string) []row {
 	var rows []row
-	for line := range strings.Lines(string(text)) {
+	var pkg string
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "pkg: github.com/cybexp/cybexp/"); ok {
+			pkg = strings.TrimSpace(name)
+		}
 		if r, ok := benchLine(line); ok {
-			r.what = strings.TrimPrefix(s.pkg, "./") + " " + r.what
+			r.what = pkg + " " + r.what
 			rows = append(rows, r)
 		}
 	}
-	return rows, nil
+	return rows
 }
 
 // benchLine reads a line of `go test -bench`: name, iterations, then pairs of figure and unit.
