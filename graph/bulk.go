@@ -9,7 +9,7 @@ import (
 )
 
 // Bulk makes N-Quads of records for an empty graph: what Write would have put there, record by record, with every vertex spelled
-// once. It holds about 80 bytes for each vertex in memory, and some more for those that later records can add to: sessions, and events
+// once. It holds 65 to 100 bytes for each vertex in memory, and some more for those that later records can add to: sessions, and events
 // with contexts.
 //
 //	b := graph.NewBulk()

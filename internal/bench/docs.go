@@ -23,10 +23,11 @@ func writeDocs(o options, rows []row, begun time.Time) error {
 	page := struct {
 		Date, Machine, Table string
 		Load                 string
+		Parts                bool
 		Minutes, Dgraph      int
 		Curve                []point
 	}{
-		begun.UTC().Format(time.DateOnly), machine(), markdown(rows), loadAverage(), int(time.Since(begun).Minutes() + 0.5), dgraphd.DefaultConfig().MemoryMiB, points,
+		begun.UTC().Format(time.DateOnly), machine(), markdown(rows), loadAverage(), o.from != "", int(time.Since(begun).Minutes() + 0.5), dgraphd.DefaultConfig().MemoryMiB, points,
 	}
 	var b strings.Builder
 	if err := template.Must(template.New("").Parse(docsText)).Execute(&b, page); err != nil {
