@@ -131,7 +131,7 @@ func growth(b *testing.B, n int) {
 	b.ReportMetric(0, "ns/op")
 	_, alpha := g.Server.PIDs()
 	b.ReportMetric(float64(must(benchgraph.Resident(alpha)))/(1<<20), "alpha-MiB")
-	b.ReportMetric(float64(must(benchgraph.DiskUse(filepath.Join(g.Dir, "p"))))/float64(vertices(b, g)), "disk-B/vertex")
+	b.ReportMetric(float64(must(benchgraph.DiskUse(filepath.Join(g.Dir, "p"))))/float64(inGraph(b, g)), "disk-B/vertex")
 }
 
 // scanByName counts the events of an attribute that is found by its name, which no index keeps. It is not ok when Dgraph breaks it off, after
@@ -154,7 +154,8 @@ func scanByName(b *testing.B, g *benchgraph.Graph, value string) (n int, ok bool
 	return n, true
 }
 
-func vertices(b *testing.B, g *benchgraph.Graph) int {
+// inGraph counts the vertices of a graph.
+func inGraph(b *testing.B, g *benchgraph.Graph) int {
 	b.Helper()
 	s, err := g.Stats(b.Context())
 	if err != nil {
