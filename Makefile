@@ -83,8 +83,16 @@ golden-clean: ## rewriting the golden files changes nothing
 GOLDEN := -run 'Golden|Stages|Problems|Transcript' ./tdql/... ./ingest/filter ./reportd ./web
 
 .PHONY: bench
-bench: build ## measure: Go benchmarks and one end-to-end run, as a table with ratios
+bench: build ## measure: one table of our figures beside those of Dgraph's own tools, about 25 minutes
 	go run ./internal/bench -benchtime '$(BENCHTIME)'
+
+.PHONY: bench-quick
+bench-quick: build ## whether the benchmarks work: small graphs, a minute or two
+	go run ./internal/bench -quick -events 2000
+
+.PHONY: bench-docs
+bench-docs: build ## measure, and write docs/benchmarks.md with its curve
+	go run ./internal/bench -benchtime '$(BENCHTIME)' -docs docs
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -131,20 +132,10 @@ func (b *batch) session(piece int, s *tahoe.Session) error {
 	return nil
 }
 
-// rank orders what can become of a raw: a state gives way to a later one.
-func rank(s tahoe.RawState) int {
-	switch s {
-	case tahoe.NotSupported:
-		return 1
-	case tahoe.Invalid:
-		return 2
-	case tahoe.Kept:
-		return 3
-	case tahoe.Mapped:
-		return 4
-	}
-	return 0
-}
+// ranked is what can become of a raw, in order: a state gives way to a later one.
+var ranked = [...]tahoe.RawState{"", tahoe.NotSupported, tahoe.Invalid, tahoe.Kept, tahoe.Mapped}
+
+func rank(s tahoe.RawState) int { return max(0, slices.Index(ranked[:], s)) }
 
 // collision is nil when both sub_types are equal: the hash of an instance runs its kind, sub_type and data together without a mark
 // between them, so two instances with one hash differ in the sub_type.

@@ -21,6 +21,7 @@ type quads struct {
 	*attempt
 	names  map[tahoe.Hash]string // uids as text
 	set    []*api.NQuad
+	slab   []cell
 	del    []*api.NQuad
 	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
 }
@@ -194,15 +195,39 @@ func (q *quads) edges(uid, predicate string, to []tahoe.Hash) {
 }
 
 func (q *quads) edge(uid, predicate, to string) {
-	q.set = append(q.set, &api.NQuad{Subject: uid, Predicate: predicate, ObjectId: to})
+	quad := &q.cell().quad
+	quad.Subject, quad.Predicate, quad.ObjectId = uid, predicate, to
+	q.set = append(q.set, quad)
 }
 
 func (q *quads) value(uid, predicate string, v *api.Value) {
-	q.set = append(q.set, &api.NQuad{Subject: uid, Predicate: predicate, ObjectValue: v})
+	quad := &q.cell().quad
+	quad.Subject, quad.Predicate, quad.ObjectValue = uid, predicate, v
+	q.set = append(q.set, quad)
 }
 
 func (q *quads) text(uid, predicate, text string) {
-	q.value(uid, predicate, &api.Value{Val: &api.Value_StrVal{StrVal: text}})
+	c := q.cell()
+	c.text.StrVal, c.value.Val = text, &c.text
+	c.quad.Subject, c.quad.Predicate, c.quad.ObjectValue = uid, predicate, &c.value
+	q.set = append(q.set, &c.quad)
+}
+
+// cell is a quad with the parts that most quads have.
+type cell struct {
+	quad  api.NQuad
+	value api.Value
+	text  api.Value_StrVal
+}
+
+// cell takes one of those that are made many at a time, since quads are made by the million.
+func (q *quads) cell() *cell {
+	if len(q.slab) == 0 {
+		q.slab = make([]cell, 64)
+	}
+	c := &q.slab[0]
+	q.slab = q.slab[1:]
+	return c
 }
 
 func (q *quads) types(uid string, names ...string) {

@@ -13,7 +13,7 @@ import (
 )
 
 // RDF writes the records as N-Quads, which is what Write would put into an empty graph, for Dgraph's own loaders. A vertex is the
-// blank node _:HASH, so that texts can be put together. It returns how many quads it wrote.
+// blank node _:HASH, so that texts can be put together; Bulk is for those that belong together. It returns how many quads it wrote.
 func RDF(w *bufio.Writer, records []tahoe.Record) (quads int, err error) {
 	b, err := gather(split(&call{}, records))
 	if err != nil {
@@ -23,41 +23,60 @@ func RDF(w *bufio.Writer, records []tahoe.Record) (quads int, err error) {
 	for i, h := range b.order {
 		a.uids[h], a.fresh[h] = uint64(i), true
 	}
-	label := func(uid string) string {
+	name := func(text []byte, uid string) []byte {
 		n, err := strconv.ParseUint(strings.TrimPrefix(uid, "0x"), 16, 64)
 		if err != nil {
 			panic("uid of our own: " + err.Error())
 		}
-		return "_:" + b.order[n].String()
+		text = append(text, "_:"...)
+		return append(text, b.order[n].String()...)
 	}
 	set := a.spell()
+	var line []byte
 	for _, q := range set {
-		var object string
-		if q.ObjectId != "" {
-			object = label(q.ObjectId)
-		} else {
-			object = literal(q.ObjectValue)
-		}
-		if _, err := fmt.Fprintf(w, "%s <%s> %s .\n", label(q.Subject), q.Predicate, object); err != nil {
+		line = appendQuad(line[:0], q, name)
+		if _, err := w.Write(line); err != nil {
 			return 0, err
 		}
 	}
 	return len(set), nil
 }
 
-// literal spells a value that Write writes.
-func literal(v *api.Value) string {
+// appendUID is the name of a vertex that has its uid.
+func appendUID(text []byte, uid string) []byte {
+	text = append(text, '<')
+	text = append(text, uid...)
+	return append(text, '>')
+}
+
+// appendQuad spells a quad in a line; name spells a uid.
+func appendQuad(text []byte, q *api.NQuad, name func(text []byte, uid string) []byte) []byte {
+	text = append(name(text, q.Subject), " <"...)
+	text = append(text, q.Predicate...)
+	text = append(text, "> "...)
+	if q.ObjectId != "" {
+		text = name(text, q.ObjectId)
+	} else {
+		text = appendLiteral(text, q.ObjectValue)
+	}
+	return append(text, " .\n"...)
+}
+
+// appendLiteral spells a value that Write writes.
+func appendLiteral(text []byte, v *api.Value) []byte {
 	switch v := v.Val.(type) {
 	case *api.Value_StrVal:
-		return string(tahoe.String(v.StrVal).AppendJSON(nil)) // escapes of JSON are escapes of N-Quads
+		return tahoe.String(v.StrVal).AppendJSON(text) // escapes of JSON are escapes of N-Quads
 	case *api.Value_DoubleVal:
-		return fmt.Sprintf(`"%v"^^<xs:float>`, v.DoubleVal)
+		text = strconv.AppendFloat(append(text, '"'), v.DoubleVal, 'g', -1, 64)
+		return append(text, `"^^<xs:float>`...)
 	case *api.Value_DatetimeVal:
 		var t time.Time
 		if err := t.UnmarshalBinary(v.DatetimeVal); err != nil {
 			panic("time of our own: " + err.Error())
 		}
-		return fmt.Sprintf(`"%s"^^<xs:dateTime>`, t.Format(time.RFC3339Nano))
+		text = t.AppendFormat(append(text, '"'), time.RFC3339Nano)
+		return append(text, `"^^<xs:dateTime>`...)
 	}
 	panic(fmt.Sprintf("value %T", v.Val))
 }

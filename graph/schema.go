@@ -88,7 +88,7 @@ func unready(err error) bool {
 		return true
 	}
 	text := strings.ToLower(string(answer))
-	for _, part := range []string{"not ready", "please retry", "errindexinginprogress", "already a schema", "leader", "unavailable"} {
+	for _, part := range []string{"not ready", "please retry", "errindexinginprogress", "already a schema", "leader", "unavailable", "no connection exists"} {
 		if strings.Contains(text, part) {
 			return true
 		}

@@ -43,7 +43,7 @@ type Receipt struct {
 // completed before is not read again: its receipt is returned.
 func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (Receipt, error) {
 	u.ID, u.Timezone = cmp.Or(u.ID, strings.ToLower(rand.Text())), cmp.Or(u.Timezone, "UTC")
-	if err := u.check(); err != nil {
+	if err := u.Check(); err != nil {
 		return Receipt{}, err
 	}
 	switch before, err := s.account(ctx, u.ID); {
@@ -75,7 +75,8 @@ func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (Receipt
 	return a.receipt(), errors.Join(err, s.saveAccount(done, a))
 }
 
-func (u Upload) check() error {
+// Check tells what is wrong with u.
+func (u Upload) Check() error {
 	if err := checkID(u.ID); err != nil {
 		return err
 	}

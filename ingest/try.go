@@ -13,25 +13,103 @@ import (
 // that records lack. An error of the reader is yielded last.
 func Try(u Upload, received time.Time, r io.Reader) iter.Seq2[Outcome, error] {
 	return func(yield func(Outcome, error) bool) {
-		limit := DefaultConfig().MaxRecord
-		next := records(u.Typetag, r, limit)
-		m := newMapper(u.Typetag, u.Org.String(), u.Timezone, received, slog.New(slog.DiscardHandler))
-		for {
-			p, err := next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
+		for b, err := range batches(u, received, r, 1) {
 			if err != nil {
-				yield(Outcome{}, fmt.Errorf("%w: %w", ErrBody, err))
+				yield(Outcome{}, err)
 				return
 			}
-			out := Outcome{Line: p.line, Problems: []Problem{tooLong(p, limit)}}
-			if !p.tooLong {
-				out = m.record(p.line, p.text)
-			}
-			if !yield(out, nil) {
-				return
+			for _, out := range b.Map() {
+				if !yield(out, nil) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// Batch is some records of an upload that are not mapped yet.
+type Batch struct {
+	mapper  *mapper
+	chunk   chunk
+	tooLong []Outcome
+}
+
+// Batches cuts an upload up as Try does, but leaves the rest to Batch.Map, so that many goroutines can share it.
+func Batches(u Upload, received time.Time, r io.Reader) iter.Seq2[*Batch, error] {
+	return batches(u, received, r, maxRecords)
+}
+
+func batches(u Upload, received time.Time, r io.Reader, most int) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		limit := DefaultConfig().MaxRecord
+		next := records(u.Typetag, r, limit)
+		m := newMapper(u.Typetag, u.Org.String(), u.Timezone, received, slog.New(slog.DiscardHandler))
+		b := &Batch{mapper: m}
+		for {
+			p, err := next()
+			if err != nil {
+				if b.Records() > 0 && !yield(b, nil) {
+					return
+				}
+				if !errors.Is(err, io.EOF) {
+					yield(nil, fmt.Errorf("%w: %w", ErrBody, err))
+				}
+				return
+			}
+			if b.Records() > 0 && (b.Records() >= most || !b.chunk.fits(p.text)) {
+				if !yield(b, nil) {
+					return
+				}
+				b = &Batch{mapper: m}
+			}
+			if p.tooLong {
+				b.tooLong = append(b.tooLong, Outcome{Line: p.line, Problems: []Problem{tooLong(p, limit)}})
+				continue
+			}
+			b.chunk.add(p.line, p.text)
+		}
+	}
+}
+
+// Records counts those of the batch, with those that are too long to be taken.
+func (b *Batch) Records() int { return b.chunk.records + len(b.tooLong) }
+
+// Map runs the filter, and gives an outcome for each record.
+func (b *Batch) Map() []Outcome {
+	out := b.tooLong
+	for line, text := range entries(b.chunk.plain) {
+		out = append(out, b.mapper.record(line, text))
+	}
+	return out
+}
+
+// Count adds what became of a record to a status that is kept by hand.
+func (s *Status) Count(o Outcome) {
+	var r result
+	r.count(o)
+	if o.Record.State == "" {
+		s.Rejected++ // too long
+	} else {
+		s.Received++
+	}
+	s.sum(r)
+}
+
+// CountDead adds a record that the graph does not take.
+func (s *Status) CountDead(line int, why error) {
+	r := result{Dead: 1}
+	r.Problems.add(refusal(line, why))
+	s.Received++
+	s.sum(r)
+}
+
+func (s *Status) sum(r result) {
+	total := result{s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events, problems{s.ProblemTotal, s.Problems}}
+	total.add(r)
+	s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events = total.Mapped, total.Kept, total.NotSupported, total.Invalid, total.Dead, total.Events
+	s.Problems, s.ProblemTotal = total.Problems.First, total.Problems.Total
+}
+
+func refusal(line int, why error) Problem {
+	return Problem{Line: line, Message: fmt.Sprintf("the graph does not take it: %v", why)}
 }

@@ -98,7 +98,7 @@ func (s *Service) write(ctx context.Context, l label, delivered int, records []O
 		}
 		r.Dead++
 		m.Record = tahoe.Record{}
-		m.Problems = []Problem{{Line: m.Line, Message: fmt.Sprintf("the graph does not take it: %v", why)}}
+		m.Problems = []Problem{refusal(m.Line, why)}
 	}
 	return nil
 }

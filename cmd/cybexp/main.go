@@ -94,7 +94,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "tool", Title: "Tools that need no server:"},
 	)
 	root.AddCommand(
-		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(),
+		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(), a.importCommand(),
 		a.sendCommand(), a.queryCommand(), a.watchCommand(), a.orgCommand(),
 		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.healthCommand(), a.versionCommand(),
 	)

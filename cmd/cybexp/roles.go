@@ -16,6 +16,7 @@ import (
 	"github.com/cybexp/cybexp"
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/reportd"
@@ -31,6 +32,7 @@ type settings struct {
 	dgraphHTTP    string
 	dgraphBin     string
 	dgraphOffset  string
+	dgraphMemory  int
 	nats          string // nats://host:port of a cluster; empty for an embedded one
 	listen        string
 	demo          bool
@@ -56,6 +58,14 @@ func (s *settings) bind(cmd *cobra.Command) {
 // bindUploads defines the flags of the roles that take uploads in.
 func (s *settings) bindUploads(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&s.maxRecord, "max-record", ingest.DefaultConfig().MaxRecord, "`BYTES` of the longest record that an upload may have")
+}
+
+// bindDgraph defines the flags of the embedded Dgraph.
+func (s *settings) bindDgraph(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.dgraphOffset, "dgraph-offset", "0", "`N` is added to the ports of the embedded Dgraph, `auto` finds free ones; 0 is where Ratel looks")
+	f.StringVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)")
+	f.IntVar(&s.dgraphMemory, "dgraph-memory", dgraphd.DefaultConfig().MemoryMiB, "`MIB` that the embedded Dgraph aims to stay under (default: a quarter of what there is)")
 }
 
 // bindReports defines the flags of the roles that answer queries.

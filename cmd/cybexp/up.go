@@ -51,8 +51,7 @@ func (a *app) upCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
 	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
-	f.StringVar(&s.dgraphOffset, "dgraph-offset", "0", "`N` is added to the ports of the embedded Dgraph, `auto` finds free ones; 0 is where Ratel looks")
-	f.StringVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)")
+	s.bindDgraph(cmd)
 	return cmd
 }
 
@@ -120,13 +119,8 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 }
 
 func (p *platform) startDgraph(ctx context.Context) error {
-	cfg := dgraphd.DefaultConfig()
-	cfg.Dir, cfg.Logger = filepath.Join(p.data, "dgraph"), p.log
-	var err error
-	if cfg.Offset, err = parseOffset(p.dgraphOffset); err != nil {
-		return err
-	}
-	if cfg.Bin, err = findDgraph(p.dgraphBin); err != nil {
+	cfg, err := p.dgraphConfig(filepath.Join(p.data, graphDir))
+	if err != nil {
 		return err
 	}
 	server, err := dgraphd.Start(ctx, cfg)
@@ -146,6 +140,17 @@ func (p *platform) startDgraph(ctx context.Context) error {
 		}
 	})
 	return nil
+}
+
+// dgraphConfig is how the embedded Dgraph of a folder runs.
+func (p *platform) dgraphConfig(dir string) (cfg dgraphd.Config, err error) {
+	cfg = dgraphd.DefaultConfig()
+	cfg.Dir, cfg.Logger, cfg.MemoryMiB = dir, p.log, p.dgraphMemory
+	if cfg.Offset, err = parseOffset(p.dgraphOffset); err != nil {
+		return cfg, err
+	}
+	cfg.Bin, err = findDgraph(p.dgraphBin)
+	return cfg, err
 }
 
 func parseOffset(text string) (int, error) {

@@ -1,6 +1,7 @@
 package dgraphd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,17 +19,19 @@ type Config struct {
 	Bin       string // the dgraph program
 	Dir       string // data folder, made when absent; holds everything including the logs
 	Offset    int    // added to Dgraph's own ports (0 is what Ratel expects), or AutoOffset
-	MemoryMiB int    // what the alpha's Go heap aims to stay under; DefaultConfig's when 0
+	MemoryMiB int    // what the alpha, or the bulk loader, aims to stay under; DefaultConfig's when 0
 	// Sync puts every write on the disk before it is acknowledged, so that it outlives a power failure too. Without, it outlives
 	// the death of every process, and writing is about a third faster.
 	Sync   bool
 	Logger *slog.Logger
 }
 
-// DefaultConfig is a Dgraph for one machine that it shares with others, on free ports.
+// DefaultConfig is a Dgraph for one machine that it shares with others, on free ports, with a quarter of its memory.
 func DefaultConfig() Config {
-	return Config{Bin: "bin/dgraph", Dir: "data/dgraph", Offset: AutoOffset, MemoryMiB: 1500}
+	return Config{Bin: "bin/dgraph", Dir: "data/dgraph", Offset: AutoOffset, MemoryMiB: memoryShare(memoryLimit())}
 }
+
+func (c Config) memory() int { return cmp.Or(c.MemoryMiB, DefaultConfig().MemoryMiB) }
 
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {

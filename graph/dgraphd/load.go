@@ -4,19 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
 )
+
+// maxMappers bounds the goroutines of the loader: each holds a share of the data in memory.
+const maxMappers = 8
 
 // ErrNotEmpty is returned by Load for a folder that has a graph.
 var ErrNotEmpty = errors.New("there is a graph in the data folder")
 
-// Load fills an empty data folder with Dgraph's bulk loader, which writes the files of an alpha directly. Files is a file or a folder
-// of .rdf or .rdf.gz; schema is in DQL, and has no types. Dgraph must not run; Start it afterwards. What a load that failed or was killed leaves
+// Source writes RDF, which Load reads while it is written. What it gives for an error ends the load.
+type Source func(w io.Writer) error
+
+// Load fills an empty data folder with Dgraph's bulk loader, which writes the files of an alpha directly. Schema is in DQL, and has no
+// types; the text of the source may be zipped. Dgraph must not run; Start it afterwards. What a load that failed or was killed leaves
 // behind is removed by the next one, and never served.
-func Load(ctx context.Context, c Config, files, schema string) error {
+func Load(ctx context.Context, c Config, source Source, schema string) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -25,13 +34,13 @@ func Load(ctx context.Context, c Config, files, schema string) error {
 		return err
 	}
 	defer s.Stop()
-	if err := s.load(ctx, c, files, schema); err != nil {
+	if err := s.load(ctx, c, source, schema); err != nil {
 		return fmt.Errorf("bulk load: %w", err)
 	}
 	return nil
 }
 
-func (s *Server) load(ctx context.Context, c Config, files, schema string) (err error) {
+func (s *Server) load(ctx context.Context, c Config, source Source, schema string) (err error) {
 	posting, work := filepath.Join(s.dir, "p"), filepath.Join(s.dir, "bulk")
 	if _, err := os.Stat(posting); err == nil {
 		return fmt.Errorf("%w: %s", ErrNotEmpty, s.dir)
@@ -53,28 +62,42 @@ func (s *Server) load(ctx context.Context, c Config, files, schema string) (err 
 	if err := s.until(ctx, "wait for zero", s.zeroHealthy); err != nil {
 		return err
 	}
-	if err := s.bulk(ctx, c.Bin, files, schemaFile, work); err != nil {
+	if err := s.bulk(ctx, c, source, schemaFile, work); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(work, "out", "0", "p"), posting)
 }
 
-func (s *Server) bulk(ctx context.Context, bin, files, schema, work string) error {
+// bulk runs the loader on what the source writes.
+func (s *Server) bulk(ctx context.Context, c Config, source Source, schema, work string) error {
 	log, err := openLog(filepath.Join(s.dir, "log", "bulk.log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(ctx, bin, "bulk", "-f", files, "-s", schema, "--zero", loopback(zeroGRPC+s.offset), "--http", loopback(alphaHTTP+s.offset),
-		"--tmp", filepath.Join(work, "tmp"), "--out", filepath.Join(work, "out"), "--num_go_routines", "2", "--logtostderr")
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.Bin, "bulk", "-f", "/dev/stdin", "--format", "rdf", "-s", schema, "--zero", loopback(zeroGRPC+s.offset), "--http", loopback(alphaHTTP+s.offset),
+		"--tmp", filepath.Join(work, "tmp"), "--out", filepath.Join(work, "out"), "--num_go_routines", strconv.Itoa(min(runtime.GOMAXPROCS(0), maxMappers)),
+		"--mapoutput_mb", strconv.Itoa(c.memory()/8), "--logtostderr")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%dMiB", c.memory()))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttr()
-	s.logger.Info("bulk load begins", slog.String("files", files))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	s.logger.Info("bulk load begins", "dir", s.dir)
 	if err := s.forker.start(cmd); err != nil {
 		return err
 	}
-	if err := cmd.Wait(); err != nil {
+	told := source(in)
+	if told != nil {
+		cancel() // before it sees the end of its input
+	}
+	closed := in.Close()
+	if err := cmd.Wait(); err != nil && (told == nil || errors.Is(told, syscall.EPIPE)) {
 		return fmt.Errorf("%w; the end of %s:\n%s", err, log.path, log.Tail())
 	}
-	return nil
+	return errors.Join(told, closed)
 }

@@ -1,7 +1,6 @@
 package dgraphd
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -106,7 +105,7 @@ func (s *Server) newZero(c Config) *child {
 }
 
 func (s *Server) newAlpha(c Config) *child {
-	memory := cmp.Or(c.MemoryMiB, DefaultConfig().MemoryMiB)
+	memory := c.memory()
 	return &child{name: "alpha", bin: c.Bin, grace: alphaGrace, lock: s.lock, forker: s.forker, logger: s.logger, args: []string{
 		"alpha", "--bindall=false", "-o", strconv.Itoa(s.offset), "--my", loopback(alphaInternal + s.offset),
 		"--zero", loopback(zeroGRPC + s.offset),

@@ -24,7 +24,7 @@ func endToEnd(ctx context.Context, events int) (rows []row, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	log := filepath.Join(dir, "cowrie.json")
-	if err := writeLog(log, events); err != nil {
+	if err := writeLog(log, 0, events); err != nil {
 		return nil, err
 	}
 	p, err := start(ctx, filepath.Join(dir, "data"))
@@ -57,14 +57,14 @@ func endToEnd(ctx context.Context, events int) (rows []row, err error) {
 		return nil, err
 	}
 	return []row{
-		{"end to end, upload accepted (sealed, on disk)", fmt.Sprintf("%.0f records/s", float64(events)/accepted.Seconds())},
-		{"end to end, the same log twice into the graph", fmt.Sprintf("%.0f records/s", 2*float64(events)/both.Seconds())},
-		{"end to end, all events through `cybexp query`", fmt.Sprintf("%.0f rows/s", float64(events)/stream.Seconds())},
+		{"end to end, upload accepted (sealed, on disk)", []figure{{float64(events) / accepted.Seconds(), "records/s"}}},
+		{"end to end, the same log twice into the graph", []figure{{2 * float64(events) / both.Seconds(), "records/s"}}},
+		{"end to end, all events through `cybexp query`", []figure{{float64(events) / stream.Seconds(), "rows/s"}}},
 	}, nil
 }
 
-// writeLog makes login attempts from addresses and with passwords of which few are frequent and many are rare.
-func writeLog(path string, n int) error {
+// writeLog makes n login attempts, those from number first on, from addresses and with passwords of which few are frequent and many are rare.
+func writeLog(path string, first, n int) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func writeLog(path string, n int) error {
 	w := bufio.NewWriter(f)
 	enc := json.NewEncoder(w)
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range n {
+	for i := first; i < first+n; i++ {
 		err := enc.Encode(map[string]any{
 			"eventid": "cowrie.login.failed", "username": "root", "password": fmt.Sprintf("p%d", i*i%997),
 			"src_ip": fmt.Sprintf("10.%d.%d.1", i%7, i*i%251), "session": fmt.Sprintf("%08x", i/5),

@@ -1,5 +1,7 @@
-// Command bench measures the platform and prints one table: the Go benchmarks that compare something with something else,
-// and one run from end to end, every speed beside what it is compared with, measured in the same run.
+// Command bench measures the platform and prints one table: each figure of ours beside what it is compared with, measured in the same
+// run, and their ratio. Graphs that take long to make are made once and kept, see internal/benchgraph. With -docs it also writes
+// docs/benchmarks.md and its curve; with -soak it does something else: it writes at a steady rate and tells once a minute what
+// Dgraph has grown to.
 package main
 
 import (
@@ -7,21 +9,35 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strconv"
-	"strings"
+	"syscall"
+	"time"
 )
 
-// suite is a Go benchmark to run, in a package.
-type suite struct{ pkg, bench, benchtime string }
+type options struct {
+	quick     bool
+	docs      string
+	from      string
+	benchtime string
+	events    int
+	soak      time.Duration
+	every     time.Duration
+	rate      int
+}
 
 func main() {
-	benchtime := flag.String("benchtime", "1s", "how long a microbenchmark runs")
-	events := flag.Int("events", 20_000, "login attempts in the end-to-end run")
+	var o options
+	flag.BoolVar(&o.quick, "quick", false, "small graphs, and few of the benchmarks: whether it works, not how fast")
+	flag.StringVar(&o.docs, "docs", "", "folder for benchmarks.md and growth.svg")
+	flag.StringVar(&o.from, "from", "", "file of what `go test -bench` printed, to make the table of without measuring")
+	flag.StringVar(&o.benchtime, "benchtime", "1s", "how long a microbenchmark runs")
+	flag.IntVar(&o.events, "events", 20_000, "login attempts in the end-to-end run")
+	flag.DurationVar(&o.soak, "soak", 0, "write to one platform for so long, instead of the benchmarks")
+	flag.DurationVar(&o.every, "every", time.Minute, "how often a soak tells")
+	flag.IntVar(&o.rate, "rate", 200, "records a second of a soak")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *benchtime, *events)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -29,74 +45,41 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, benchtime string, events int) error {
-	show(row{"what", "figure"})
-	for _, s := range []suite{
-		{"./tahoe", ".", benchtime},
-		{"./tdql", ".", benchtime},
-		{"./bus", ".", benchtime},
-		{"./reportd", "SocketCount", "300x"},
-		{"./reportd", "Scan|Walks", "1x"},
-		{"./walk", ".", "1x"},
-		{"./graph", ".", "1x"},
-	} {
+func run(ctx context.Context, o options) error {
+	if o.soak > 0 {
+		return soak(ctx, o)
+	}
+	begun := time.Now()
+	rows, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	printTable(os.Stdout, rows)
+	if o.docs == "" {
+		return nil
+	}
+	return writeDocs(o, rows, begun)
+}
+
+// measure runs everything, or reads what was measured before.
+func measure(ctx context.Context, o options) ([]row, error) {
+	if o.from != "" {
+		text, err := os.ReadFile(o.from)
+		return benchRows(string(text)), err
+	}
+	var all []row
+	for _, s := range suites(o) {
+		fmt.Fprintf(os.Stderr, "%s %s\n", s.pkg, s.bench)
 		rows, err := s.run(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		show(rows...)
+		all = append(all, rows...)
 	}
-	e2e, err := endToEnd(ctx, events)
+	fmt.Fprintln(os.Stderr, "end to end")
+	rows, err := endToEnd(ctx, o.events)
 	if err != nil {
-		return fmt.Errorf("end to end: %w", err)
+		return nil, fmt.Errorf("end to end: %w", err)
 	}
-	show(e2e...)
-	return nil
-}
-
-// row is a line of the table.
-type row struct{ what, figure string }
-
-func show(rows ...row) {
-	for _, r := range rows {
-		fmt.Printf("%-50s %s\n", r.what, r.figure)
-	}
-}
-
-// run runs the benchmarks and makes a line of each: its name, and its figures with their units.
-func (s suite) run(ctx context.Context) ([]row, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", s.pkg, "-run", "^$", "-bench", s.bench, "-benchtime", s.benchtime, "-timeout", "30m")
-	cmd.Stderr = os.Stderr
-	text, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("benchmarks of %s: %w\n%s", s.pkg, err, text)
-	}
-	var rows []row
-	for line := range strings.Lines(string(text)) {
-		if r, ok := benchLine(line); ok {
-			r.what = strings.TrimPrefix(s.pkg, "./") + " " + r.what
-			rows = append(rows, r)
-		}
-	}
-	return rows, nil
-}
-
-// benchLine reads a line of `go test -bench`: name, iterations, then pairs of figure and unit.
-func benchLine(line string) (row, bool) {
-	words := strings.Fields(line)
-	if len(words) < 4 || !strings.HasPrefix(words[0], "Benchmark") {
-		return row{}, false
-	}
-	name := strings.TrimPrefix(words[0], "Benchmark")
-	if i := strings.LastIndexByte(name, '-'); i > 0 {
-		name = name[:i]
-	}
-	var figures []string
-	for i := 2; i+1 < len(words); i += 2 {
-		if _, err := strconv.ParseFloat(words[i], 64); err != nil {
-			return row{}, false
-		}
-		figures = append(figures, words[i]+" "+words[i+1])
-	}
-	return row{name, strings.Join(figures, ", ")}, true
+	return append(all, rows...), nil
 }

@@ -4,9 +4,9 @@ package benchgraph
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -93,26 +93,15 @@ func open(tb testing.TB, r Recipe) (*Graph, error) {
 }
 
 // load makes the graph's files.
-func load(tb testing.TB, r Recipe, c dgraphd.Config) (err error) {
+func load(tb testing.TB, r Recipe, c dgraphd.Config) error {
 	if err := os.RemoveAll(c.Dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return err
-	}
-	path := filepath.Join(c.Dir, "graph.rdf.gz")
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(path)) }()
-	zip, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(zip, 1<<20)
-	if err := errors.Join(r.Make(w), w.Flush(), zip.Close()); err != nil {
-		return fmt.Errorf("make %s: %w", r.Name, err)
-	}
-	return dgraphd.Load(tb.Context(), c, path, graph.Predicates)
+	return dgraphd.Load(tb.Context(), c, func(out io.Writer) error {
+		w := bufio.NewWriterSize(out, 1<<20)
+		if err := errors.Join(r.Make(w), w.Flush()); err != nil {
+			return fmt.Errorf("make %s: %w", r.Name, err)
+		}
+		return nil
+	}, graph.Predicates)
 }

@@ -1,0 +1,51 @@
+package benchgraph
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Resident is how many bytes of memory a process holds, from Linux' /proc.
+func Resident(pid int) (int64, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
+	if err != nil {
+		return 0, err
+	}
+	words := strings.Fields(string(text))
+	if len(words) < 2 {
+		return 0, errors.New("statm has no second number")
+	}
+	pages, err := strconv.ParseInt(words[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}
+
+// DiskUse is how many bytes the files of a folder take on the disk: files that are mapped are sparse. A file that goes meanwhile does
+// not count.
+func DiskUse(dir string) (sum int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return ignoreGone(err)
+		}
+		info, err := d.Info()
+		if err != nil {
+			return ignoreGone(err)
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			sum += st.Blocks * 512
+		}
+		return nil
+	})
+	return sum, err
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
