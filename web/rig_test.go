@@ -281,5 +281,5 @@ func (s identityStore) List(ctx context.Context, prefix string) ([][]byte, error
 func newIngest(t *testing.T, b *bus.Bus, store *graph.Store, log *slog.Logger) *ingest.Service {
 	t.Helper()
 	keys := must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
-	return must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Keys: keys, Logger: log}))(t)
+	return must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Archive: store, Keys: keys, Logger: log}))(t)
 }
