@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -43,23 +44,43 @@ func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (Receipt
 	if err := u.check(); err != nil {
 		return Receipt{}, err
 	}
-	before, err := s.account(ctx, u.ID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
-		return Receipt{}, err
-	case before.Org != u.Org || before.Typetag != u.Typetag:
-		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, ErrTaken)
-	case before.complete():
-		return before.receipt(), nil
-	}
 	if err := s.room(ctx, true); err != nil {
 		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, err)
 	}
-	in := &intake{Service: s, account: account{
-		Upload: u, Try: strings.ToLower(rand.Text()[:8]), Begun: time.Now().UTC(), revision: before.revision,
-	}}
+	in, done, err := s.begin(ctx, u)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, err)
+	}
+	if done != nil {
+		return *done, nil
+	}
 	return in.take(ctx, body)
+}
+
+// begin opens the account of an upload, or gives the receipt of one that was completed before. Whoever comes last has the upload: one
+// that still comes in under its name ends.
+func (s *Service) begin(ctx context.Context, u Upload) (*intake, *Receipt, error) {
+	for {
+		before, err := s.account(ctx, u.ID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, nil, err
+		case before.Org != u.Org || before.Typetag != u.Typetag:
+			return nil, nil, ErrTaken
+		case before.complete():
+			receipt := before.receipt()
+			return nil, &receipt, nil
+		}
+		in := &intake{Service: s, account: account{
+			Upload: u, Try: strings.ToLower(rand.Text()[:8]), Begun: time.Now().UTC(), revision: before.revision,
+		}}
+		err = s.saveAccount(ctx, &in.account)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return in, nil, err
+	}
 }
 
 func (u Upload) check() error {

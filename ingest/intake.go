@@ -28,9 +28,6 @@ const inFlight = 64 << 20
 
 // take moves body to the lake, and keeps the account up to date meanwhile, so that others see that it lives.
 func (in *intake) take(ctx context.Context, body io.Reader) (Receipt, error) {
-	if err := in.save(ctx); err != nil {
-		return Receipt{}, err
-	}
 	fctx, cancel := context.WithCancelCause(ctx)
 	var beats sync.WaitGroup
 	beats.Go(func() { in.beat(fctx, cancel) })

@@ -15,14 +15,6 @@ import (
 	"github.com/cybexp/cybexp/ingest"
 )
 
-// endless gives records for ever.
-type endless struct{ n int }
-
-func (e *endless) Read(p []byte) (int, error) {
-	e.n++
-	return copy(p, login(e.n)+"\n"), nil
-}
-
 // TestUploadCutOffByTheServersDeath kills a process while it accepts, and sends the upload again.
 func TestUploadCutOffByTheServersDeath(t *testing.T) {
 	const env = "INGEST_TEST_ACCEPT"
@@ -30,7 +22,7 @@ func TestUploadCutOffByTheServersDeath(t *testing.T) {
 	if spec := os.Getenv(env); spec != "" {
 		dir, keyDir, _ := strings.Cut(spec, " ")
 		s := open(t, ingest.Config{Bus: openBus(t, dir), Keys: loadKeys(t, keyDir)})
-		_, err := s.Accept(context.Background(), u, &endless{})
+		_, err := s.Accept(context.Background(), u, &generator{n: 900_000, end: func() {}})
 		t.Fatal(err)
 	}
 	dir, keyDir := t.TempDir(), t.TempDir()
@@ -184,8 +176,8 @@ func TestReasonsAreGrouped(t *testing.T) {
 		}
 	}
 	st := finish(t, s, accept(t, s, "cowrie", text.String()).ID)
-	if st.Invalid != 300 || st.Parts != 6 || st.ProblemTotal != 306 || len(st.Reasons) != 2 {
-		t.Fatalf("got %+v", st)
+	if st.Invalid != 300 || st.Parts != 12 || st.ProblemTotal != 312 || len(st.Reasons) != 3 {
+		t.Fatalf("got %+v", st.Reasons)
 	}
 	r := st.Reasons[0]
 	if !r.Record || r.Count != 300 || len(r.Lines) != 5 || r.Lines[0] != 1 || r.Lines[4] != 13 {
