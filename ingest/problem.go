@@ -32,6 +32,7 @@ type Reason struct {
 	Record  bool   `json:"record,omitempty"` // of whole records; else of parts
 	Field   string `json:"field,omitempty"`
 	Message string `json:"message"` // with … for what differs
+	Example string `json:"example"` // the first of them in full
 	Count   int    `json:"count"`
 	Lines   []int  `json:"lines,omitempty"` // the first of them
 }
@@ -58,7 +59,7 @@ func (p *problems) add(more ...Problem) {
 	p.First = append(p.First, more[:min(len(more), maxProblems-len(p.First))]...)
 	p.Total += len(more)
 	for _, m := range more {
-		r := Reason{Record: m.Record, Field: pattern(m.Field), Message: pattern(m.Message), Count: 1}
+		r := Reason{Record: m.Record, Field: pattern(m.Field), Message: pattern(m.Message), Example: m.Message, Count: 1}
 		if m.Line > 0 {
 			r.Lines = []int{m.Line}
 		}

@@ -188,6 +188,9 @@ func showReasons(out io.Writer, reasons []ingest.Reason) {
 			what = "record"
 		}
 		text := r.Message
+		if r.Count == 1 {
+			text = r.Example
+		}
 		if r.Field != "" {
 			text = r.Field + ": " + text
 		}

@@ -35,6 +35,7 @@ func run(ctx context.Context, benchtime string, events int) error {
 		{"./tahoe", ".", benchtime},
 		{"./tdql", ".", benchtime},
 		{"./bus", ".", benchtime},
+		{"./ingest", "Filter", benchtime},
 		{"./reportd", "SocketCount", "300x"},
 		{"./reportd", "Scan|Walks", "1x"},
 		{"./walk", ".", "1x"},
