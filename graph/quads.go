@@ -121,7 +121,7 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 			q.text(uid, "state", string(it.state))
 		}
 		if it.received != nil {
-			if t := unixTime(*it.received); have.Received == nil || t.Before(*have.Received) {
+			if t := tahoe.UnixTime(*it.received); have.Received == nil || t.Before(*have.Received) {
 				q.time(uid, "received", t)
 			}
 		}

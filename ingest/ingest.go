@@ -52,8 +52,8 @@ type Refusal interface {
 // Config is what a Service needs; DefaultConfig has the rest.
 type Config struct {
 	Bus    *bus.Bus
-	Graph  Graph   // needed by Run
-	Keys   *Keys   // Accept needs a public key, Run a private one
+	Graph  Graph // needed by Run
+	Keys   *Keys // Accept needs a public key, Run a private one
 	Logger *slog.Logger
 
 	// Archive reads back what Graph has; without it nothing is processed again and no raw is found.
@@ -108,7 +108,7 @@ type Service struct {
 	queue    *bus.Stream // jobs that wait
 	accounts *bus.KV
 	jobs     *bus.KV
-	filters  *bus.KV // which filters there were
+	filters  *bus.KV             // which filters there were
 	flight   *semaphore.Weighted // bytes of chunks on their way to the lake
 }
 

@@ -80,7 +80,9 @@ func (p *problems) merge(q problems) {
 }
 
 func (p *problems) count(r Reason) {
-	same := func(have Reason) bool { return have.Record == r.Record && have.Field == r.Field && have.Message == r.Message }
+	same := func(have Reason) bool {
+		return have.Record == r.Record && have.Field == r.Field && have.Message == r.Message
+	}
 	i := slices.IndexFunc(p.Reasons, same)
 	if i < 0 && len(p.Reasons) >= maxReasons {
 		r.Field, r.Message = "", otherReasons

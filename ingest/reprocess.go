@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -107,12 +106,12 @@ func (r *rerun) wants(raw tahoe.StoredRaw, org string) bool {
 	if r.Since.IsZero() && r.Until.IsZero() {
 		return true
 	}
-	came := unixTime(raw.Received)
+	came := tahoe.UnixTime(raw.Received)
 	return raw.Received != 0 && !came.Before(r.Since) && (r.Until.IsZero() || came.Before(r.Until))
 }
 
 func (r *rerun) one(ctx context.Context, raw tahoe.StoredRaw, org string) error {
-	out, err := r.again(ctx, raw, org, unixTime(raw.Received))
+	out, err := r.again(ctx, raw, org, tahoe.UnixTime(raw.Received))
 	if errors.Is(err, errLost) {
 		r.Lost++
 		return nil
@@ -121,7 +120,7 @@ func (r *rerun) one(ctx context.Context, raw tahoe.StoredRaw, org string) error 
 		return err
 	}
 	if raw.Received == 0 || raw.State == tahoe.Mapped {
-		later, err := r.again(ctx, raw, org, unixTime(raw.Received).AddDate(1, 0, 0))
+		later, err := r.again(ctx, raw, org, tahoe.UnixTime(raw.Received).AddDate(1, 0, 0))
 		if err != nil {
 			return err
 		}
@@ -223,6 +222,3 @@ func (r *rerun) flush(ctx context.Context) error {
 	r.batch, r.outcomes, r.events = nil, nil, 0
 	return nil
 }
-
-// unixTime is a time in unix seconds, to the microsecond.
-func unixTime(seconds float64) time.Time { return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC() }

@@ -243,7 +243,9 @@ func (c *countingReader) Read(p []byte) (int, error) {
 }
 
 // once is the reader as the body of one request.
-func (c *countingReader) once() *requestBody { return &requestBody{countingReader: c, closed: make(chan struct{})} }
+func (c *countingReader) once() *requestBody {
+	return &requestBody{countingReader: c, closed: make(chan struct{})}
+}
 
 // requestBody tells when a request is through with it.
 type requestBody struct {
