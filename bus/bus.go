@@ -81,6 +81,7 @@ type Bus struct {
 	log      *slog.Logger
 	replicas int
 
+	dir  string         // of the embedded server
 	srv  *server.Server // nil when remote
 	lock *os.File
 	once sync.Once
@@ -91,7 +92,7 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Bus{log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), replicas: max(c.Replicas, 1)}
+	b := &Bus{dir: c.Dir, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), replicas: max(c.Replicas, 1)}
 	if err := b.connect(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("open bus: %w", err), b.Close())
 	}

@@ -21,6 +21,7 @@ const (
 	HeaderSubject   = "Dead-Subject"
 	HeaderSequence  = "Dead-Sequence"
 	HeaderDelivered = "Dead-Delivered"
+	HeaderTime      = "Dead-Time" // when the stream got it, RFC 3339
 )
 
 // ConsumerConfig describes who takes messages out of a stream. All processes that use one name share the work.
@@ -212,13 +213,14 @@ func (w *worker) bury(ctx context.Context, m Message, why error) error {
 	if w.DeadLetter == nil {
 		return nil
 	}
-	h := make(map[string]string, len(m.Header)+5)
+	h := make(map[string]string, len(m.Header)+6)
 	maps.Copy(h, m.Header)
 	seq := strconv.FormatUint(m.Sequence, 10)
 	h[HeaderReason] = HeaderText(why.Error())
 	h[HeaderSubject] = m.Subject
 	h[HeaderSequence] = seq
 	h[HeaderDelivered] = strconv.Itoa(m.Delivered)
+	h[HeaderTime] = m.Time.Format(time.RFC3339Nano)
 	h[HeaderID] = strings.Join([]string{w.stream.name, w.Name, seq}, "/")
 	_, err := w.DeadLetter.Publish(ctx, strings.TrimSuffix(w.DeadLetter.pre, ">")+m.Subject, h, m.Data)
 	return err

@@ -11,7 +11,7 @@ import (
 var (
 	ErrInUse    = errors.New("data folder is in use by another process")
 	ErrExists   = errors.New("key exists already")
-	ErrNotFound = errors.New("key not found")
+	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("key was changed by somebody else")
 	ErrFull     = errors.New("queue is full")
 	ErrTooLarge = errors.New("message is too large")
@@ -33,11 +33,17 @@ func fault(err error) error {
 		return ErrClosed
 	case errors.Is(err, nats.ErrMaxPayload):
 		return ErrTooLarge
-	case errors.As(err, &api) && api.ErrorCode == codeStoreFailed:
+	case errors.As(err, &api) && (api.ErrorCode == codeStoreFailed || api.ErrorCode == codeNoStorage || api.ErrorCode == codeNoResources):
 		return ErrFull
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return ErrNotFound
 	}
 	return err
 }
 
-// codeStoreFailed is the server's answer to a message that a stream with a limit cannot take.
-const codeStoreFailed = 10077
+// The server's answers to a message that a stream with a limit, an account or a disk cannot take.
+const (
+	codeStoreFailed = 10077
+	codeNoStorage   = 10047
+	codeNoResources = 10023
+)

@@ -27,12 +27,7 @@ func (s *Stream) Read(ctx context.Context, subject string, after uint64) iter.Se
 
 // read returns nil when the caller broke off.
 func (s *Stream) read(ctx context.Context, subject string, after uint64, yield func(Message, error) bool) error {
-	cons, err := s.js.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects:    []string{subject},
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       after + 1,
-		InactiveThreshold: time.Minute,
-	})
+	cons, err := s.reader(ctx, subject, after, false)
 	if err != nil {
 		return err
 	}
@@ -58,6 +53,86 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, yield f
 			return nil
 		}
 	}
+}
+
+func (s *Stream) reader(ctx context.Context, subject string, after uint64, headersOnly bool) (jetstream.Consumer, error) {
+	return s.js.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects:    []string{subject},
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       after + 1,
+		InactiveThreshold: time.Minute,
+		HeadersOnly:       headersOnly,
+	})
+}
+
+// HeaderSize is the length of a message in bytes, in the headers of a list.
+const HeaderSize = "Nats-Msg-Size"
+
+// listLimit is how long a list may take to come.
+const listLimit = 10 * time.Second
+
+// List gives the first n messages of subject (wildcards allowed) that come after sequence number after, without their data.
+func (s *Stream) List(ctx context.Context, subject string, after uint64, n int) (list []Message, err error) {
+	cons, err := s.reader(ctx, subject, after, true)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", subject, fault(err))
+	}
+	msgs, err := cons.Messages(jetstream.PullMaxMessages(min(max(n, 1), 500)))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", subject, fault(err))
+	}
+	defer s.forget(ctx, cons, msgs)
+	wait, cancel := context.WithTimeout(ctx, listLimit)
+	defer cancel()
+	for left := min(n, int(cons.CachedInfo().NumPending)); left > 0; left-- {
+		jm, err := msgs.Next(jetstream.NextContext(wait))
+		if err != nil && ctx.Err() == nil && wait.Err() != nil {
+			break // some of them were removed meanwhile
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", subject, fault(err))
+		}
+		m, err := message(jm)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", subject, err)
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// Get reads the message at a sequence number; ErrNotFound if it is gone or never was.
+func (s *Stream) Get(ctx context.Context, sequence uint64) (Message, error) {
+	m, err := s.js.GetMsg(ctx, sequence)
+	if err != nil {
+		return Message{}, fmt.Errorf("get message %d of %s: %w", sequence, s.name, fault(err))
+	}
+	return stored(m), nil
+}
+
+// Newest reads the newest message of a subject; ErrNotFound if there is none.
+func (s *Stream) Newest(ctx context.Context, subject string) (Message, error) {
+	m, err := s.js.GetLastMsgForSubject(ctx, subject)
+	if err != nil {
+		return Message{}, fmt.Errorf("get newest of %s: %w", subject, fault(err))
+	}
+	return stored(m), nil
+}
+
+func stored(m *jetstream.RawStreamMsg) Message {
+	return Message{Subject: m.Subject, Sequence: m.Sequence, Time: m.Time.UTC(), Header: flatten(m.Header), Data: m.Data}
+}
+
+// Delete removes the message at a sequence number. One that is gone is no error.
+func (s *Stream) Delete(ctx context.Context, sequence uint64) error {
+	err := s.js.DeleteMsg(ctx, sequence)
+	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if _, gone := s.Get(ctx, sequence); errors.Is(gone, ErrNotFound) {
+		return nil
+	}
+	return fmt.Errorf("delete message %d of %s: %w", sequence, s.name, fault(err))
 }
 
 // forget takes the reader's place off the server, which would else keep it for a minute.

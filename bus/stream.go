@@ -22,6 +22,7 @@ type StreamConfig struct {
 	Storage  Storage
 
 	WorkQueue bool          // a message goes when it is handled, and there is one consumer a subject
+	Latest    bool          // only the newest message of a subject is kept
 	MaxAge    time.Duration // older messages go; 0 keeps them
 	MaxBytes  int64         // 0 is no limit; a full work queue refuses with ErrFull, others drop the oldest
 }
@@ -51,6 +52,10 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	if c.WorkQueue {
 		sc.Retention, sc.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
 	}
+	sc.MaxMsgsPerSubject = -1
+	if c.Latest {
+		sc.MaxMsgsPerSubject = 1
+	}
 	js, err := b.js.Stream(ctx, c.Name)
 	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
 		js, err = b.js.CreateOrUpdateStream(ctx, sc)
@@ -70,7 +75,7 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 func sameStream(have, want jetstream.StreamConfig) bool {
 	return slices.Equal(have.Subjects, want.Subjects) && have.Storage == want.Storage && have.Replicas == want.Replicas &&
 		have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Retention == want.Retention &&
-		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect
+		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject
 }
 
 // Publish appends a message and waits until the stream has it: on disk, if it is a File stream.
@@ -116,7 +121,8 @@ func (s *Stream) Pending(ctx context.Context, consumer string) (uint64, error) {
 type State struct {
 	Messages, Bytes uint64
 	First, Last     uint64 // sequence numbers; Last is the newest ever given
-	Readers         int    // consumers and running Reads, of all processes
+	Oldest          time.Time
+	Readers         int // consumers and running Reads, of all processes
 }
 
 // State tells what the stream holds now.
@@ -125,7 +131,19 @@ func (s *Stream) State(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("look at stream %s: %w", s.name, fault(err))
 	}
-	return State{Messages: i.State.Msgs, Bytes: i.State.Bytes, First: i.State.FirstSeq, Last: i.State.LastSeq, Readers: i.State.Consumers}, nil
+	return State{
+		Messages: i.State.Msgs, Bytes: i.State.Bytes, First: i.State.FirstSeq, Last: i.State.LastSeq,
+		Oldest: i.State.FirstTime, Readers: i.State.Consumers,
+	}, nil
+}
+
+// Subjects counts the messages of each subject that filter fits.
+func (s *Stream) Subjects(ctx context.Context, filter string) (map[string]uint64, error) {
+	i, err := s.js.Info(ctx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, fmt.Errorf("look at subjects of %s: %w", s.name, fault(err))
+	}
+	return i.State.Subjects, nil
 }
 
 // flatten leaves out what Publish added.

@@ -20,8 +20,9 @@ type item struct {
 	events           []tahoe.Hash // session, raw: what they point at, sessions of a raw included; may repeat
 	start, end, last *float64     // session: earliest start, latest end, longest duration
 
-	orgs  []string // raw
-	state tahoe.RawState
+	orgs     []string // raw
+	state    tahoe.RawState
+	received *float64 // earliest
 }
 
 // merges tells whether the vertex may have to be read before it is written when it exists: everything else about an instance
@@ -68,6 +69,9 @@ func (b *batch) record(piece int, r tahoe.Record) error {
 	raw.orgs = appendNew(raw.orgs, r.Raw.OrgID())
 	if rank(r.State) > rank(raw.state) {
 		raw.state = r.State
+	}
+	if r.Received != 0 {
+		raw.received = best(raw.received, &r.Received, math.Min)
 	}
 	for _, e := range r.Events {
 		raw.events = append(raw.events, e.Hash())

@@ -129,6 +129,11 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 		if rank(it.state) > rank(have.State) {
 			q.text(uid, "state", string(it.state))
 		}
+		if it.received != nil {
+			if t := tahoe.UnixTime(*it.received); have.Received == nil || t.Before(*have.Received) {
+				q.time(uid, "received", t)
+			}
+		}
 	}
 }
 

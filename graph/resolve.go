@@ -45,6 +45,7 @@ type existing struct {
 	Start    *time.Time `json:"start_time"`
 	End      *time.Time `json:"end_time"`
 	Duration *float64
+	Received *time.Time
 	Mal      []vertex `json:"mal_ref"`
 	Ben      []vertex `json:"ben_ref"`
 	Judged   []vertex `json:"judged_ref"` // by a person
@@ -267,7 +268,7 @@ func (a *attempt) readExisting(ctx context.Context) error {
 		return nil
 	}
 	var answer struct{ Q []*existing }
-	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration mal_ref { uid } ben_ref { uid } judged_ref { uid } } }`
+	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration received mal_ref { uid } ben_ref { uid } judged_ref { uid } } }`
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return fmt.Errorf("read vertices: %w", err)
 	}

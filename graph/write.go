@@ -126,12 +126,12 @@ func (w *writer) write(ctx context.Context, records []tahoe.Record) (int, error)
 func split(c *call, records []tahoe.Record) []*piece {
 	var pieces []*piece
 	for i, r := range records {
-		p := &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State}, weight: 1}
+		p := &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State, Received: r.Received}, weight: 1}
 		for _, e := range r.Events {
 			weight := 1 + len(e.Refs())
 			if len(p.record.Events) > 0 && p.weight+weight > batchWeight {
 				pieces = append(pieces, p)
-				p = &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State}, weight: 1}
+				p = &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State, Received: r.Received}, weight: 1}
 			}
 			p.record.Events, p.weight = append(p.record.Events, e), p.weight+weight
 		}

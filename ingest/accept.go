@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 	_ "time/tzdata" // zones must be known on a machine that has none installed
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/cybexp/cybexp/ingest/envelope"
+	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -40,39 +37,50 @@ type Receipt struct {
 
 // Accept reads body to its end, and returns when every record of it is on the disk of the lake. If body breaks off, what came
 // before is kept and counted, and the error wraps ErrBody; sending it again with the same ID completes it. An upload that was
-// completed before is not read again: its receipt is returned.
+// completed before is not read again: its receipt is returned. If the lake has no room the error wraps ErrBusy; when it fills up on the
+// way, body is not read on until there is room again.
 func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (Receipt, error) {
 	u.ID, u.Timezone = cmp.Or(u.ID, strings.ToLower(rand.Text())), cmp.Or(u.Timezone, "UTC")
 	if err := u.Check(); err != nil {
 		return Receipt{}, err
 	}
-	switch before, err := s.account(ctx, u.ID); {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
-		return Receipt{}, err
-	case before.Org != u.Org || before.Typetag != u.Typetag:
-		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, ErrTaken)
-	case before.complete():
-		return before.receipt(), nil
-	}
-	if st, err := s.lake.State(ctx); err != nil {
+	if err := s.room(ctx, true); err != nil {
 		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, err)
-	} else if st.Bytes > s.Config.Backlog {
-		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, ErrBusy)
 	}
-	a := account{Upload: u, Try: strings.ToLower(rand.Text()[:8]), Begun: time.Now().UTC()}
-	if err := s.saveAccount(ctx, a); err != nil {
-		return Receipt{}, err
-	}
-	err := s.fill(ctx, &a, body)
-	a.Ended = time.Now().UTC()
+	in, done, err := s.begin(ctx, u)
 	if err != nil {
-		a.Failed = err.Error()
-		s.Logger.Warn("upload broke off", "upload_id", u.ID, "records", a.Records, "err", err)
+		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, err)
 	}
-	done, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return a.receipt(), errors.Join(err, s.saveAccount(done, a))
+	if done != nil {
+		return *done, nil
+	}
+	return in.take(ctx, body)
+}
+
+// begin opens the account of an upload, or gives the receipt of one that was completed before. Whoever comes last has the upload: one
+// that still comes in under its name ends.
+func (s *Service) begin(ctx context.Context, u Upload) (*intake, *Receipt, error) {
+	for {
+		before, err := s.account(ctx, u.ID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, nil, err
+		case before.Org != u.Org || before.Typetag != u.Typetag:
+			return nil, nil, ErrTaken
+		case before.complete():
+			receipt := before.receipt()
+			return nil, &receipt, nil
+		}
+		in := &intake{Service: s, account: account{
+			Upload: u, Try: strings.ToLower(rand.Text()[:8]), Begun: time.Now().UTC(), revision: before.revision,
+		}}
+		err = s.saveAccount(ctx, &in.account)
+		if errors.Is(err, bus.ErrConflict) {
+			continue
+		}
+		return in, nil, err
+	}
 }
 
 // Check tells what is wrong with u.
@@ -105,106 +113,6 @@ func checkID(id string) error {
 	return nil
 }
 
-// inFlight is how many bytes of chunks are sealed and synced at a time, of all uploads together.
-const inFlight = 64 << 20
-
-// fill moves body to the lake and counts it in a.
-func (s *Service) fill(ctx context.Context, a *account, body io.Reader) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(4) // that many chunks are sealed and synced at a time
-	count := &counter{r: body}
-	var mu sync.Mutex // guards a.Chunks and a.Records
-	err := s.chunks(gctx, a, count, func(l label, plain []byte) {
-		weight := min(int64(len(plain)), inFlight)
-		if s.flight.Acquire(gctx, weight) != nil {
-			return // gctx has ended, which is reported below
-		}
-		g.Go(func() error {
-			defer s.flight.Release(weight)
-			if err := s.append(gctx, l, plain); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			a.Chunks++ // only what is there counts
-			a.Records += l.Records
-			return nil
-		})
-	})
-	a.Bytes = count.n
-	if werr := g.Wait(); werr != nil {
-		return fmt.Errorf("append to lake: %w", werr)
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBody, err)
-	}
-	return nil
-}
-
-// chunks cuts body up. If body breaks off, what came before is in a chunk too.
-func (s *Service) chunks(ctx context.Context, a *account, body io.Reader, send func(label, []byte)) error {
-	c, number := &chunk{}, 0
-	flush := func() {
-		if c.records > 0 {
-			send(label{a.ID, a.Try, number, c.records, a.Typetag, a.Org.String(), a.Timezone}, c.plain)
-			c, number = &chunk{}, number+1
-		}
-	}
-	defer flush()
-	next := records(a.Typetag, body, s.MaxRecord)
-	for ctx.Err() == nil {
-		p, err := next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case p.tooLong:
-			a.Rejected++
-			a.Problems.add(tooLong(p, s.MaxRecord))
-			continue
-		}
-		if !c.fits(p.text) {
-			flush()
-		}
-		c.add(p.line, p.text)
-	}
-	return nil
-}
-
-// appendLimit is how long the lake may take to sync a chunk.
-const appendLimit = 30 * time.Second
-
-// append seals a chunk and puts it on disk. An append that was begun is waited for even when the sender goes away: to leave
-// it half way would be not to know whether the chunk counts.
-func (s *Service) append(ctx context.Context, l label, plain []byte) error {
-	sealed, err := envelope.Seal(s.Keys.Public, plain)
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendLimit)
-	defer cancel()
-	_, err = s.lake.Publish(ctx, l.subject(), l.header(), sealed)
-	return err
-}
-
 func tooLong(p piece, limit int) Problem {
-	return Problem{Line: p.line, Message: fmt.Sprintf("record is longer than %d KiB and was left out", limit>>10)}
-}
-
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
+	return Problem{Line: p.line, Record: true, Message: fmt.Sprintf("record is longer than %d KiB and was left out", limit>>10)}
 }

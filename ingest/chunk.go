@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
+	"time"
 )
 
 // A chunk is what is sealed and acknowledged as one: at most so many bytes and records, or one record that is longer.
@@ -57,19 +59,49 @@ type label struct {
 	Upload   string
 	Try      string // tells the tries of one upload apart
 	Number   int    // of the chunk in the upload, from 0
+	Line     int    // of a record of it that was buried alone; 0 for all of the chunk
 	Records  int
 	Typetag  string
 	Org      string
 	Timezone string
+	Received time.Time // when it came, if it was dead since; else zero
 }
 
-func (l label) subject() string { return "lake." + l.Typetag }
+// subjects fits the subjects of all chunks of a try.
+func (l label) subjects() string {
+	return strings.Join([]string{"lake", l.Typetag, l.Org, l.Upload, l.Try, ">"}, ".")
+}
+
+// subject tells what counts without the chunk: the key of its account and its number of records.
+func (l label) subject() string {
+	return strings.TrimSuffix(l.subjects(), ">") + l.place() + "." + strconv.Itoa(l.Records)
+}
+
+// readSubject takes the key of the account and the number of records out of a subject.
+func readSubject(subject string) (key string, records int, err error) {
+	words := strings.Split(subject, ".")
+	if len(words) != 7 {
+		return "", 0, fmt.Errorf("%w: subject", errChunk)
+	}
+	if records, err = strconv.Atoi(words[6]); err != nil {
+		return "", 0, fmt.Errorf("%w: %w", errChunk, err)
+	}
+	return chunkKeys(words[3], words[4]) + words[5], records, nil
+}
+
+// place is where in its upload it is.
+func (l label) place() string {
+	if l.Line > 0 {
+		return strconv.Itoa(l.Number) + "-" + strconv.Itoa(l.Line)
+	}
+	return strconv.Itoa(l.Number)
+}
 
 // key is where the account of the chunk is kept.
-func (l label) key() string { return chunkKeys(l.Upload, l.Try) + strconv.Itoa(l.Number) }
+func (l label) key() string { return chunkKeys(l.Upload, l.Try) + l.place() }
 
 func (l label) header() map[string]string {
-	return map[string]string{
+	h := map[string]string{
 		"Upload":   l.Upload,
 		"Try":      l.Try,
 		"Chunk":    strconv.Itoa(l.Number),
@@ -78,13 +110,27 @@ func (l label) header() map[string]string {
 		"Org":      l.Org,
 		"Timezone": l.Timezone,
 	}
+	if l.Line > 0 {
+		h["Line"] = strconv.Itoa(l.Line)
+	}
+	if !l.Received.IsZero() {
+		h["Received"] = l.Received.Format(time.RFC3339Nano)
+	}
+	return h
 }
 
-func readLabel(h map[string]string) (label, error) {
-	number, err1 := strconv.Atoi(h["Chunk"])
-	records, err2 := strconv.Atoi(h["Records"])
-	l := label{Upload: h["Upload"], Try: h["Try"], Number: number, Records: records, Typetag: h["Typetag"], Org: h["Org"], Timezone: h["Timezone"]}
-	if err := errors.Join(err1, err2, checkID(l.Upload), checkID(l.Try)); err != nil {
+func readLabel(h map[string]string) (l label, err error) {
+	var errs [4]error
+	l = label{Upload: h["Upload"], Try: h["Try"], Typetag: h["Typetag"], Org: h["Org"], Timezone: h["Timezone"]}
+	l.Number, errs[0] = strconv.Atoi(h["Chunk"])
+	l.Records, errs[1] = strconv.Atoi(h["Records"])
+	if text := h["Line"]; text != "" {
+		l.Line, errs[2] = strconv.Atoi(text)
+	}
+	if text := h["Received"]; text != "" {
+		l.Received, errs[3] = time.Parse(time.RFC3339Nano, text)
+	}
+	if err := errors.Join(errs[0], errs[1], errs[2], errs[3], checkID(l.Upload), checkID(l.Try)); err != nil {
 		return l, fmt.Errorf("%w: %w", errChunk, err)
 	}
 	return l, nil

@@ -2,8 +2,6 @@ package ingest_test
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,19 +21,12 @@ type counts struct{ Raw, Event, Session, Attribute, Object int }
 
 func countVertices(tb testing.TB) (c counts) {
 	tb.Helper()
-	const query = `{ Raw(func: type(Raw)) { n: count(uid) } Event(func: type(Event)) { n: count(uid) } Session(func: type(Session)) { n: count(uid) }
+	const text = `{ Raw(func: type(Raw)) { n: count(uid) } Event(func: type(Event)) { n: count(uid) } Session(func: type(Session)) { n: count(uid) }
 		Attribute(func: type(Attribute)) { n: count(uid) } Object(func: type(Object)) { n: count(uid) } }`
-	res, err := http.Post(testdgraph.Server(tb).HTTP()+"/query", "application/dql", strings.NewReader(query))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer res.Body.Close()
 	var answer struct {
 		Data map[string][]struct{ N int }
 	}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
-		tb.Fatal(err)
-	}
+	query(tb, text, &answer)
 	n := func(kind string) int {
 		if len(answer.Data[kind]) == 0 {
 			return 0

@@ -3,15 +3,19 @@
 // the format's filter map it, writes the lot to the graph, and only then takes the chunk off the lake. So a crash at any point
 // repeats work, which the hashes make harmless, and loses none.
 //
-// It does not ask who may upload for whom, and it reads nothing from the graph.
+// What was given up is kept as dead letters, which can be read, retried and deleted. Reprocess runs filters again over the raws that the
+// graph has, and what waited for a filter is taken up when there is one.
+//
+// It does not ask who may upload for whom.
 //
 //	s, err := ingest.New(ctx, ingest.Config{Bus: b, Graph: store, Keys: keys})
 //	go s.Run(ctx)
 //	receipt, err := s.Accept(ctx, ingest.Upload{Typetag: "cowrie", Org: org, Name: "honeypot 7"}, body)
 //	status, err := s.Upload(ctx, receipt.ID)
 //
-// Names of files: accept.go, split.go and format.go are the way in, chunk.go what lies in the lake, work.go and record.go the way out,
-// status.go the account of it.
+// Names of files: accept.go, intake.go, room.go, split.go and format.go are the way in, chunk.go what lies in the lake, work.go and
+// record.go the way out, status.go and problem.go the account of it, dead.go what was given up; raws.go, reprocess.go and jobs.go are
+// about what is in the graph already.
 package ingest
 
 import (
@@ -34,6 +38,11 @@ type Graph interface {
 	Write(ctx context.Context, records []tahoe.Record) (added int, err error)
 }
 
+// Archive reads back the raws that the graph has, in pages of one snapshot.
+type Archive interface {
+	Raws(ctx context.Context, q tahoe.RawQuery) (tahoe.RawPage, error)
+}
+
 // Refusal says that one of the records given to Graph.Write can never be written.
 type Refusal interface {
 	error
@@ -44,23 +53,34 @@ type Refusal interface {
 type Config struct {
 	Bus    *bus.Bus
 	Graph  Graph // needed by Run
-	Keys   Keys  // Accept needs the public key, Run the private
+	Keys   *Keys // Accept needs a public key, Run a private one
 	Logger *slog.Logger
+
+	// Archive reads back what Graph has; without it nothing is processed again and no raw is found.
+	Archive Archive
+
 	// Written, unless it is nil, is called after each write to the graph, by many at a time, with the times of the earliest
 	// and the latest event in it, both zero when there was none. It is not called again when a process dies in between.
 	Written func(from, to time.Time)
 
 	Workers int           // chunks that are worked on at a time
-	Backlog uint64        // bytes in the lake beyond which Accept refuses
 	Keep    time.Duration // how long the account of an upload is kept
 	Silence time.Duration // after which the work of a process that died goes to another
+
+	// When the lake is full: then Accept refuses, and holds back what is under way.
+	Backlog    uint64        // bytes in the lake
+	BacklogAge time.Duration // of the oldest of them; this alone does not hold back
+	MinFree    uint64        // bytes that stay free on the disk of an embedded bus
 
 	MaxRecord int // bytes of the longest record that is taken; a bus whose messages are smaller lowers it
 }
 
 // DefaultConfig works for a laptop and for a server.
 func DefaultConfig() Config {
-	return Config{Workers: 3, Backlog: 8 << 30, Keep: 90 * 24 * time.Hour, Silence: 15 * time.Second, MaxRecord: 16 << 20}
+	return Config{
+		Workers: 3, Keep: 90 * 24 * time.Hour, Silence: 15 * time.Second,
+		Backlog: 8 << 30, BacklogAge: 72 * time.Hour, MinFree: 1 << 30, MaxRecord: 16 << 20,
+	}
 }
 
 // Validate tells what is wrong with c.
@@ -68,8 +88,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Bus == nil:
 		return errors.New("ingest: no bus")
-	case c.Keys.Public == nil:
-		return errors.New("ingest: no public key")
+	case c.Keys == nil:
+		return errors.New("ingest: no keys")
 	case c.Workers < 1 || c.Workers > 64:
 		return fmt.Errorf("ingest: %d workers are not within 1 to 64", c.Workers)
 	case c.MaxRecord < minRecord || c.MaxRecord > tahoe.MaxText:
@@ -84,7 +104,11 @@ type Service struct {
 
 	lake     *bus.Stream
 	dead     *bus.Stream
+	raws     *bus.Stream // whole records of which the graph has an excerpt
+	queue    *bus.Stream // jobs that wait
 	accounts *bus.KV
+	jobs     *bus.KV
+	filters  *bus.KV             // which filters there were
 	flight   *semaphore.Weighted // bytes of chunks on their way to the lake
 }
 
@@ -102,6 +126,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	d := DefaultConfig()
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.Workers, c.Backlog = cmp.Or(c.Workers, d.Workers), cmp.Or(c.Backlog, d.Backlog)
+	c.BacklogAge, c.MinFree = cmp.Or(c.BacklogAge, d.BacklogAge), cmp.Or(c.MinFree, d.MinFree)
 	c.Keep, c.Silence, c.MaxRecord = cmp.Or(c.Keep, d.Keep), cmp.Or(c.Silence, d.Silence), cmp.Or(c.MaxRecord, d.MaxRecord)
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -111,17 +136,39 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		c.MaxRecord = most
 	}
 	s := &Service{Config: c, flight: semaphore.NewWeighted(inFlight)}
-	var err error
-	if s.lake, err = c.Bus.Stream(ctx, bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true}); err != nil {
-		return nil, fmt.Errorf("open lake: %w", err)
+	return s, s.open(ctx)
+}
+
+// open makes the streams and buckets, or finds them.
+func (s *Service) open(ctx context.Context) error {
+	for _, o := range []struct {
+		stream **bus.Stream
+		config bus.StreamConfig
+	}{
+		{&s.lake, bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true}},
+		{&s.dead, bus.StreamConfig{Name: "lake-dead", Subjects: []string{deadSubjects + ">"}}},
+		{&s.raws, bus.StreamConfig{Name: "raws", Subjects: []string{"raws.*"}, Latest: true}},
+		{&s.queue, bus.StreamConfig{Name: "reprocess", Subjects: []string{jobSubjects + "*"}, WorkQueue: true}},
+	} {
+		var err error
+		if *o.stream, err = s.Bus.Stream(ctx, o.config); err != nil {
+			return fmt.Errorf("open ingest: %w", err)
+		}
 	}
-	if s.dead, err = c.Bus.Stream(ctx, bus.StreamConfig{Name: "lake-dead", Subjects: []string{"lake-dead.>"}}); err != nil {
-		return nil, fmt.Errorf("open dead letters: %w", err)
+	for _, o := range []struct {
+		kv     **bus.KV
+		config bus.KVConfig
+	}{
+		{&s.accounts, bus.KVConfig{Bucket: "uploads", TTL: s.Keep}},
+		{&s.jobs, bus.KVConfig{Bucket: "reprocess", TTL: s.Keep}},
+		{&s.filters, bus.KVConfig{Bucket: "filters"}},
+	} {
+		var err error
+		if *o.kv, err = s.Bus.KV(ctx, o.config); err != nil {
+			return fmt.Errorf("open ingest: %w", err)
+		}
 	}
-	if s.accounts, err = c.Bus.KV(ctx, bus.KVConfig{Bucket: "uploads", TTL: c.Keep}); err != nil {
-		return nil, fmt.Errorf("open accounts: %w", err)
-	}
-	return s, nil
+	return nil
 }
 
 // Backlog counts the chunks in the lake that are not in the graph yet.

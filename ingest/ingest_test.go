@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,10 +72,10 @@ func (g *memory) states() map[tahoe.RawState]int {
 }
 
 // keys are made once: to make them takes a while.
-var keys = sync.OnceValues(func() (ingest.Keys, error) {
+var keys = sync.OnceValues(func() (*ingest.Keys, error) {
 	dir, err := os.MkdirTemp("", "keys")
 	if err != nil {
-		return ingest.Keys{}, err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	return ingest.LoadOrCreateKeys(dir)
@@ -92,17 +91,18 @@ func openBus(tb testing.TB, dir string) *bus.Bus {
 	return b
 }
 
-func service(tb testing.TB, b *bus.Bus, g ingest.Graph) *ingest.Service {
+func sharedKeys(tb testing.TB) *ingest.Keys {
 	tb.Helper()
 	k, err := keys()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s, err := ingest.New(context.Background(), ingest.Config{Bus: b, Graph: g, Keys: k, Logger: logger(tb), MaxRecord: 256 << 10})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s
+	return k
+}
+
+func service(tb testing.TB, b *bus.Bus, g ingest.Graph) *ingest.Service {
+	tb.Helper()
+	return open(tb, ingest.Config{Bus: b, Graph: g, Keys: sharedKeys(tb), Logger: logger(tb), MaxRecord: 256 << 10})
 }
 
 func logger(tb testing.TB) *slog.Logger {
@@ -276,34 +276,5 @@ func TestTryKeepsNothing(t *testing.T) {
 	}
 	if want := []string{"1 mapped 1 0", "2 invalid 0 1", "3  0 1", "4 mapped 1 0"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestKeysAreMadeOnce(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "keys")
-	made := make([]ingest.Keys, 3)
-	var wg sync.WaitGroup
-	for i := range made {
-		wg.Go(func() {
-			var err error
-			if made[i], err = ingest.LoadOrCreateKeys(dir); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for _, k := range made {
-		if k.Private == nil || !k.Private.Equal(made[0].Private) || !k.Public.Equal(made[0].Public) {
-			t.Fatal("keys differ")
-		}
-	}
-	if st, err := os.Stat(filepath.Join(dir, "priv.pem")); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("got %v, %v, want mode 0600", st, err)
-	}
-	if err := os.Remove(filepath.Join(dir, "priv.pem")); err != nil {
-		t.Fatal(err)
-	}
-	if k, err := ingest.LoadOrCreateKeys(dir); err != nil || k.Private != nil || !k.Public.Equal(made[0].Public) {
-		t.Errorf("sealing only: got %v, %v", k, err)
 	}
 }

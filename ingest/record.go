@@ -2,12 +2,9 @@ package ingest
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -36,47 +33,56 @@ type Outcome struct {
 	Line     int
 	Record   tahoe.Record // without Raw if not even that can be made
 	Problems []Problem
+
+	text  []byte
+	whole bool // the raw has all of text
+}
+
+// note adds a problem with a part of the record, fail one with all of it.
+func (o *Outcome) note(field, message string) {
+	o.Problems = append(o.Problems, Problem{Line: o.Line, Field: field, Message: message})
+}
+
+func (o *Outcome) fail(state tahoe.RawState, message string) {
+	o.Record.State = state
+	o.Problems = append(o.Problems, Problem{Line: o.Line, Record: true, Message: message})
 }
 
 // record never fails: the worst that a record can do is to become an invalid raw.
 func (m *mapper) record(line int, text []byte) Outcome {
-	out := Outcome{Line: line}
-	note := func(field, format string, args ...any) {
-		out.Problems = append(out.Problems, Problem{Line: line, Field: field, Message: fmt.Sprintf(format, args...)})
-	}
+	out := Outcome{Line: line, text: text}
 	data, syntax := m.read(text)
-	raw, whole, err := m.raw(text, data)
-	if err != nil {
-		out.Record.State = tahoe.Invalid
-		note("", "cannot be kept: %v", err)
+	var err error
+	if out.Record.Raw, out.whole, err = m.raw(text, data); err != nil {
+		out.fail(tahoe.Invalid, fmt.Sprintf("cannot be kept: %v", err))
 		return out
 	}
-	if !whole {
-		note("", "record of %d bytes is kept as its hash, length and beginning", len(text))
-	}
-	out.Record.Raw = raw
+	m.run(&out, data, syntax)
+	return out
+}
+
+// run has the filter map the data of a raw. Syntax is why the record is not the JSON that it should be.
+func (m *mapper) run(out *Outcome, data tahoe.Value, syntax error) {
+	out.Record.Received = float64(m.received.UnixMicro()) / 1e6
 	if !m.supported {
 		out.Record.State = tahoe.NotSupported
-		return out
+		return
 	}
-	result, err := m.apply(line, raw, data)
+	result, err := m.apply(out.Line, out.Record.Raw, data)
 	for _, p := range result.Problems {
-		note(p.Field, "%s", p.Message)
+		out.note(p.Field, p.Message)
 	}
 	switch {
 	case err != nil && syntax != nil:
-		out.Record.State = tahoe.Invalid
-		note("", "%v", syntax)
+		out.fail(tahoe.Invalid, syntax.Error())
 	case err != nil:
-		out.Record.State = tahoe.Invalid
-		note("", "%v", err)
+		out.fail(tahoe.Invalid, err.Error())
 	case len(result.Events) == 0 && len(result.Sessions) == 0:
 		out.Record.State = tahoe.Kept
 	default:
 		out.Record.State = tahoe.Mapped
 		out.Record.Events, out.Record.Sessions = result.Events, result.Sessions
 	}
-	return out
 }
 
 // read is what the filter gets: the record as the JSON that it is, or else, with the reason in syntax, as text.
@@ -113,16 +119,6 @@ func textData(text []byte) tahoe.Value {
 		latin[i] = rune(b)
 	}
 	return tahoe.Map(map[string]tahoe.Value{"data": tahoe.String(string(latin)), "encoding": tahoe.String("latin-1")})
-}
-
-// excerpt stands for a record whose text is longer than the graph takes.
-func excerpt(text []byte) tahoe.Value {
-	sum := sha256.Sum256(text)
-	return tahoe.Map(map[string]tahoe.Value{
-		"sha256": tahoe.String(hex.EncodeToString(sum[:])),
-		"bytes":  tahoe.Int(int64(len(text))),
-		"begins": tahoe.String(strings.ToValidUTF8(string(text[:min(len(text), 4<<10)]), "\ufffd")),
-	})
 }
 
 func (m *mapper) apply(line int, raw *tahoe.Raw, data tahoe.Value) (result filter.Result, err error) {

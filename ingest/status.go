@@ -5,49 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
 )
-
-// Problem is something in an upload that could not be used.
-type Problem struct {
-	Line    int    `json:"line,omitempty"`
-	Field   string `json:"field,omitempty"`
-	Message string `json:"message"`
-}
-
-// String is the problem in a line.
-func (p Problem) String() string {
-	s := p.Message
-	if p.Field != "" {
-		s = p.Field + ": " + s
-	}
-	if p.Line > 0 {
-		s = strconv.Itoa(p.Line) + ": " + s
-	}
-	return s
-}
-
-// maxProblems is how many problems of an upload are told; the others are counted.
-const maxProblems = 100
-
-type problems struct {
-	Total int       `json:"total,omitempty"`
-	First []Problem `json:"first,omitempty"`
-}
-
-func (p *problems) add(more ...Problem) {
-	p.Total += len(more)
-	p.First = append(p.First, more[:min(len(more), maxProblems-len(p.First))]...)
-}
-
-func (p *problems) merge(q problems) {
-	p.add(q.First...)
-	p.Total += q.Total - len(q.First)
-}
 
 // account is what is known of an upload from the way in.
 type account struct {
@@ -63,6 +25,9 @@ type account struct {
 	Bytes    int64     `json:"bytes"`
 	Problems problems  `json:"problems"`
 	Final    *Status   `json:"final,omitempty"` // once all is done
+
+	revision uint64    // in the bucket
+	seen     time.Time // when it was last saved
 }
 
 func (a account) complete() bool   { return !a.Ended.IsZero() && a.Failed == "" }
@@ -94,6 +59,17 @@ func (r *result) count(m Outcome) {
 	}
 }
 
+// State says where an upload is on its way.
+type State string
+
+// The states of an upload.
+const (
+	Receiving   State = "receiving"   // it comes in
+	Interrupted State = "interrupted" // it broke off; what came before is safe, and to send it again completes it
+	Working     State = "working"     // all of it is on disk, and not yet in the graph
+	Finished    State = "finished"    // all of it is in the graph
+)
+
 // Status tells how far an upload is. When it is done, Received = Mapped + Kept + NotSupported + Invalid + Dead.
 type Status struct {
 	ID           string     `json:"id"`
@@ -101,7 +77,8 @@ type Status struct {
 	Typetag      string     `json:"typetag"`
 	Org          tahoe.Hash `json:"org"`
 	Begun        time.Time  `json:"begun"`
-	Received     int        `json:"received"`      // records in the lake or past it
+	State        State      `json:"state"`
+	Received     int        `json:"received"`      // records that are safe: in the lake or past it
 	Rejected     int        `json:"rejected"`      // records that were too long to be received
 	Mapped       int        `json:"mapped"`        // gave events or sessions
 	Kept         int        `json:"kept"`          // valid, with nothing to map
@@ -109,12 +86,20 @@ type Status struct {
 	Invalid      int        `json:"invalid"`       // kept, and not of the format
 	Dead         int        `json:"dead"`          // given up; kept outside the graph
 	Events       int        `json:"events"`
+	Parts        int        `json:"parts"`            // parts of records that could not be used
 	Pending      int        `json:"pending"`          // chunks still to be worked on
-	Done         bool       `json:"done"`             // nothing more will change
-	Failed       string     `json:"failed,omitempty"` // why the upload broke off; what came before it counts
-	Problems     []Problem  `json:"problems"`         // the first hundred
+	Done         bool       `json:"done"`             // nothing more will change, unless it is sent again
+	Failed       string     `json:"failed,omitempty"` // why the upload broke off
+	Reasons      []Reason   `json:"reasons"`          // what could not be used and why, fifty at most
+	Problems     []Problem  `json:"problems"`         // the first hundred of them
 	ProblemTotal int        `json:"problem_total"`
 }
+
+// Processed is how many of the records received are through.
+func (s Status) Processed() int { return s.Mapped + s.Kept + s.NotSupported + s.Invalid + s.Dead }
+
+// died is why an upload failed whose process went without a word.
+const died = "the server stopped while the upload came in"
 
 // Upload tells how far an upload is; ErrNotFound if there is none, or it was too long ago.
 func (s *Service) Upload(ctx context.Context, id string) (Status, error) {
@@ -125,15 +110,27 @@ func (s *Service) Upload(ctx context.Context, id string) (Status, error) {
 	if a.Final != nil {
 		return *a.Final, nil
 	}
+	if a.Ended.IsZero() && time.Since(a.seen) > s.Silence {
+		a.Failed = died
+	}
 	st, err := s.sum(ctx, a)
 	if err != nil || !st.Done {
 		return st, err
 	}
 	a.Final = &st
-	return st, s.saveAccount(ctx, a)
+	err = s.saveAccount(ctx, &a)
+	if errors.Is(err, bus.ErrConflict) {
+		return st, nil // somebody else has seen it too, or sends it again
+	}
+	return st, err
 }
 
 func (s *Service) sum(ctx context.Context, a account) (Status, error) {
+	// What is in the lake comes first: what leaves it meanwhile is then counted where it arrived.
+	waiting, err := s.waiting(ctx, a)
+	if err != nil {
+		return Status{}, fmt.Errorf("sum up upload %s: %w", a.ID, err)
+	}
 	entries, err := s.accounts.List(ctx, chunkKeys(a.ID, a.Try)+"*")
 	if err != nil {
 		return Status{}, fmt.Errorf("sum up upload %s: %w", a.ID, err)
@@ -146,17 +143,43 @@ func (s *Service) sum(ctx context.Context, a account) (Status, error) {
 			return Status{}, fmt.Errorf("read account %s: %w", e.Key, err)
 		}
 		total.add(r)
+		delete(waiting, e.Key)
 	}
 	st := total.status()
 	st.ID, st.Name, st.Typetag, st.Org, st.Begun, st.Failed = a.ID, a.Name, a.Typetag, a.Org, a.Begun, a.Failed
-	st.Received, st.Rejected = a.Records, a.Rejected
-	st.Pending = max(a.Chunks-len(entries), 0)
-	st.Done = !a.Ended.IsZero() && st.Pending == 0
-	if came := st.Mapped + st.Kept + st.NotSupported + st.Invalid + st.Dead; a.Ended.IsZero() || a.Failed != "" {
-		// While chunks come, and when the lake did not say whether it took one, what came out of it is what went in.
-		st.Received = max(st.Received, came)
+	st.Rejected, st.Pending, st.Received = a.Rejected, len(waiting), st.Processed()
+	for _, records := range waiting {
+		st.Received += records
 	}
+	switch {
+	case a.Failed != "":
+		st.State = Interrupted
+	case a.Ended.IsZero():
+		st.State = Receiving
+	case st.Pending > 0 || st.Received < a.Records: // a dead letter may be on its way back into the lake
+		st.State, st.Received = Working, a.Records
+	default:
+		st.State = Finished
+	}
+	st.Done = st.State == Finished || st.State == Interrupted && st.Pending == 0
 	return st, nil
+}
+
+// waiting counts the records of the chunks of a that are in the lake, by the keys of their accounts.
+func (s *Service) waiting(ctx context.Context, a account) (map[string]int, error) {
+	subjects, err := s.lake.Subjects(ctx, label{Typetag: "*", Org: "*", Upload: a.ID, Try: a.Try}.subjects())
+	if err != nil {
+		return nil, err
+	}
+	waiting := make(map[string]int, len(subjects))
+	for subject := range subjects {
+		key, records, err := readSubject(subject)
+		if err != nil {
+			return nil, err
+		}
+		waiting[key] = records
+	}
+	return waiting, nil
 }
 
 func (r *result) add(other result) {
@@ -172,6 +195,7 @@ func (r *result) add(other result) {
 func (r *result) status() Status {
 	return Status{
 		Mapped: r.Mapped, Kept: r.Kept, NotSupported: r.NotSupported, Invalid: r.Invalid, Dead: r.Dead, Events: r.Events,
+		Parts: r.Problems.Parts, Reasons: append([]Reason{}, r.Problems.ranked()...),
 		Problems: append([]Problem{}, r.Problems.First...), ProblemTotal: r.Problems.Total,
 	}
 }
@@ -194,23 +218,46 @@ func (s *Service) account(ctx context.Context, id string) (account, error) {
 	if err := json.Unmarshal(e.Value, &a); err != nil {
 		return account{}, fmt.Errorf("read account of upload %s: %w", id, err)
 	}
+	a.revision, a.seen = e.Revision, e.Time
 	return a, nil
 }
 
-func (s *Service) saveAccount(ctx context.Context, a account) error {
-	return s.save(ctx, accountKey(a.ID), a)
-}
-
-func (s *Service) saveResult(ctx context.Context, l label, r result) error {
-	return s.save(ctx, l.key(), r)
-}
-
-func (s *Service) save(ctx context.Context, key string, value any) error {
-	text, err := json.Marshal(value)
+// saveAccount writes an account that nobody else has written since it was read; bus.ErrConflict if somebody has.
+func (s *Service) saveAccount(ctx context.Context, a *account) error {
+	text, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
-	if _, err := s.accounts.Put(ctx, key, text); err != nil {
+	if a.revision, err = replace(ctx, s.accounts, accountKey(a.ID), text, a.revision); err != nil {
+		return fmt.Errorf("save account: %w", err)
+	}
+	return nil
+}
+
+// replace writes a key that is at revision, 0 being one that is not there; bus.ErrConflict if it is not. The revision stays if it fails.
+func replace(ctx context.Context, kv *bus.KV, key string, value []byte, revision uint64) (uint64, error) {
+	var next uint64
+	var err error
+	if revision == 0 {
+		next, err = kv.Create(ctx, key, value)
+	} else {
+		next, err = kv.Update(ctx, key, value, revision)
+	}
+	switch {
+	case errors.Is(err, bus.ErrExists):
+		return revision, fmt.Errorf("%w: %w", bus.ErrConflict, err)
+	case err != nil:
+		return revision, err
+	}
+	return next, nil
+}
+
+func (s *Service) saveResult(ctx context.Context, l label, r result) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.accounts.Put(ctx, l.key(), text); err != nil {
 		return fmt.Errorf("save account: %w", err)
 	}
 	return nil

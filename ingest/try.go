@@ -111,5 +111,5 @@ func (s *Status) sum(r result) {
 }
 
 func refusal(line int, why error) Problem {
-	return Problem{Line: line, Message: fmt.Sprintf("the graph does not take it: %v", why)}
+	return Problem{Line: line, Record: true, Message: fmt.Sprintf("the graph does not take it: %v", why)}
 }

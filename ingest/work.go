@@ -4,18 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cybexp/cybexp/bus"
-	"github.com/cybexp/cybexp/ingest/envelope"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
 // Run works the lake off until ctx ends. Any number of processes may run it.
 func (s *Service) Run(ctx context.Context) error {
-	if s.Keys.Private == nil || s.Graph == nil {
-		return errors.New("ingest: the private key and a graph are needed to work the lake off")
+	if !s.Keys.CanOpen() || s.Graph == nil {
+		return errors.New("ingest: a private key and a graph are needed to work the lake off")
 	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.workLake(gctx) })
+	if s.Archive != nil {
+		g.Go(func() error { return s.workJobs(gctx) })
+	}
+	return g.Wait()
+}
+
+func (s *Service) workLake(ctx context.Context) error {
 	return s.lake.Consume(ctx, bus.ConsumerConfig{
 		Name:        consumer,
 		Concurrency: s.Workers,
@@ -35,20 +46,29 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 			return err // nil: it was done, and only the acknowledgement got lost
 		}
 	}
-	plain, err := envelope.Open(s.Keys.Private, m.Data)
+	plain, err := s.Keys.Open(m.Data)
 	if err != nil {
 		return s.giveUp(ctx, l, err)
 	}
 	records := make([]Outcome, 0, l.Records)
-	mapper := newMapper(l.Typetag, l.Org, l.Timezone, m.Time, s.Logger)
+	if l.Received.IsZero() {
+		l.Received = m.Time
+	}
+	mapper := newMapper(l.Typetag, l.Org, l.Timezone, l.Received, s.Logger)
 	for line, text := range entries(plain) {
 		if text == nil {
 			return s.giveUp(ctx, l, errChunk)
 		}
-		records = append(records, mapper.record(line, text))
+		out := mapper.record(line, text)
+		if out.Record.Raw != nil && !out.whole {
+			if err := s.keepWhole(ctx, out); err != nil {
+				return err
+			}
+		}
+		records = append(records, out)
 	}
-	var r result
-	if err := s.write(ctx, l, m.Delivered, records, &r); err != nil {
+	r := l.blank()
+	if err := s.write(ctx, l, m, records, &r); err != nil {
 		return fmt.Errorf("write chunk %d of upload %s: %w", l.Number, l.Upload, err)
 	}
 	for _, rec := range records {
@@ -57,10 +77,20 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 	return s.saveResult(ctx, l, r)
 }
 
+// blank is the account of a chunk before any of its records is counted. A record that comes back alone from the dead letters was counted
+// as dead with its chunk.
+func (l label) blank() (r result) {
+	if l.Line > 0 {
+		r.Dead = -1
+	}
+	return r
+}
+
 // giveUp accounts for a chunk that nobody can open. The bus keeps it as a dead letter.
 func (s *Service) giveUp(ctx context.Context, l label, why error) error {
-	r := result{Dead: l.Records}
-	r.Problems.add(Problem{Message: fmt.Sprintf("chunk %d with %d records was given up: %v", l.Number, l.Records, why)})
+	r := l.blank()
+	r.Dead += l.Records
+	r.Problems.add(Problem{Record: true, Message: fmt.Sprintf("chunk %d with %d records was given up: %v", l.Number, l.Records, why)})
 	if err := s.saveResult(ctx, l, r); err != nil {
 		return err
 	}
@@ -71,7 +101,7 @@ func (s *Service) giveUp(ctx context.Context, l label, why error) error {
 const patience = 3
 
 // write writes all records. Those that the graph refuses time and again become dead letters, so that they hold up no others.
-func (s *Service) write(ctx context.Context, l label, delivered int, records []Outcome, r *result) error {
+func (s *Service) write(ctx context.Context, l label, from bus.Message, records []Outcome, r *result) error {
 	var batch []tahoe.Record
 	var at []int // where in records
 	for i, m := range records {
@@ -84,7 +114,7 @@ func (s *Service) write(ctx context.Context, l label, delivered int, records []O
 	}
 	_, err := s.Graph.Write(ctx, batch)
 	s.tell(batch) // an error may be about some of the records only
-	if err == nil || ctx.Err() != nil || delivered < patience {
+	if err == nil || ctx.Err() != nil || from.Delivered < patience {
 		return err
 	}
 	refused := map[int]error{}
@@ -93,7 +123,7 @@ func (s *Service) write(ctx context.Context, l label, delivered int, records []O
 	}
 	for i, why := range refused {
 		m := &records[at[i]]
-		if err := s.bury(ctx, l, *m, why); err != nil {
+		if err := s.bury(ctx, l, from.Sequence, *m, why); err != nil {
 			return err
 		}
 		r.Dead++
@@ -149,18 +179,18 @@ func refusals(err error, into map[int]error) bool {
 }
 
 // bury keeps a record that the graph does not take, sealed, with the reason.
-func (s *Service) bury(ctx context.Context, l label, m Outcome, why error) error {
+func (s *Service) bury(ctx context.Context, l label, from uint64, m Outcome, why error) error {
 	var c chunk
-	c.add(m.Line, m.Record.Raw.Data().AppendJSON(nil))
-	sealed, err := envelope.Seal(s.Keys.Public, c.plain)
+	c.add(m.Line, m.text)
+	sealed, err := s.Keys.Seal(c.plain)
 	if err != nil {
 		return err
 	}
-	l.Records = 1
+	l.Records, l.Line = 1, m.Line
 	h := l.header()
-	h[bus.HeaderID] = fmt.Sprintf("%s.line.%d", l.key(), m.Line)
+	h[bus.HeaderID] = l.key() + "/" + strconv.FormatUint(from, 10)
 	h[bus.HeaderReason] = bus.HeaderText(why.Error())
-	if _, err := s.dead.Publish(ctx, "lake-dead."+l.subject(), h, sealed); err != nil {
+	if _, err := s.dead.Publish(ctx, deadSubjects+l.subject(), h, sealed); err != nil {
 		return fmt.Errorf("bury record: %w", err)
 	}
 	s.Logger.Error("record given up", "upload_id", l.Upload, "line", m.Line, "raw", m.Record.Raw.Hash(), "err", why)

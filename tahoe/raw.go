@@ -55,4 +55,31 @@ type Record struct {
 	State    RawState
 	Events   []*Event
 	Sessions []*Session
+	Received float64 // when the raw came, in unix seconds; 0 if nobody knows
+}
+
+// RawQuery asks for raws that are stored, a page at a time.
+type RawQuery struct {
+	Hash      Hash       // this one alone, whatever the rest says; zero for those that the rest fits
+	SubType   string     // the format
+	States    []RawState // any of them; none is all
+	After, At uint64     // the page's place and the snapshot, from the page before; 0 to begin
+}
+
+// RawPage is a page of raws that are stored.
+type RawPage struct {
+	Raws     []StoredRaw
+	Next, At uint64 // for the next page; Next is 0 after the last
+	Total    int    // of all pages; told with the first alone
+}
+
+// StoredRaw is a raw as the graph has it: one for all the organisations that uploaded it.
+type StoredRaw struct {
+	Hash     Hash
+	SubType  string
+	Data     Value
+	Timezone string
+	Orgs     []string // hashes
+	State    RawState
+	Received float64 // when it first came, in unix seconds; 0 if nobody knows
 }

@@ -3,12 +3,14 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +39,8 @@ type rig struct {
 	url   string
 	log   *lockedBuffer
 	users *identity.Service
+	bus   *bus.Bus
+	keys  *ingest.Keys
 	stop  func() // ends the server as a signal would, and waits
 
 	orgName  string
@@ -73,7 +77,8 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	check(t, store.ApplySchema(t.Context(), cybexp.Schema))
 	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
 	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Key: bytes.Repeat([]byte("k"), 32)}))(t)
-	lake := newIngest(t, b, store, logger)
+	r.bus, r.keys = b, must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
+	lake := must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Archive: store, Keys: r.keys, Logger: logger}))(t)
 	reports := newReports(t, workers, b, store, r.users, logger)
 
 	cfg := web.DefaultConfig()
@@ -278,8 +283,16 @@ func (s identityStore) List(ctx context.Context, prefix string) ([][]byte, error
 	return values, err
 }
 
-func newIngest(t *testing.T, b *bus.Bus, store *graph.Store, log *slog.Logger) *ingest.Service {
-	t.Helper()
-	keys := must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
-	return must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Keys: keys, Logger: log}))(t)
+// bury makes a dead letter of a record, as ingest would, and gives its ID.
+func (r *rig) bury(typetag, record string) string {
+	r.t.Helper()
+	dead := must(r.bus.Stream(r.t.Context(), bus.StreamConfig{Name: "lake-dead", Subjects: []string{"lake-dead.>"}}))(r.t)
+	plain := binary.AppendUvarint([]byte{1}, uint64(len(record)))
+	header := map[string]string{
+		"Upload": "buried", "Try": "1", "Chunk": "0", "Line": "1", "Records": "1", "Typetag": typetag, "Org": r.org.Hash.String(),
+		"Timezone": "UTC", bus.HeaderReason: "test",
+	}
+	subject := "lake-dead.lake." + typetag + "." + r.org.Hash.String() + ".buried.1.0-1.1"
+	sealed := must(r.keys.Seal(append(plain, record...)))(r.t)
+	return strconv.FormatUint(must(dead.Publish(r.t.Context(), subject, header, sealed))(r.t), 10)
 }

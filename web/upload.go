@@ -22,17 +22,26 @@ func (s *Server) accept(c echo.Context, upload ingest.Upload, file io.Reader) (i
 	return receipt, nil
 }
 
+// lakeRetryAfter is what a caller is told who comes when the lake is full.
+const lakeRetryAfter = 30 * time.Second
+
+// reason is what an error says after the one that it wraps.
+func reason(err, wrapped error) string {
+	_, text, _ := strings.Cut(err.Error(), wrapped.Error()+": ")
+	text, _, _ = strings.Cut(text, "\n")
+	return text
+}
+
 // uploadProblem is the part of problemOf that knows uploads; nil for any other error.
 func uploadProblem(err error) *problem {
 	switch {
 	case errors.Is(err, ingest.ErrInvalid):
-		_, reason, _ := strings.Cut(err.Error(), ingest.ErrInvalid.Error()+": ")
-		return badRequest("Invalid input: " + reason)
+		return badRequest("Invalid input: " + reason(err, ingest.ErrInvalid))
 	case errors.Is(err, ingest.ErrTaken):
-		return refuse(http.StatusConflict, "taken", "Another upload has this Idempotency-Key.")
+		return refuse(http.StatusConflict, "taken", "Another upload has this Idempotency-Key, or it is being sent again.")
 	case errors.Is(err, ingest.ErrBusy):
-		p := refuse(http.StatusServiceUnavailable, "busy", "Too much is waiting to be worked on. Try again later.")
-		p.retryAfter = time.Minute
+		p := refuse(http.StatusTooManyRequests, "busy", "The server takes no more uploads now: "+reason(err, ingest.ErrBusy)+". Try again later.")
+		p.retryAfter = lakeRetryAfter
 		return p
 	case errors.Is(err, ingest.ErrNotFound):
 		return noUpload()

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +82,19 @@ type problem struct {
 
 // do sends a request and decodes a JSON answer into out; an error answer becomes an error with the server's own words.
 func (r *remote) do(ctx context.Context, method, path string, header http.Header, body io.Reader, out any) error {
+	return r.send(ctx, method, path, header, body, func(answer io.Reader) error {
+		if out == nil {
+			return nil
+		}
+		if err := json.NewDecoder(io.LimitReader(answer, 64<<20)).Decode(out); err != nil {
+			return fmt.Errorf("read answer: %w", err)
+		}
+		return nil
+	})
+}
+
+// send is do with the answer's body as it is.
+func (r *remote) send(ctx context.Context, method, path string, header http.Header, body io.Reader, read func(io.Reader) error) error {
 	req, err := http.NewRequestWithContext(ctx, method, r.server+path, body)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
@@ -98,13 +112,7 @@ func (r *remote) do(ctx context.Context, method, path string, header http.Header
 	if resp.StatusCode >= 300 {
 		return answerError(resp)
 	}
-	if out == nil {
-		return nil
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(out); err != nil {
-		return fmt.Errorf("read answer: %w", err)
-	}
-	return nil
+	return read(resp.Body)
 }
 
 // reachError says in a person's words that nobody answered.
@@ -116,11 +124,30 @@ func (r *remote) reachError(err error) error {
 	return err
 }
 
+// refusal is an answer of the server that is none of success.
+type refusal struct {
+	status     int
+	retryAfter time.Duration // 0 if the server did not say
+	text       string
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// later says when to come again, if the server only asks to wait.
+func (r *refusal) later() (wait time.Duration, ok bool) {
+	return max(r.retryAfter, time.Second), r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable && r.retryAfter > 0
+}
+
 func answerError(resp *http.Response) error {
+	r := &refusal{status: resp.StatusCode}
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+		r.retryAfter = time.Duration(seconds) * time.Second
+	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var p problem
 	if json.Unmarshal(text, &p) != nil {
-		return fmt.Errorf("the server answered %s", resp.Status)
+		r.text = "the server answered " + resp.Status
+		return r
 	}
 	said := p.Detail
 	if said == "" {
@@ -132,22 +159,32 @@ func answerError(resp *http.Response) error {
 	if resp.StatusCode >= 500 && p.RequestID != "" {
 		said += " (request " + p.RequestID + ")"
 	}
-	return fmt.Errorf("%s: %s", resp.Status, said)
+	r.text = resp.Status + ": " + said
+	return r
 }
 
-// poll calls check every interval until it reports true, an error, or the context ends.
+// poll calls check until it reports true, an error, or the context ends: after the interval, and less and less often.
 func poll(ctx context.Context, interval time.Duration, check func() (bool, error)) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
 	for {
 		done, err := check()
 		if done || err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
+		if err := sleep(ctx, interval); err != nil {
+			return err
 		}
+		interval = min(interval*5/4, 2*time.Second)
+	}
+}
+
+// sleep waits, at most until the context ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
 	}
 }

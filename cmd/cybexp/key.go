@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/envelope"
 )
 
@@ -16,7 +18,7 @@ func (a *app) keyCommand() *cobra.Command {
 		Short:   "Make keys, seal and open envelopes",
 		GroupID: "tool",
 	}
-	cmd.AddCommand(a.keyGenerateCommand(), a.keySealCommand(), a.keyOpenCommand())
+	cmd.AddCommand(a.keyGenerateCommand(), a.keyRotateCommand(), a.keySealCommand(), a.keyOpenCommand())
 	return cmd
 }
 
@@ -47,6 +49,29 @@ func (a *app) keyGenerateCommand() *cobra.Command {
 	cmd.Flags().StringVar(&priv, "key", "priv.pem", "private key `FILE` to write (mode 0600)")
 	cmd.Flags().StringVar(&pub, "pub", "pub.pem", "public key `FILE` to write")
 	cmd.Flags().IntVar(&bits, "bits", 3072, "modulus size in bits, 2048 to 8192")
+	return cmd
+}
+
+func (a *app) keyRotateCommand() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Add a key pair to a platform's, which seals uploads from now on; the others go on opening",
+		Long: "The new pair is DIR/keys/priv-N.pem and pub-N.pem. A platform that runs takes it into use within seconds.\n" +
+			"Keep the old keys: what was sealed with them is opened with them. Where web and ingest have folders of their own, copy the\n" +
+			"private key to ingest first, then the public key to web.",
+		Example: "  cybexp key rotate --data /var/lib/cybexp",
+		Args:    exactArgs(),
+		RunE: func(*cobra.Command, []string) error {
+			pairs, err := ingest.RotateKeys(filepath.Join(data, "keys"))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "pair %d seals from now on\n", pairs)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", defaultData, "data `DIR` of the platform")
 	return cmd
 }
 

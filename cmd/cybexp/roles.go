@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -42,6 +43,9 @@ type settings struct {
 	watches       int
 	userWatches   int
 	maxRecord     int
+	backlog       int // MiB
+	backlogAge    time.Duration
+	minFree       int // MiB
 }
 
 // bind defines the flags that every role has.
@@ -57,7 +61,11 @@ func (s *settings) bind(cmd *cobra.Command) {
 
 // bindUploads defines the flags of the roles that take uploads in.
 func (s *settings) bindUploads(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&s.maxRecord, "max-record", ingest.DefaultConfig().MaxRecord, "`BYTES` of the longest record that an upload may have")
+	f, d := cmd.Flags(), ingest.DefaultConfig()
+	f.IntVar(&s.maxRecord, "max-record", d.MaxRecord, "`BYTES` of the longest record that an upload may have")
+	f.IntVar(&s.backlog, "max-backlog", int(d.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait")
+	f.DurationVar(&s.backlogAge, "max-backlog-age", d.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait")
+	f.IntVar(&s.minFree, "min-free", int(d.MinFree>>20), "`MIB` of the disk that uploads leave free")
 }
 
 // bindDgraph defines the flags of the embedded Dgraph.
@@ -175,7 +183,10 @@ func (p *platform) openIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.ingest, err = ingest.New(ctx, ingest.Config{Bus: p.bus, Graph: p.store, Keys: keys, Logger: p.log, Written: p.written, MaxRecord: p.maxRecord})
+	p.ingest, err = ingest.New(ctx, ingest.Config{
+		Bus: p.bus, Graph: p.store, Archive: p.store, Keys: keys, Logger: p.log, Written: p.written, MaxRecord: p.maxRecord,
+		Backlog: uint64(max(p.backlog, 0)) << 20, BacklogAge: p.backlogAge, MinFree: uint64(max(p.minFree, 0)) << 20,
+	})
 	return err
 }
 
@@ -330,7 +341,7 @@ func (a *app) reportdCommand() *cobra.Command {
 		func(cmd *cobra.Command, s *settings) { s.bindReports(cmd) })
 }
 
-// ingestCommand is a role, and the parent of the tool that tries a filter without a server.
+// ingestCommand is a role, and the parent of the tools that look after what was sent.
 func (a *app) ingestCommand() *cobra.Command {
 	cmd := a.role("ingest", "Run the ingest pipeline alone: lake to graph",
 		func(ctx context.Context, p *platform) error {
@@ -340,6 +351,6 @@ func (a *app) ingestCommand() *cobra.Command {
 			p.group.Go(func() error { return p.ingest.Run(ctx) })
 			return nil
 		}, nil)
-	cmd.AddCommand(a.ingestTryCommand())
+	cmd.AddCommand(a.ingestTryCommand(), a.ingestReprocessCommand(), a.ingestDeadCommand(), a.ingestRawCommand())
 	return cmd
 }

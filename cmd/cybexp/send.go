@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,20 +24,25 @@ import (
 
 type sendOptions struct {
 	remote
-	typetag, org, timezone, name string
-	follow                       bool
+	typetag, org, timezone, name, id string
+	follow                           bool
 }
 
 func (a *app) sendCommand() *cobra.Command {
 	var o sendOptions
 	cmd := &cobra.Command{
-		Use:     "send FILE...",
-		Short:   "Upload raw data",
-		Long:    "Upload files of raw records: one JSON record each, or one record a line. `-` is standard input.\nA file is accepted when it is on the server's disk; --follow waits until it is in the graph.",
+		Use:   "send FILE...",
+		Short: "Upload raw data",
+		Long: "Upload files of raw records: one JSON record each, or one record a line. `-` is standard input.\n" +
+			"A file is accepted when it is on the server's disk; --follow waits until it is in the graph, and tells what could not be used.\n" +
+			"When the server is full, send waits. What breaks off can be sent again, with the --id that is then told, or without.",
 		Example: "  cybexp send cowrie.json --typetag cowrie --org demo --follow",
 		GroupID: "client",
 		Args:    minArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.id != "" && len(args) > 1 {
+				return usageError{errors.New("--id names one upload: give one FILE")}
+			}
 			if err := o.resolve(); err != nil {
 				return err
 			}
@@ -50,6 +61,7 @@ func (a *app) sendCommand() *cobra.Command {
 	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
 	f.StringVar(&o.timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
 	f.StringVar(&o.name, "name", "", "name of the source (default: the file's name)")
+	f.StringVar(&o.id, "id", "", "`ID` of the upload: the same again completes one that broke off (default: a new one)")
 	f.BoolVar(&o.follow, "follow", false, "wait until everything is in the graph, and say what could not be used")
 	for _, name := range []string{"typetag", "org"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -65,17 +77,16 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 		return err
 	}
 	defer in.Close()
-	name := o.name
-	if name == "" {
-		name = filepath.Base(path)
-	}
 	note := newNote(a)
 	defer note.clear()
 	body := &countingReader{r: in, note: note, path: path, size: sizeOf(in)}
-	q := url.Values{"typetag": {o.typetag}, "org": {o.org}, "timezone": {o.timezone}, "name": {name}}
-	var receipt ingest.Receipt
-	header := http.Header{"Content-Type": {"application/x-ndjson"}}
-	if err := o.do(ctx, http.MethodPost, "/api/v1/raw?"+q.Encode(), header, body, &receipt); err != nil {
+	id := cmp.Or(o.id, strings.ToLower(rand.Text()))
+	receipt, err := a.upload(ctx, o, id, body)
+	if err != nil {
+		note.clear()
+		if body.sent > 0 {
+			fmt.Fprintf(a.stderr, "%s: what the server took is safe; send the same file with --id %s to complete it\n", path, id)
+		}
 		return err
 	}
 	note.clear()
@@ -86,6 +97,38 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 	return a.follow(ctx, &o.remote, path, receipt.ID, note)
 }
 
+// upload sends a file. While the server asks to wait it waits, and then begins again where that can be done.
+func (a *app) upload(ctx context.Context, o *sendOptions, id string, body *countingReader) (receipt ingest.Receipt, err error) {
+	name := cmp.Or(o.name, filepath.Base(body.path))
+	q := url.Values{"typetag": {o.typetag}, "org": {o.org}, "timezone": {o.timezone}, "name": {name}}
+	// With Expect nothing is sent to a server that refuses: standard input cannot be sent twice.
+	header := http.Header{"Content-Type": {"application/x-ndjson"}, "Idempotency-Key": {id}, "Expect": {"100-continue"}}
+	for told := false; ; {
+		sent := body.once()
+		err := o.do(ctx, http.MethodPost, "/api/v1/raw?"+q.Encode(), header, sent, &receipt)
+		var no *refusal
+		if !errors.As(err, &no) {
+			return receipt, err
+		}
+		wait, later := no.later()
+		if !later {
+			return receipt, err
+		}
+		<-sent.closed // the client may read on after the answer
+		if !body.rewind() {
+			return receipt, err
+		}
+		if !told {
+			body.note.clear()
+			fmt.Fprintf(a.stderr, "%s: %s Waiting.\n", body.path, no.text)
+			told = true
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return receipt, err
+		}
+	}
+}
+
 // follow waits for an upload to be in the graph and prints one line of JSON that accounts for every record.
 func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note) error {
 	var s ingest.Status
@@ -94,19 +137,17 @@ func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note
 		if err := r.do(ctx, http.MethodGet, "/api/v1/uploads/"+url.PathEscape(id), nil, nil, &s); err != nil {
 			return false, err
 		}
-		note.show(fmt.Sprintf("%s: %d of %d records", path, s.Mapped+s.Kept+s.NotSupported+s.Invalid+s.Dead, s.Received))
+		note.show(fmt.Sprintf("%s: %d of %d records", path, s.Processed(), s.Received))
 		return s.Done, nil
 	})
 	if err != nil {
 		return err
 	}
 	note.clear()
-	for _, p := range s.Problems {
-		fmt.Fprintf(a.stderr, "%s:%s\n", path, p)
-	}
 	fmt.Fprintf(a.stderr, "%s: %s\n", path, summary(s))
-	if more := s.ProblemTotal - len(s.Problems); more > 0 {
-		fmt.Fprintf(a.stderr, "%s: and %d more\n", path, more)
+	showReasons(a.stderr, s.Reasons)
+	if s.Dead > 0 {
+		fmt.Fprintln(a.stderr, "  `cybexp ingest dead list` has what was given up")
 	}
 	_, err = fmt.Fprintln(a.stdout, compactJSON(s))
 	return err
@@ -124,12 +165,57 @@ func summary(s ingest.Status) string {
 		{s.Invalid, fmt.Sprintf("kept, but not of the format %q", s.Typetag)},
 		{s.Rejected, "too long and left out"},
 		{s.Dead, "given up and kept aside"},
+		{s.Parts, "parts of records not used"},
 	} {
 		if rest.n > 0 {
 			text += fmt.Sprintf(", %d %s", rest.n, rest.what)
 		}
 	}
+	if s.State == ingest.Interrupted {
+		text += "; it broke off: " + printable(s.Failed)
+	}
 	return text
+}
+
+// shownReasons is how many reasons a person is shown.
+const shownReasons = 12
+
+// showReasons says why records, or parts of them, could not be used, and where.
+func showReasons(out io.Writer, reasons []ingest.Reason) {
+	for _, r := range reasons[:min(len(reasons), shownReasons)] {
+		what := "part"
+		if r.Record {
+			what = "record"
+		}
+		text := r.Message
+		if r.Count == 1 {
+			text = r.Example
+		}
+		if r.Field != "" {
+			text = r.Field + ": " + text
+		}
+		fmt.Fprintf(out, "  %d %s: %s%s\n", r.Count, plural(uint64(r.Count), what), printable(text), places(r))
+	}
+	if more := len(reasons) - shownReasons; more > 0 {
+		fmt.Fprintf(out, "  and %d more %s\n", more, plural(uint64(more), "reason"))
+	}
+}
+
+// places says in which lines it was: all of them, or the first.
+func places(r ingest.Reason) string {
+	if len(r.Lines) == 0 {
+		return ""
+	}
+	lines := slices.Compact(slices.Clone(r.Lines))
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = strconv.Itoa(line)
+	}
+	text := " (" + plural(uint64(len(lines)), "line") + " " + strings.Join(texts, ", ")
+	if more := r.Count - len(r.Lines); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + ")"
 }
 
 // countingReader shows how much of a file has gone out.
@@ -154,6 +240,41 @@ func (c *countingReader) Read(p []byte) (int, error) {
 		c.note.show(text)
 	}
 	return n, err
+}
+
+// once is the reader as the body of one request.
+func (c *countingReader) once() *requestBody {
+	return &requestBody{countingReader: c, closed: make(chan struct{})}
+}
+
+// requestBody tells when a request is through with it.
+type requestBody struct {
+	*countingReader
+
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Close is called by the HTTP client, whatever became of the request.
+func (b *requestBody) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return nil
+}
+
+// rewind goes back to where nothing was sent, if it can.
+func (c *countingReader) rewind() bool {
+	if c.sent == 0 {
+		return true
+	}
+	f, ok := c.r.(*os.File)
+	if !ok {
+		return false
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return false
+	}
+	c.sent = 0
+	return true
 }
 
 func sizeOf(r io.Reader) int64 {

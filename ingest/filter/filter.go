@@ -48,6 +48,7 @@ func (p Problem) String() string { return p.Field + ": " + p.Message }
 type Filter struct {
 	ID      string // names the filter for good, whatever it is called
 	Typetag string // the format, as uploads name it
+	Version int    // grows when the filter makes more of records than before, so that those it could not use are taken up again
 
 	apply func(Input) (Result, error)
 }

@@ -1,0 +1,48 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// rawRecord is GET /api/v1/raw/{hash}: a record as it came, for readers of an organisation that uploaded it.
+func (s *Server) rawRecord(c echo.Context) error {
+	none := refuse(http.StatusNotFound, "no-raw", "There is no such raw.")
+	hash, err := tahoe.ParseHash(c.Param("hash"))
+	if err != nil {
+		return none
+	}
+	ctx := c.Request().Context()
+	orgs, err := s.cfg.Identity.Readable(ctx, caller(c).Hash)
+	if err != nil {
+		return fmt.Errorf("list orgs: %w", err)
+	}
+	raw, text, err := s.cfg.Ingest.Raw(ctx, hash)
+	if errors.Is(err, ingest.ErrNotFound) {
+		return none
+	}
+	theirs := slices.ContainsFunc(orgs, func(o identity.Org) bool { return slices.Contains(raw.Orgs, o.Hash.String()) })
+	if !theirs {
+		return none
+	}
+	if err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, rawType(text), text)
+}
+
+// rawType tells JSON from other text. Nothing is served as what a browser would run.
+func rawType(text []byte) string {
+	if _, err := tahoe.ParseValue(text); err == nil {
+		return echo.MIMEApplicationJSON
+	}
+	return "application/octet-stream"
+}
