@@ -107,14 +107,14 @@ func (o *outlet) note(text string) {
 	o.state.Note = clean(errors.New(text), o.secret)
 }
 
-// keep changes the state and stores it, for as long as the store is away. What was changed stays changed here if ctx ends meanwhile.
+// keep changes the state and stores it, also if ctx has ended, and tries for as long as ctx does not end. What was changed stays changed here.
 func (o *outlet) keep(ctx context.Context, change func(*state)) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	change(&o.state)
 	o.state.Dropped = o.dropped.Load()
 	for failures := 1; ; failures++ {
-		revision, err := save(ctx, o.svc.Store, stateKeys+o.src.ID, o.state, o.revision)
+		revision, err := save(context.WithoutCancel(ctx), o.svc.Store, stateKeys+o.src.ID, o.state, o.revision)
 		switch {
 		case err == nil:
 			o.revision = revision

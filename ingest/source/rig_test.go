@@ -109,6 +109,15 @@ func (r *rig) await(want ...string) {
 	eventually(r.t, "records", func() bool { return slices.Equal(r.records.unique(), want) })
 }
 
+// took checks how many records a source brought, those that came twice counted twice.
+func (r *rig) took(s *source.Service, src source.Source, want int64) {
+	r.t.Helper()
+	eventually(r.t, "all records are counted", func() bool { return r.status(s, src).Records >= want })
+	if got := r.status(s, src).Records; got != want {
+		r.t.Errorf("took %d records, want %d", got, want)
+	}
+}
+
 // intake hands to the pipeline, as cmd/cybexp does.
 type intake struct{ lake *ingest.Service }
 

@@ -163,21 +163,21 @@ func (t *tails) findLost(names []string) {
 
 // read sends what a file has from its offset on, up to the end of its last whole line.
 func (t *tails) read(ctx context.Context, f *tail) error {
-	if info, err := f.file.Stat(); err == nil && f.rest != nil && same(f.rest, info) {
-		return nil
-	}
-	if err := t.checkCut(f); err != nil {
-		return err
-	}
 	for {
 		info, err := f.file.Stat()
 		if err != nil {
 			return fmt.Errorf("look at file: %w", err)
 		}
+		if f.rest != nil && same(f.rest, info) {
+			return nil
+		}
 		if info.Size() != f.size {
 			f.size, f.grown = info.Size(), t.svc.Now()
 		}
-		end, err := f.lineEnd(f.size)
+		if err := f.checkCut(); err != nil {
+			return err
+		}
+		end, err := f.lineEnd()
 		if err != nil {
 			return err
 		}
@@ -192,26 +192,22 @@ func (t *tails) read(ctx context.Context, f *tail) error {
 }
 
 // checkCut begins a file anew that is shorter than it was, or that begins with something else.
-func (t *tails) checkCut(f *tail) error {
-	info, err := f.file.Stat()
-	if err != nil {
-		return fmt.Errorf("look at file: %w", err)
-	}
+func (f *tail) checkCut() error {
 	begins, err := f.fingerprint(f.Offset)
 	if err != nil {
 		return err
 	}
-	if f.Offset > 0 && (info.Size() < f.Offset || begins != f.Begins) {
-		f.Offset, f.Begins, f.size = 0, "", -1
+	if f.Offset > 0 && (f.size < f.Offset || begins != f.Begins) {
+		f.Offset, f.Begins = 0, ""
 	}
 	return nil
 }
 
-// lineEnd finds where the last whole line ends of a batch that begins at the offset; the offset itself if none does before size.
-func (f *tail) lineEnd(size int64) (int64, error) {
-	buffer := make([]byte, min(tailBatch, max(0, size-f.Offset)))
-	for at := f.Offset; at < size; {
-		n, err := readAt(f.file, buffer[:min(int64(len(buffer)), size-at)], at)
+// lineEnd finds where the last whole line ends of a batch that begins at the offset; the offset itself if none does.
+func (f *tail) lineEnd() (int64, error) {
+	buffer := make([]byte, min(tailBatch, max(0, f.size-f.Offset)))
+	for at := f.Offset; at < f.size; {
+		n, err := readAt(f.file, buffer[:min(int64(len(buffer)), f.size-at)], at)
 		if err != nil {
 			return 0, fmt.Errorf("read file: %w", err)
 		}
@@ -236,11 +232,11 @@ func (t *tails) sendTo(ctx context.Context, f *tail, end int64) error {
 		}
 		body = io.MultiReader(bytes.NewReader(header), body)
 	}
-	if err := t.send(ctx, body); err != nil {
+	begins, err := f.fingerprint(end) // now: if the file is cut meanwhile, it will not fit
+	if err != nil {
 		return err
 	}
-	begins, err := f.fingerprint(end)
-	if err != nil {
+	if err := t.send(ctx, body); err != nil {
 		return err
 	}
 	f.Offset, f.Begins = end, begins
