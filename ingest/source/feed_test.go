@@ -201,7 +201,7 @@ func TestSecretsStayHere(t *testing.T) {
 			failing := r.status(s, src)
 			open.Store(true)
 			r.await("one")
-			stored, _, err := r.store.Get(t.Context(), "source."+src.ID)
+			stored, _, err := s.Store.Get(t.Context(), "source."+src.ID)
 			check(t, err)
 			for what, text := range map[string]string{"log": r.log.String(), "status": fmt.Sprintf("%+v", failing), "store": string(stored)} {
 				if strings.Contains(text, secret) {

@@ -35,7 +35,7 @@ func TestOneProcessRunsASource(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, q *http.Request) { fmt.Fprintln(w, q.UserAgent()) })
 	leases := map[string]*cut{}
 	process := func(name string) *source.Service {
-		leases[name] = &cut{Store: r.leases}
+		leases[name] = &cut{Store: r.service().Leases}
 		return r.service(func(c *source.Config) { c.Holder, c.Agent, c.Leases = name, name, leases[name] })
 	}
 	a, b := process("a"), process("b")
@@ -73,7 +73,7 @@ func TestKilledAfterTheIntakeHasIt(t *testing.T) {
 		}
 		fmt.Fprint(w, text)
 	})
-	dying := &cut{Store: r.store}
+	dying := &cut{Store: r.service().Store}
 	s := r.service(func(c *source.Config) { c.Store = dying })
 	src := r.add(s, httpSource(url), "")
 	dying.off.Store(true)
@@ -106,7 +106,7 @@ func (d *down) Accept(ctx context.Context, u source.Upload, body io.Reader) (sou
 // TestIntakeThatIsDown keeps positions where they are.
 func TestIntakeThatIsDown(t *testing.T) {
 	r := newRig(t)
-	in := &down{Intake: intake{r.lake}}
+	in := &down{Intake: r.service().Intake}
 	in.off.Store(true)
 	s := r.service(func(c *source.Config) { c.Intake = in })
 	src := r.add(s, httpSource(serve(t, func(w http.ResponseWriter, q *http.Request) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -20,9 +19,7 @@ import (
 // rig is a real bus and the real pipeline, whose records end in memory.
 type rig struct {
 	t       *testing.T
-	store   kvStore
-	leases  kvStore
-	keys    ingest.Keys
+	bus     *bus.Bus
 	lake    *ingest.Service
 	records *records
 	log     *lockedBuffer
@@ -34,12 +31,10 @@ const leaseTTL = 2 * time.Second
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, records: &records{}, log: &lockedBuffer{}, org: tahoe.OrgHash("acme")}
-	b := must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir()}))(t)
-	t.Cleanup(func() { check(t, b.Close()) })
-	r.store = kvStore{must(b.KV(t.Context(), bus.KVConfig{Bucket: "sources"}))(t)}
-	r.leases = kvStore{must(b.KV(t.Context(), bus.KVConfig{Bucket: "source-leases", Storage: bus.Memory, TTL: leaseTTL}))(t)}
-	r.keys = must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
-	r.lake = must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: r.records, Keys: r.keys}))(t)
+	r.bus = must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir()}))(t)
+	t.Cleanup(func() { check(t, r.bus.Close()) })
+	keys := must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
+	r.lake = must(ingest.New(t.Context(), ingest.Config{Bus: r.bus, Graph: r.records, Keys: keys}))(t)
 	r.start(r.lake.Run)
 	return r
 }
@@ -64,7 +59,6 @@ func (r *rig) start(run func(context.Context) error) (stop func()) {
 func (r *rig) service(tune ...func(*source.Config)) *source.Service {
 	r.t.Helper()
 	cfg := source.Config{
-		Store: r.store, Leases: r.leases, Intake: intake{r.lake}, Public: r.keys.Public, Private: r.keys.Private,
 		Logger:      slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		PrivateNets: true, Listen: "127.0.0.1", LeaseTTL: leaseTTL, Look: 20 * time.Millisecond, MinPeriod: time.Millisecond,
 		BatchDelay: 20 * time.Millisecond, Rotation: 300 * time.Millisecond, Stall: time.Second,
@@ -73,7 +67,7 @@ func (r *rig) service(tune ...func(*source.Config)) *source.Service {
 	for _, f := range tune {
 		f(&cfg)
 	}
-	return must(source.New(cfg))(r.t)
+	return must(r.lake.Sources(r.t.Context(), cfg))(r.t)
 }
 
 // add adds a source that runs every few milliseconds.
@@ -118,14 +112,6 @@ func (r *rig) took(s *source.Service, src source.Source, want int64) {
 	}
 }
 
-// intake hands to the pipeline, as cmd/cybexp does.
-type intake struct{ lake *ingest.Service }
-
-func (i intake) Accept(ctx context.Context, u source.Upload, body io.Reader) (source.Receipt, error) {
-	got, err := i.lake.Accept(ctx, ingest.Upload{Name: u.Name, Typetag: u.Typetag, Timezone: u.Timezone, Org: u.Org, User: u.User}, body)
-	return source.Receipt{Records: got.Records, Rejected: got.Rejected, Bytes: got.Bytes}, err
-}
-
 // records is where the pipeline ends.
 type records struct {
 	mu   sync.Mutex
@@ -158,43 +144,6 @@ func (r *records) unique() []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// kvStore keeps values in a bucket of the bus.
-type kvStore struct{ kv *bus.KV }
-
-func (s kvStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
-	e, err := s.kv.Get(ctx, key)
-	if errors.Is(err, bus.ErrNotFound) {
-		return nil, 0, source.ErrNotFound
-	}
-	return e.Value, e.Revision, err
-}
-
-func (s kvStore) Set(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
-	write := func() (uint64, error) { return s.kv.Update(ctx, key, value, revision) }
-	if revision == 0 {
-		write = func() (uint64, error) { return s.kv.Create(ctx, key, value) }
-	}
-	next, err := write()
-	if errors.Is(err, bus.ErrExists) || errors.Is(err, bus.ErrConflict) {
-		return 0, source.ErrConflict
-	}
-	if err == nil && value == nil {
-		err = s.kv.Delete(ctx, key)
-	}
-	return next, err
-}
-
-func (s kvStore) List(ctx context.Context, prefix string) ([][]byte, error) {
-	entries, err := s.kv.List(ctx, prefix+">")
-	values := make([][]byte, 0, len(entries))
-	for _, e := range entries {
-		if len(e.Value) > 0 {
-			values = append(values, e.Value)
-		}
-	}
-	return values, err
 }
 
 func must[T any](v T, err error) func(*testing.T) T {

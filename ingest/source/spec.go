@@ -76,3 +76,9 @@ func ID(org tahoe.Hash, name string) string {
 	sum := sha256.Sum256([]byte(org.String() + "\n" + name))
 	return hex.EncodeToString(sum[:16])
 }
+
+// isID tells what may be an ID.
+func isID(text string) bool {
+	_, err := hex.DecodeString(text)
+	return err == nil && len(text) == 32
+}

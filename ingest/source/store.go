@@ -65,9 +65,9 @@ func (s *Service) Add(ctx context.Context, src Source, secret string) (Source, e
 // Enable starts a source, at once even if it waits after an error, or stops it. It returns before that has happened.
 func (s *Service) Enable(ctx context.Context, id string, on bool) (Source, error) {
 	for {
-		kept, revision, err := load[stored](ctx, s.Store, sourceKeys+id)
+		kept, revision, err := s.find(ctx, id)
 		if err != nil {
-			return Source{}, fmt.Errorf("source %.40q: %w", id, err)
+			return Source{}, err
 		}
 		kept.Enabled = on
 		if on {
@@ -84,34 +84,48 @@ func (s *Service) Enable(ctx context.Context, id string, on bool) (Source, error
 
 // Remove stops a source and forgets it and its position. What it brought stays.
 func (s *Service) Remove(ctx context.Context, id string) error {
+	if _, _, err := s.find(ctx, id); err != nil {
+		return err
+	}
 	for _, prefix := range []string{sourceKeys, stateKeys} {
-		for {
-			_, revision, err := load[json.RawMessage](ctx, s.Store, prefix+id)
-			if errors.Is(err, ErrNotFound) && prefix == stateKeys {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("source %.40q: %w", id, err)
-			}
-			_, err = s.Store.Set(ctx, prefix+id, nil, revision)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, ErrConflict) {
-				return fmt.Errorf("remove source: %w", err)
-			}
+		if err := s.forget(ctx, prefix+id); err != nil {
+			return fmt.Errorf("remove source: %w", err)
 		}
 	}
 	return nil
 }
 
+// forget removes a key, whoever else writes it; one that is not there is no error.
+func (s *Service) forget(ctx context.Context, key string) error {
+	for {
+		_, revision, err := s.Store.Get(ctx, key)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err = s.Store.Set(ctx, key, nil, revision); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+}
+
 // Source finds a source; ErrNotFound if there is none.
 func (s *Service) Source(ctx context.Context, id string) (Source, error) {
-	kept, _, err := load[stored](ctx, s.Store, sourceKeys+id)
-	if err != nil {
-		return Source{}, fmt.Errorf("source %.40q: %w", id, err)
+	kept, _, err := s.find(ctx, id)
+	return kept.Source, err
+}
+
+func (s *Service) find(ctx context.Context, id string) (kept stored, revision uint64, err error) {
+	err = ErrNotFound
+	if isID(id) {
+		kept, revision, err = load[stored](ctx, s.Store, sourceKeys+id)
 	}
-	return kept.Source, nil
+	if err != nil {
+		return stored{}, 0, fmt.Errorf("source %.40q: %w", id, err)
+	}
+	return kept, revision, nil
 }
 
 // Sources lists the sources of the organisations, by organisation and name.

@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"ingest/envelope":     {},
 	"ingest/filter":       {"tahoe"},
 	"ingest/source":       {"tahoe", "ingest/envelope"},
-	"ingest":              {"ingest/envelope", "ingest/filter", "tahoe", "bus"},
+	"ingest":              {"ingest/envelope", "ingest/filter", "ingest/source", "tahoe", "bus"},
 	"walk":                {"tahoe"},
 	"reportd":             {"tdql", "tdql/dql", "tahoe", "walk", "bus"},
 	"web":                 {"reportd", "ingest", "ingest/source", "identity", "tdql", "tahoe", "web/ui"},
