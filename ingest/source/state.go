@@ -51,7 +51,7 @@ func (s *state) failed(now time.Time, err error, told string, wait func(failures
 type Status struct {
 	Source
 
-	State    string    `json:"state"`              // stopped, waiting (for its time or a process), running, failing
+	State    string    `json:"state"`              // stopped, waiting (for its time, or for a process), running, failing
 	Where    string    `json:"where,omitempty"`    // the process that runs it
 	Address  string    `json:"address,omitempty"`  // where it listens
 	Success  time.Time `json:"success,omitzero"`   // when the lake last had all that was there, or took something
@@ -93,7 +93,7 @@ func (s *Service) Status(ctx context.Context, src Source) (Status, error) {
 		status.State, status.Next = "stopped", time.Time{}
 	case st.Failures > 0 && !st.Tried.Before(src.Started):
 		status.State = "failing"
-	case held.Busy:
+	case held.Busy, held.Holder != "" && src.Kind != HTTP && src.Kind != MISP && src.Kind != TAXII: // these wait most of the time
 		status.State = "running"
 	}
 	return status, nil
