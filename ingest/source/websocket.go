@@ -26,6 +26,9 @@ func (o *outlet) listenWebSocket(ctx context.Context) error {
 	o.signIn(header, "Bearer ")
 	dialer := websocket.Dialer{NetDialContext: o.svc.dial, HandshakeTimeout: handshakeLimit, EnableCompression: true}
 	conn, resp, err := dialer.DialContext(ctx, o.address(), header)
+	if resp != nil {
+		_ = resp.Body.Close() // holds at most what a refusal begins with
+	}
 	if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 		return &statusError{Code: resp.StatusCode, After: retryAfter(resp.Header.Get("Retry-After"), o.svc.Now())}
 	}
