@@ -37,29 +37,43 @@ func stored(t *testing.T) dump {
 				Hash, Itype, Orgid, Category, State string
 				SubType                             string `json:"sub_type"`
 				Timestamp, Start_time, End_time     string
-				Ts, Duration                        *float64
-				Data                                string
+				Duration                            *float64
+				Data, Brief                         string
 				Orgs                                []string
 				Cref, Ref, Mal_ref, Ben_ref, Ocref  []node
 				Sref, Sattr, Rref                   []node
 			}
 		}
 	}
-	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type orgid category state timestamp ts start_time end_time duration data orgs
+	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type orgid category state timestamp start_time end_time duration data brief orgs
 		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash } } }`, &answer)
 	d := dump{}
 	for _, v := range answer.Data.Q {
 		if d[v.Hash] != "" {
 			t.Fatalf("hash %s has two vertices", v.Hash)
 		}
-		l := newLine(v.Itype, v.SubType, v.Data)
+		var brief struct {
+			Hash, Orgid string
+			SubType     string `json:"sub_type"`
+			Timestamp   *float64
+			Data        json.RawMessage
+		}
+		if v.Brief != "" {
+			if err := json.Unmarshal([]byte(v.Brief), &brief); err != nil {
+				t.Fatal(err)
+			}
+			if brief.Hash != v.Hash || brief.SubType != v.SubType || brief.Orgid != v.Orgid {
+				t.Errorf("%s has the brief text %s", v.Hash, v.Brief)
+			}
+		}
+		l := newLine(v.Itype, v.SubType, v.Data+string(brief.Data))
 		l.word("org", v.Orgid)
 		l.word("category", v.Category)
 		l.word("state", v.State)
 		l.word("timestamp", v.Timestamp)
 		l.word("start", v.Start_time)
 		l.word("end", v.End_time)
-		l.number("ts", v.Ts)
+		l.number("ts", brief.Timestamp)
 		l.number("duration", v.Duration)
 		l.list("orgs", v.Orgs)
 		for _, edges := range []struct {

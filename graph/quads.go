@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -62,10 +61,9 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.nodes(uid, "ocref", i.Children())
 		q.types(uid, "Object", "Node")
 	case *tahoe.Event:
-		q.json(uid, i.Data())
+		q.text(uid, "brief", i.Brief())
 		q.text(uid, "orgid", i.OrgID())
 		q.time(uid, "timestamp", i.Time())
-		q.float(uid, "ts", i.Timestamp())
 		q.text(uid, "category", string(i.Category()))
 		q.nodes(uid, "cref", i.Children())
 		q.nodes(uid, "ref", i.Refs())
@@ -153,12 +151,12 @@ func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 
 func (q *quads) sessionTimes(uid string, it *item, have *existing) {
 	if it.start != nil {
-		if t := unixTime(*it.start); have.Start == nil || t.Before(*have.Start) {
+		if t := tahoe.UnixTime(*it.start); have.Start == nil || t.Before(*have.Start) {
 			q.time(uid, "start_time", t)
 		}
 	}
 	if it.end != nil {
-		if t := unixTime(*it.end); have.End == nil || t.After(*have.End) {
+		if t := tahoe.UnixTime(*it.end); have.End == nil || t.After(*have.End) {
 			q.time(uid, "end_time", t)
 		}
 	}
@@ -212,13 +210,6 @@ func (q *quads) time(uid, predicate string, t time.Time) {
 		panic("time in UTC: " + err.Error())
 	}
 	q.value(uid, predicate, &api.Value{Val: &api.Value_DatetimeVal{DatetimeVal: binary}})
-}
-
-// unixTime is the time in UTC to the microsecond, within the years 1 to 9999.
-func unixTime(seconds float64) time.Time {
-	const first, last = -62135596800, 253402300799
-	whole, part := math.Modf(min(max(seconds, first), last))
-	return time.Unix(int64(whole), int64(math.Round(part*1e6))*1000).UTC()
 }
 
 // cutBytes cuts s to n bytes, less if that is inside a character.

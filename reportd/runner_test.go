@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,33 @@ func (v *vectors) text(q vectorQuery) string {
 	return strings.Join(words, " ")
 }
 
+// askClassic asks a query of the vectors in the classic form.
+func (v *vectors) askClassic(t *testing.T, db Querier, q vectorQuery) ([]tdql.Row, error) {
+	t.Helper()
+	a := v.Attributes[q.Attribute]
+	text := strconv.FormatFloat
+	data := map[string]any{"sub_type": a.SubType, "data": a.Data, "from": text(q.Start, 'f', -1, 64), "to": text(q.End, 'f', -1, 64)}
+	for key, value := range map[string]string{"category": q.Category, "context": q.Context, "return_type": q.IType} {
+		if value != "" {
+			data[key] = value
+		}
+	}
+	query, err := tdql.Classic(strings.TrimSuffix(q.Op, "_hash"), must(json.Marshal(data)))
+	if err != nil {
+		return nil, err
+	}
+	plan, _, err := tdql.Check(query, tdql.Env{Now: testNow, Orgs: v.orgs(q.AsUser)})
+	if err != nil {
+		return nil, err
+	}
+	var rows []tdql.Row
+	_, err = run(t.Context(), db, must(tdql.Compile(plan)), func(r []tdql.Row) error {
+		rows = append(rows, r...)
+		return nil
+	}, nil)
+	return rows, err
+}
+
 func TestAnswersAreThoseOfTheOriginal(t *testing.T) {
 	v := loadVectors(t)
 	store := testdgraph.Open(t)
@@ -263,11 +291,11 @@ func TestAnswersAreThoseOfTheOriginal(t *testing.T) {
 			continue
 		}
 		rows, _, err := tryAsk(t.Context(), store, tdql.Env{Now: testNow, Orgs: v.orgs(q.AsUser)}, text)
-		if q.Start > q.End && q.End != 0 {
+		if q.Start > q.End && q.End != 0 { // text is refused, the classic form finds nothing, as in the original
 			if err == nil {
 				t.Errorf("%s: no error", text)
 			}
-			continue
+			rows, err = v.askClassic(t, store, q)
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
@@ -293,7 +321,7 @@ func TestAnswersAreThoseOfTheOriginal(t *testing.T) {
 			t.Errorf("%d: %s as %q:\ngot  %v\nwant %v", i, text, q.AsUser, got, want)
 		}
 	}
-	if asked != 436 {
-		t.Errorf("only %d queries were asked", asked)
+	if asked != 444 {
+		t.Errorf("%d queries were asked, not 444", asked)
 	}
 }

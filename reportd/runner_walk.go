@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 	"github.com/cybexp/cybexp/walk"
@@ -109,6 +110,7 @@ type vertex struct {
 	IType     string  `json:"itype"`
 	SubType   string  `json:"sub_type"`
 	Data      string  `json:"data"`
+	Brief     string  `json:"brief"` // of an event, with its data
 	Timestamp string  `json:"timestamp"`
 	Category  string  `json:"category"`
 	N         int     `json:"n"`
@@ -286,6 +288,9 @@ type node struct {
 }
 
 func (v *vertex) node() node {
+	if b, err := tahoe.ParseBrief(v.Brief); err == nil {
+		v.Data = b.Data
+	}
 	n := node{Hash: v.Hash, IType: v.IType, SubType: v.SubType, Timestamp: v.Timestamp, Category: v.Category}
 	if json.Valid([]byte(v.Data)) {
 		n.Data = json.RawMessage(v.Data)

@@ -110,9 +110,6 @@ func (a *attempt) admitWatch(ctx context.Context) error {
 // shown finds out which instances earlier attempts have shown; errWatchLost when nobody knows.
 func (a *attempt) shown(ctx context.Context) (map[tahoe.Hash]struct{}, error) {
 	told := map[tahoe.Hash]struct{}{}
-	if a.rec.Restarted {
-		return nil, errWatchLost
-	}
 	if a.past.rows == 0 {
 		return told, nil
 	}

@@ -125,6 +125,9 @@ func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
 	if a.rec.Cancel {
 		return errCancelled
 	}
+	if a.job.Watch && a.rec.Restarted { // deliveries, by which it would be given up, count the passing around of a shutdown too
+		return errWatchLost
+	}
 	if a.rec.Begun > a.cfg.Attempts {
 		return errGivenUp
 	}

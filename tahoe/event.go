@@ -63,10 +63,13 @@ func (e *Event) OrgID() string { return e.orgid }
 // Timestamp is the time of the event in unix seconds, exactly as it is hashed.
 func (e *Event) Timestamp() float64 { return e.timestamp }
 
-// Time is the time of the event in UTC to the microsecond, within the years 1 to 9999.
-func (e *Event) Time() time.Time {
+// Time is the time of the event, see [UnixTime].
+func (e *Event) Time() time.Time { return UnixTime(e.timestamp) }
+
+// UnixTime is unix seconds as a time in UTC to the microsecond, within the years 1 to 9999.
+func UnixTime(seconds float64) time.Time {
 	const first, last = -62135596800, 253402300799
-	whole, part := math.Modf(min(max(e.timestamp, first), last))
+	whole, part := math.Modf(min(max(seconds, first), last))
 	return time.Unix(int64(whole), int64(math.Round(part*1e6))*1000).UTC()
 }
 

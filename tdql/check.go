@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -87,12 +88,15 @@ func (c *checker) source(s *source) {
 	}
 }
 
-// attributeHashes hashes the attributes of a sub-type with these values.
+// attributeHashes hashes the attributes of a sub-type with these values, as they are and in the one spelling that ingest gives to most.
 func attributeHashes(subType string, values []tahoe.Value) []tahoe.Hash {
 	hashes := make([]tahoe.Hash, 0, len(values))
 	for _, v := range values {
-		if h, err := tahoe.AttributeHash(subType, v); err == nil { // value has told of what is not scalar
-			hashes = append(hashes, h)
+		for _, spelled := range []tahoe.Value{v, spelling.Value(subType, v)} {
+			h, err := tahoe.AttributeHash(subType, spelled)
+			if err == nil && !slices.Contains(hashes, h) { // value has told of what is not scalar
+				hashes = append(hashes, h)
+			}
 		}
 	}
 	return hashes

@@ -8,19 +8,19 @@ import (
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
-// rowFields are what is read of an instance of a kind.
+// rowFields are what is read of an instance of a kind. Of an event most is in one text: each field by itself costs as much to read.
 func rowFields(kind tahoe.Kind) []dql.Field {
-	list := []string{"uid", "hash", "itype", "sub_type", "data"}
+	list := []string{"uid", "hash", "sub_type", "data"}
 	switch kind {
 	case tahoe.KindAttribute, tahoe.KindObject:
 	case tahoe.KindEvent:
-		list = append(list, "timestamp", "category", "orgid")
+		list = []string{"uid", "brief", "category"}
 	case tahoe.KindSession:
 		list = append(list, "start_time", "end_time", "duration")
 	case tahoe.KindRaw:
 		list = append(list, "timezone", "state")
 	default:
-		list = append(list, "timestamp", "category", "orgid", "start_time", "end_time", "duration", "timezone", "state")
+		list = append(list, "itype", "brief", "category", "start_time", "end_time", "duration", "timezone", "state")
 	}
 	fields := make([]dql.Field, len(list))
 	for i, name := range list {

@@ -144,7 +144,7 @@ func (p *Plan) details(w *Walk) {
 	w.about(askDetails, p.part(), nil, details...)
 }
 
-var details = []dql.Field{{Name: "hash"}, {Name: "itype"}, {Name: "sub_type"}, {Name: "data"}, {Name: "timestamp"}, {Name: "category"}}
+var details = []dql.Field{{Name: "hash"}, {Name: "itype"}, {Name: "sub_type"}, {Name: "data"}, {Name: "brief"}, {Name: "timestamp"}, {Name: "category"}}
 
 // pathQueries are those of chains. Events lead to their attributes and sessions, and what holds a visible event on. Objects
 // and raws are only ends of a chain.

@@ -186,6 +186,9 @@ func (g *pager) take(body []byte) (rows []record, read int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	for i := range rows {
+		rows[i].IType = cmp.Or(rows[i].IType, string(g.ph.kind))
+	}
 	read = len(rows)
 	g.pages++
 	if g.asking == askRows {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -17,6 +18,7 @@ type record struct {
 	IType     string   `json:"itype"`
 	SubType   string   `json:"sub_type"`
 	Data      string   `json:"data"`
+	Brief     string   `json:"brief"` // of an event, from which the fields are filled that it has
 	Timestamp string   `json:"timestamp"`
 	Category  string   `json:"category"`
 	OrgID     string   `json:"orgid"`
@@ -70,7 +72,26 @@ func decode(body []byte) ([]record, error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("decode answer: %w", err)
 	}
+	for i := range answer.R {
+		if err := answer.R[i].unfold(); err != nil {
+			return nil, fmt.Errorf("decode answer: %w", err)
+		}
+	}
 	return answer.R, nil
+}
+
+// unfold fills in what an event has in brief.
+func (r *record) unfold() error {
+	if r.Brief == "" {
+		return nil
+	}
+	b, err := tahoe.ParseBrief(r.Brief)
+	if err != nil {
+		return err
+	}
+	r.IType, r.Hash, r.SubType, r.OrgID, r.Data, r.Brief = string(tahoe.KindEvent), b.Hash, b.SubType, b.OrgID, b.Data, ""
+	r.Timestamp = tahoe.UnixTime(b.Timestamp).Format(time.RFC3339Nano)
+	return nil
 }
 
 // rowWriter writes one row, member by member.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -253,7 +254,7 @@ func recognise(text string) (indicator, bool) {
 	if subType, value, ok := kindOf(text); ok {
 		return indicator{subType: subType, value: value}, true
 	}
-	host, port := cutPort(strings.TrimSpace(text))
+	host, port := spelling.CutPort(strings.TrimSpace(text))
 	if len(port) < 2 || len(port) > 6 {
 		return indicator{}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -67,8 +68,7 @@ func feedLines(in Input, text string) (Result, error) {
 }
 
 func (r *record) phishURL(field, text string) (tahoe.Node, bool) {
-	spelling := normalURL(text)
-	if !isURL(spelling) {
+	if !isURL(spelling.URL(text)) {
 		r.problem(field, "%.60q is no URL", text)
 		return nil, false
 	}

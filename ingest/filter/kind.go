@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/cybexp/cybexp/spelling"
 )
 
 // kindOf tells of a value that nobody has named what it is: an address, a network, a domain, a URL, an e-mail address or a hash, also
@@ -11,10 +13,10 @@ import (
 func kindOf(text string) (subType, value string, ok bool) {
 	text = strings.TrimSpace(text)
 	if hash, isHash := hashKind(text); isHash {
-		return hash, normal(hash, text), true
+		return hash, spelling.Of(hash, text), true
 	}
 	for _, subType := range []string{"ipv4", "cidr", "url", "email_addr", "domain"} {
-		value := normal(subType, text)
+		value := spelling.Of(subType, text)
 		if !kinds[subType](value) {
 			continue
 		}
@@ -38,7 +40,7 @@ var kinds = map[string]func(string) bool{
 
 // hashKind tells a hash by its length.
 func hashKind(text string) (string, bool) {
-	if !isHex(text) {
+	if !spelling.IsHex(text) {
 		return "", false
 	}
 	switch len(text) {
@@ -55,7 +57,7 @@ func hashKind(text string) (string, bool) {
 }
 
 func isURL(text string) bool {
-	scheme, rest, ok := cutScheme(text)
+	scheme, rest, ok := spelling.CutScheme(text)
 	return ok && len(scheme) >= 3 && rest != "" && !strings.ContainsAny(rest[:1], "/?# ")
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/cybexp/cybexp/spelling"
 )
 
 // links gathers URLs and e-mail addresses of texts, each once, in their order.
@@ -19,14 +21,14 @@ type links struct {
 
 func (l *links) addURL(text string) {
 	text = strings.TrimSpace(text)
-	if len(text) > 8<<10 || !isURL(normalURL(text)) {
+	if len(text) > 8<<10 || !isURL(spelling.URL(text)) {
 		return
 	}
-	l.add(&l.urls, normalURL(text))
+	l.add(&l.urls, spelling.URL(text))
 }
 
 func (l *links) addAddr(text string) {
-	if text = normalEmail(text); isEmail(text) {
+	if text = spelling.Email(text); isEmail(text) {
 		l.add(&l.addrs, text)
 	}
 }

@@ -273,7 +273,7 @@ func decodeQuoted(body []byte) []byte {
 // part names: another system has read and written the message on its way.
 func (m *mailReader) decode(p part) string {
 	text := ""
-	if !p.encoded && !isASCII(string(p.content)) && utf8.Valid(p.content) {
+	if !p.encoded && bytes.ContainsFunc(p.content, func(r rune) bool { return r >= utf8.RuneSelf }) && utf8.Valid(p.content) {
 		text = string(p.content)
 	} else if p.charset != "" && !strings.EqualFold(p.charset, "us-ascii") {
 		if text = decodeCharset(p.charset, p.content); text == "" && len(p.content) > 0 {

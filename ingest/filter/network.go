@@ -3,6 +3,7 @@ package filter
 import (
 	"strings"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -89,7 +90,7 @@ func webURL(scheme, host, port, path string) string {
 	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") && strings.Count(host, ":") > 1 {
 		host = "[" + host + "]"
 	}
-	if _, has := cutPort(host); has == "" && port != "" && port != "80" {
+	if _, has := spelling.CutPort(host); has == "" && port != "" && port != "80" {
 		host += ":" + port
 	}
 	if !strings.HasPrefix(path, "/") {
@@ -101,7 +102,7 @@ func webURL(scheme, host, port, path string) string {
 // bareHost is a host without its port and brackets.
 func bareHost(host string) string {
 	if strings.HasPrefix(host, "[") || strings.Count(host, ":") == 1 {
-		host, _ = cutPort(host)
+		host, _ = spelling.CutPort(host)
 	}
 	return strings.Trim(host, "[]")
 }

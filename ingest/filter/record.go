@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -115,7 +116,7 @@ func (r *record) optional(subType, field string) tahoe.Node {
 
 // make makes an attribute in its normal spelling; field is where the value comes from.
 func (r *record) make(subType, field string, v tahoe.Value) tahoe.Node {
-	a, err := tahoe.NewAttribute(subType, normalValue(subType, v))
+	a, err := tahoe.NewAttribute(subType, spelling.Value(subType, v))
 	if err != nil {
 		r.problem(field, "%v", err)
 		return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -53,12 +54,12 @@ func (r *record) fact(subType, field string, v tahoe.Value) tahoe.Node {
 
 // spell is normalValue, and tells IPv4, IPv6 and networks apart by what the value is, whatever it was called.
 func spell(subType string, v tahoe.Value) (string, tahoe.Value) {
-	v = normalValue(subType, v)
+	v = spelling.Value(subType, v)
 	text, isText := v.Str()
 	if !isText || subType != "ipv4" && subType != "ipv6" {
 		return subType, v
 	}
-	if network := normal("cidr", text); isNetwork(network) {
+	if network := spelling.Of("cidr", text); isNetwork(network) {
 		return "cidr", tahoe.String(network)
 	}
 	ip, err := netip.ParseAddr(text)

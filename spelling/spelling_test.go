@@ -1,12 +1,12 @@
-package filter_test
+package spelling_test
 
 import (
 	"testing"
 
-	"github.com/cybexp/cybexp/ingest/filter"
+	"github.com/cybexp/cybexp/spelling"
 )
 
-func TestNormal(t *testing.T) {
+func TestOf(t *testing.T) {
 	for _, c := range []struct{ subType, text, want string }{
 		{"ipv4", " 192.0.2.1 ", "192.0.2.1"},
 		{"ipv4", "192[.]0[.]2[.]1", "192.0.2.1"},
@@ -65,25 +65,25 @@ func TestNormal(t *testing.T) {
 		{"filename", "Evil[.]EXE", "Evil[.]EXE"},
 		{"password", " Hello.COM. ", " Hello.COM. "},
 	} {
-		got := filter.Normal(c.subType, c.text)
+		got := spelling.Of(c.subType, c.text)
 		if got != c.want {
-			t.Errorf("normal(%q, %q): got %q, want %q", c.subType, c.text, got, c.want)
+			t.Errorf("Of(%q, %q): got %q, want %q", c.subType, c.text, got, c.want)
 		}
-		if again := filter.Normal(c.subType, got); again != got {
-			t.Errorf("normal(%q, %q): got %q, and of that %q", c.subType, c.text, got, again)
+		if again := spelling.Of(c.subType, got); again != got {
+			t.Errorf("Of(%q, %q): got %q, and of that %q", c.subType, c.text, got, again)
 		}
 	}
 }
 
-func FuzzNormal(f *testing.F) {
+func FuzzOf(f *testing.F) {
 	for _, seed := range []string{"hxxp://a[.]b/", "[::1]", "a[at]b", "192.0.2.0/24", "Ünï.example.", "http://[::1]:x", `a\\..`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, subType := range []string{"ipv4", "cidr", "domain", "url", "email_addr", "md5", "mac_addr", "cve_id"} {
-			_ = filter.Normal(subType, text)
+			_ = spelling.Of(subType, text)
 		}
-		if got := filter.Normal("filename", text); got != text {
+		if got := spelling.Of("filename", text); got != text {
 			t.Errorf("got %q, want %q", got, text)
 		}
 	})

@@ -1,4 +1,6 @@
-package filter
+// Package spelling gives values one spelling, so that the same thing, seen by two, is one attribute: case of host names and hashes, the
+// text of IP addresses, dots that were made harmless. It is used before values are hashed, and by those who look for them.
+package spelling
 
 import (
 	"net"
@@ -11,22 +13,22 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// normalValue is normal for any value: what is no text stays as it is.
-func normalValue(subType string, v tahoe.Value) tahoe.Value {
+// Value is [Of] for any value: what is no text stays as it is.
+func Value(subType string, v tahoe.Value) tahoe.Value {
 	text, ok := v.Str()
 	if !ok {
 		return v
 	}
-	return tahoe.String(normal(subType, text))
+	return tahoe.String(Of(subType, text))
 }
 
-// normal gives the one spelling under which a value of a sub-type is hashed, so that the same thing seen by two has one vertex. It
+// Of gives the one spelling under which a value of a sub-type is hashed, so that the same thing seen by two has one vertex. It
 // touches only sub-types whose format leaves no doubt, and within them only values that are of the format; all else stays as it came.
 //
-//	normal("hostname", "WWW.Example[.]COM.")  =>  "www.example.com"
-//	normal("url", "hxxps://Evil[.]example/A") =>  "https://evil.example/A"
-//	normal("ipv6", "2001:DB8:0:0::1")         =>  "2001:db8::1"
-func normal(subType, text string) string {
+//	Of("hostname", "WWW.Example[.]COM.")  =>  "www.example.com"
+//	Of("url", "hxxps://Evil[.]example/A") =>  "https://evil.example/A"
+//	Of("ipv6", "2001:DB8:0:0::1")         =>  "2001:db8::1"
+func Of(subType, text string) string {
 	switch subType {
 	case "ipv4", "ipv6", "ip":
 		return normalIP(text)
@@ -35,9 +37,9 @@ func normal(subType, text string) string {
 	case "domain", "hostname":
 		return normalHost(text)
 	case "url", "uri":
-		return normalURL(text)
+		return URL(text)
 	case "email_addr":
-		return normalEmail(text)
+		return Email(text)
 	case "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha512_224", "sha512_256", "sha3_224", "sha3_256",
 		"sha3_384", "sha3_512", "authentihash", "imphash", "pehash", "ja3",
 		"ja3s", "hassh", "jarm":
@@ -90,9 +92,9 @@ func normalHost(text string) string {
 	return host
 }
 
-// normalURL leaves path, query and user as they are. Where scheme or host were made harmless, so was the rest.
-func normalURL(text string) string {
-	scheme, rest, ok := cutScheme(strings.TrimSpace(text))
+// URL is [Of] for a URL: it leaves path, query and user as they are. Where scheme or host were made harmless, so was the rest.
+func URL(text string) string {
+	scheme, rest, ok := CutScheme(strings.TrimSpace(text))
 	if !ok {
 		return text
 	}
@@ -110,7 +112,7 @@ func normalURL(text string) string {
 	if at := strings.LastIndexByte(armed, '@'); at >= 0 {
 		user, armed = armed[:at+1], armed[at+1:]
 	}
-	host, port := cutPort(armed)
+	host, port := CutPort(armed)
 	if strings.HasPrefix(host, "[") {
 		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 			host = "[" + ip.String() + "]"
@@ -121,8 +123,8 @@ func normalURL(text string) string {
 	return fanged + "://" + user + host + port + path
 }
 
-// cutScheme splits scheme://rest, where the mark between them may be in brackets.
-func cutScheme(text string) (scheme, rest string, ok bool) {
+// CutScheme splits scheme://rest, where the mark between them may be in brackets.
+func CutScheme(text string) (scheme, rest string, ok bool) {
 	i := schemeMark.FindStringIndex(text)
 	if i == nil {
 		return "", text, false
@@ -152,8 +154,8 @@ func fangedScheme(scheme string) string {
 	return scheme
 }
 
-// cutPort splits host:port; port has its colon.
-func cutPort(authority string) (host, port string) {
+// CutPort splits host:port; port has its colon, or is empty.
+func CutPort(authority string) (host, port string) {
 	i := strings.LastIndexByte(authority, ':')
 	if i < 0 || strings.Trim(authority[i+1:], "0123456789") != "" {
 		return authority, ""
@@ -161,8 +163,8 @@ func cutPort(authority string) (host, port string) {
 	return authority[:i], authority[i:]
 }
 
-// normalEmail leaves the part before the @ as it is: whose mailbox that is, is for the host to say.
-func normalEmail(text string) string {
+// Email is [Of] for a mail address: it leaves the part before the @ as it is: whose mailbox that is, is for the host to say.
+func Email(text string) string {
 	text = refang(strings.TrimSpace(text))
 	at := strings.LastIndexByte(text, '@')
 	if at < 0 {
@@ -173,7 +175,7 @@ func normalEmail(text string) string {
 
 func normalHash(text string) string {
 	digits := strings.TrimSpace(text)
-	if !isHex(digits) {
+	if !IsHex(digits) {
 		return text
 	}
 	return strings.ToLower(digits)
@@ -228,6 +230,7 @@ func isASCII(text string) bool {
 	return true
 }
 
-func isHex(text string) bool {
+// IsHex says whether a text is hexadecimal digits.
+func IsHex(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789abcdefABCDEF") == ""
 }

@@ -1,4 +1,0 @@
-package filter
-
-// Normal is normal, for the tests.
-var Normal = normal
