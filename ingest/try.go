@@ -104,10 +104,14 @@ func (s *Status) CountDead(line int, why error) {
 }
 
 func (s *Status) sum(r result) {
-	total := result{s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events, problems{s.ProblemTotal, s.Problems}}
+	total := result{
+		Mapped: s.Mapped, Kept: s.Kept, NotSupported: s.NotSupported, Invalid: s.Invalid, Dead: s.Dead, Events: s.Events,
+		Problems: problems{Total: s.ProblemTotal, Parts: s.Parts, First: s.Problems, Reasons: s.Reasons},
+	}
 	total.add(r)
-	s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events = total.Mapped, total.Kept, total.NotSupported, total.Invalid, total.Dead, total.Events
-	s.Problems, s.ProblemTotal = total.Problems.First, total.Problems.Total
+	sum := total.status()
+	s.Mapped, s.Kept, s.NotSupported, s.Invalid, s.Dead, s.Events = sum.Mapped, sum.Kept, sum.NotSupported, sum.Invalid, sum.Dead, sum.Events
+	s.Parts, s.Reasons, s.Problems, s.ProblemTotal = sum.Parts, sum.Reasons, sum.Problems, sum.ProblemTotal
 }
 
 func refusal(line int, why error) Problem {

@@ -273,7 +273,6 @@ func (c *compiler) finish(prog *Program) {
 		c.phases = append(c.phases, c.bestPhase(false))
 	default:
 		prog.Kind, prog.Fields = rowShape(c.set.kind)
-		prog.values = valueColumns(c.columns())
 		if c.project != nil {
 			prog.columns, prog.Fields = c.project.columns, nil
 			for _, d := range prog.columns {

@@ -43,6 +43,7 @@ func (c *compiler) rowPhases(collect bool) []phase {
 func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, order: c.order, level: level, kind: s.kind}
 	columns := c.columns()
+	p.values = valueColumns(columns)
 	c.set = s
 	if c.set.edge != "" {
 		c.bound()

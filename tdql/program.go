@@ -20,7 +20,6 @@ type Program struct {
 	constant []Row             // the rows of explain
 	orgNames map[string]string // by hash
 	columns  []column          // of rows, when they were chosen
-	values   []string          // the sub-types that are columns, in the order in which they are asked for
 	tooMany  error             // that a sort holds too much
 }
 
@@ -55,7 +54,8 @@ type phase struct {
 	account *account // read from a ledger, if there is one
 	digest  bool
 	best    *best
-	order   *order // of the rows, when it is not the usual one
+	order   *order   // of the rows, when it is not the usual one
+	values  []string // the sub-types that are columns, in the order in which they are asked for
 }
 
 // whole says whether the phase has rows only when all is read.

@@ -152,8 +152,8 @@ func (r *record) column(i int) dataList {
 	return [...]dataList{r.D0, r.D1, r.D2, r.D3}[i]
 }
 
-// columnOf is where the values of a sub-type are.
-func (p *Program) columnOf(subType string) int { return slices.Index(p.values, subType) }
+// columnOf is where the values of a sub-type are in the records of the phase.
+func (ph *phase) columnOf(subType string) int { return slices.Index(ph.values, subType) }
 
 // text is an own field of a record that is a text.
 func (p *Program) text(name string, r *record) string {
@@ -191,7 +191,7 @@ func (p *Program) chosen(ph *phase, r *record) Row {
 		switch {
 		case d.subType:
 			values := make([]string, 0, 4)
-			for _, v := range r.column(p.columnOf(d.name)) {
+			for _, v := range r.column(ph.columnOf(d.name)) {
 				if json.Valid([]byte(v.Data)) {
 					values = append(values, v.Data)
 				}

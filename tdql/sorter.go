@@ -48,7 +48,7 @@ func (s *sorter) take(records []record) (bool, error) {
 		}
 		one := sorted{hash: r.Hash, uid: r.UID, keys: make([]sortValue, len(s.phase.order.by))}
 		for i, k := range s.phase.order.by {
-			one.keys[i] = s.prog.sortValue(k, r)
+			one.keys[i] = s.prog.sortValue(s.phase, k, r)
 		}
 		if !s.phase.collect {
 			one.row = s.prog.row(s.phase, r)
@@ -145,10 +145,10 @@ func (s *sorter) collected() []string {
 }
 
 // sortValue takes a key out of a record: of several values of a sub-type the one that comes first.
-func (p *Program) sortValue(k sortBy, r *record) sortValue {
+func (p *Program) sortValue(ph *phase, k sortBy, r *record) sortValue {
 	if k.subType {
 		best := sortValue{rank: 2}
-		for i, one := range r.column(p.columnOf(k.name)) {
+		for i, one := range r.column(ph.columnOf(k.name)) {
 			v := jsonValue(one.Data)
 			if i == 0 || compareValues(v, best, k.desc) < 0 {
 				best = v

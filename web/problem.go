@@ -83,6 +83,9 @@ func problemOf(err error) *problem {
 	if p := uploadProblem(err); p != nil {
 		return p
 	}
+	if p := sourceProblem(err); p != nil {
+		return p
+	}
 	return refuse(http.StatusInternalServerError, "server", "500 Server Error")
 }
 

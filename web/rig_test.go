@@ -23,6 +23,7 @@ import (
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/internal/testdgraph"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
@@ -83,12 +84,13 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
+	cfg.Sources = must(lake.Sources(t.Context(), source.Config{Logger: logger, PrivateNets: true, Look: 50 * time.Millisecond}))(t)
 	cfg.TempDir = t.TempDir()
 	cfg.Checks = map[string]func(context.Context) error{"graph": store.Ready}
 	for _, f := range tune {
 		f(&cfg)
 	}
-	r.serve(must(web.New(cfg))(t), lake.Run, reports.Run)
+	r.serve(must(web.New(cfg))(t), lake.Run, reports.Run, cfg.Sources.Run)
 	r.people()
 	return r
 }

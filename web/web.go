@@ -19,13 +19,15 @@ import (
 
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/reportd"
 )
 
-// Config is what a server needs. Identity, Ingest, Reports and Checks' functions must be safe for concurrent use.
+// Config is what a server needs. Identity, Ingest, Sources, Reports and Checks' functions must be safe for concurrent use.
 type Config struct {
 	Identity *identity.Service
 	Ingest   *ingest.Service
+	Sources  *source.Service
 	Reports  *reportd.Service
 
 	// Checks are asked by /readyz, by name: "graph", "bus".
@@ -52,6 +54,8 @@ func (c Config) Validate() error {
 		return errors.New("web: Identity is required")
 	case c.Ingest == nil:
 		return errors.New("web: Ingest is required")
+	case c.Sources == nil:
+		return errors.New("web: Sources is required")
 	case c.Reports == nil:
 		return errors.New("web: Reports is required")
 	case c.Logger == nil:
@@ -120,6 +124,12 @@ func (s *Server) routes() {
 	v1.GET("/reprocess", s.reprocessJobs, s.signedIn)
 	v1.GET("/reprocess/:id", s.reprocessJob, s.signedIn)
 	v1.DELETE("/reprocess/:id", s.cancelJob, s.signedIn)
+	v1.POST("/sources", s.addSource, s.signedIn)
+	v1.GET("/sources", s.sources, s.signedIn)
+	v1.GET("/sources/:id", s.source, s.signedIn)
+	v1.POST("/sources/:id/start", s.startSource, s.signedIn)
+	v1.POST("/sources/:id/stop", s.stopSource, s.signedIn)
+	v1.DELETE("/sources/:id", s.removeSource, s.signedIn)
 	v1.POST("/reports", s.ask, s.signedIn)
 	v1.GET("/reports", s.reports, s.signedIn)
 	v1.GET("/reports/:id", s.report, s.signedIn)

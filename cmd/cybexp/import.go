@@ -75,11 +75,11 @@ func (a *app) importFiles(ctx context.Context, o importOptions, files []string) 
 	if !slices.Contains(filter.Typetags(), o.typetag) {
 		return usageError{fmt.Errorf("no filter knows the typetag %q; there are: %s", o.typetag, strings.Join(filter.Typetags(), ", "))}
 	}
-	sources, err := openSources(a, files)
+	inputs, err := openInputs(a, files)
 	if err != nil {
 		return err
 	}
-	defer sources.close()
+	defer inputs.close()
 	log, err := o.logger(a)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (a *app) importFiles(ctx context.Context, o importOptions, files []string) 
 		return usageError{err}
 	}
 	begun := time.Now()
-	r := &importRun{app: a, up: up, received: begun, sources: sources, bulk: graph.NewBulk(), note: newNote(a)}
+	r := &importRun{app: a, up: up, received: begun, inputs: inputs, bulk: graph.NewBulk(), note: newNote(a)}
 	defer r.note.clear()
 	if err := p.fill(ctx, r); err != nil {
 		return err

@@ -111,14 +111,14 @@ func processorTime(b *testing.B) time.Duration {
 func newImport(b *testing.B, file string) *importRun {
 	b.Helper()
 	a := &app{stdout: io.Discard, stderr: io.Discard}
-	list, err := openSources(a, []string{file})
+	list, err := openInputs(a, []string{file})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(list.close)
 	return &importRun{
 		app: a, up: ingest.Upload{Typetag: "cowrie", Org: tahoe.OrgHash("bench"), Timezone: "UTC"}, received: time.Unix(0, 0),
-		sources: list, bulk: graph.NewBulk(), note: newNote(a),
+		inputs: list, bulk: graph.NewBulk(), note: newNote(a),
 	}
 }
 

@@ -24,7 +24,7 @@ type importRun struct {
 	app      *app
 	up       ingest.Upload
 	received time.Time
-	sources  sources
+	inputs   inputs
 	note     *note
 
 	bulk     *graph.Bulk   // whose turn it is uses this and the next
@@ -87,7 +87,7 @@ func (r *importRun) read(ctx context.Context, work chan<- batchTurn) error {
 	turn := make(chan struct{})
 	close(turn)
 	begin := (<-chan struct{})(turn)
-	for _, s := range r.sources {
+	for _, s := range r.inputs {
 		for b, err := range ingest.Batches(r.up, r.received, s) {
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
@@ -180,7 +180,7 @@ func (r *importRun) tellProgress() (stop func()) {
 			case <-tick.C:
 			}
 			text := fmt.Sprintf("%s: %d records, %d vertices%s, %s", *r.stage.Load(), r.records.Load(), r.vertices.Load(),
-				r.sources.share(), time.Since(begun).Round(time.Second))
+				r.inputs.share(), time.Since(begun).Round(time.Second))
 			if r.note.live {
 				r.note.show(text)
 			} else {

@@ -20,6 +20,7 @@ import (
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
@@ -46,6 +47,7 @@ type settings struct {
 	backlog       int // MiB
 	backlogAge    time.Duration
 	minFree       int // MiB
+	sources       sourceLimits
 }
 
 // bind defines the flags that every role has.
@@ -108,6 +110,7 @@ type platform struct {
 	store   *graph.Store
 	users   *identity.Service
 	ingest  *ingest.Service
+	runs    *source.Service // what comes by itself
 	reports *reportd.Service
 	group   *errgroup.Group
 	closers []func() error
@@ -187,7 +190,10 @@ func (p *platform) openIngest(ctx context.Context) error {
 		Bus: p.bus, Graph: p.store, Archive: p.store, Keys: keys, Logger: p.log, Written: p.written, MaxRecord: p.maxRecord,
 		Backlog: uint64(max(p.backlog, 0)) << 20, BacklogAge: p.backlogAge, MinFree: uint64(max(p.minFree, 0)) << 20,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return p.openSources(ctx)
 }
 
 // openReports makes the report service and runs it; without workers it takes questions and shows answers that others make.
@@ -226,7 +232,7 @@ func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) 
 // webServer makes the HTTP server over what the platform has opened.
 func (p *platform) webServer() (*web.Server, error) {
 	cfg := web.DefaultConfig()
-	cfg.Identity, cfg.Ingest, cfg.Reports = p.users, p.ingest, p.reports
+	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
 	return web.New(cfg)
@@ -343,14 +349,19 @@ func (a *app) reportdCommand() *cobra.Command {
 
 // ingestCommand is a role, and the parent of the tools that look after what was sent.
 func (a *app) ingestCommand() *cobra.Command {
-	cmd := a.role("ingest", "Run the ingest pipeline alone: lake to graph",
+	cmd := a.role("ingest", "Run the ingest pipeline alone, lake to graph, and the continuous sources",
 		func(ctx context.Context, p *platform) error {
 			if err := p.openIngest(ctx); err != nil {
 				return err
 			}
 			p.group.Go(func() error { return p.ingest.Run(ctx) })
+			p.group.Go(func() error { return p.runs.Run(ctx) })
 			return nil
-		}, nil)
+		},
+		func(cmd *cobra.Command, s *settings) {
+			s.bindUploads(cmd)
+			s.bindSources(cmd)
+		})
 	cmd.AddCommand(a.ingestTryCommand(), a.ingestReprocessCommand(), a.ingestDeadCommand(), a.ingestRawCommand())
 	return cmd
 }

@@ -48,6 +48,7 @@ func (a *app) upCommand() *cobra.Command {
 	s.bind(cmd)
 	s.bindReports(cmd)
 	s.bindUploads(cmd)
+	s.bindSources(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
 	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
@@ -111,6 +112,7 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 		return err
 	}
 	p.group.Go(func() error { return p.ingest.Run(ctx) })
+	p.group.Go(func() error { return p.runs.Run(ctx) })
 	p.group.Go(func() error { return server.Serve(ctx, l) })
 	if p.demo {
 		return p.loadDemo(ctx)

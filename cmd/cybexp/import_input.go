@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// source is a file of an import.
-type source struct {
+// input is a file of an import.
+type input struct {
 	io.Reader
 	name   string
 	size   int64 // on disk; 0 is not known
@@ -18,10 +18,10 @@ type source struct {
 	closer io.Closer
 }
 
-type sources []*source
+type inputs []*input
 
-// openSources opens all files before any is read, so that a wrong name is told at once.
-func openSources(a *app, names []string) (list sources, err error) {
+// openInputs opens all files before any is read, so that a wrong name is told at once.
+func openInputs(a *app, names []string) (list inputs, err error) {
 	defer func() {
 		if err != nil {
 			list.close()
@@ -32,7 +32,7 @@ func openSources(a *app, names []string) (list sources, err error) {
 		if err != nil {
 			return list, err
 		}
-		s := &source{name: name, closer: in, size: sizeOf(in)}
+		s := &input{name: name, closer: in, size: sizeOf(in)}
 		list = append(list, s)
 		s.Reader = &countedReader{in, &s.read}
 		if f, ok := in.(*os.File); ok {
@@ -49,14 +49,14 @@ func openSources(a *app, names []string) (list sources, err error) {
 	return list, nil
 }
 
-func (l sources) close() {
+func (l inputs) close() {
 	for _, s := range l {
 		_ = s.closer.Close() // nothing was written
 	}
 }
 
 // share tells how much of the files has been read, where that can be known.
-func (l sources) share() string {
+func (l inputs) share() string {
 	var read, size int64
 	for _, s := range l {
 		if s.size == 0 {
