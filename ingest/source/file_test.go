@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cybexp/cybexp/ingest/source"
 )
@@ -51,6 +52,7 @@ func TestTailTakesWholeLines(t *testing.T) {
 	r.await("one")
 	log.write("o\nthree\n")
 	r.await("one", "two", "three")
+	r.took(s, src, 3)
 	stop()
 	log.write("four\n")
 	r.start(service().Run)
@@ -64,7 +66,7 @@ func TestTailFollowsRotation(t *testing.T) {
 	path := filepath.Join(dir, "a.log")
 	old := writer(t, path)
 	old.write("one\ntw")
-	s := service()
+	s := service(func(c *source.Config) { c.Rotation = 5 * time.Second })
 	src := r.add(s, tailOf("a.log"), "")
 	r.start(s.Run)
 	r.await("one")
@@ -89,6 +91,7 @@ func TestTailFollowsRotationThatNobodySaw(t *testing.T) {
 	src := r.add(s, tailOf("a.log"), "")
 	stop := r.start(s.Run)
 	r.await("one")
+	r.took(s, src, 1)
 	stop()
 	old.write("two\n")
 	check(t, os.Rename(path, path+".1"))
@@ -111,6 +114,7 @@ func TestTailSeesThatAFileWasCut(t *testing.T) {
 			src := r.add(s, tailOf("a.log"), "")
 			stop := r.start(s.Run)
 			r.await("one one")
+			r.took(s, src, 1)
 			stop()
 			check(t, os.Truncate(path, 0))
 			log.write(after)
@@ -119,8 +123,8 @@ func TestTailSeesThatAFileWasCut(t *testing.T) {
 			check(t, os.Truncate(path, 0)) // and under the eyes of a process that runs
 			log.write("3\n")
 			r.await("one one", strings.TrimSpace(after), "3")
-			stop()
 			r.took(s, src, 3)
+			stop()
 		})
 	}
 }
@@ -169,6 +173,7 @@ func TestWholeFilesAreSentWhenTheyRest(t *testing.T) {
 	stop := r.start(s.Run)
 	a := `{"date":"2024-01-01","domain":"a.example"}`
 	r.await(a)
+	r.took(s, src, 1)
 	eventually(t, "a note of what is broken", func() bool { return strings.Contains(r.status(s, src).Note, "b.csv.gz") })
 	stop()
 	check(t, os.WriteFile(filepath.Join(dir, "b.csv.gz"), zip(t, "domain\nb.example\n"), 0o600))

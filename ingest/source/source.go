@@ -71,7 +71,7 @@ type Config struct {
 	Look       time.Duration                    // between looks for sources to run
 	MinPeriod  time.Duration                    // of sources that are looked at
 	BatchDelay time.Duration                    // how long records of kinds that send by themselves wait for others
-	Rotation   time.Duration                    // how long a file that was moved away is followed after its last growth
+	Rotation   time.Duration                    // how long a file is followed after it was moved away or last grew
 	Stall      time.Duration                    // after which a server that sends nothing is given up
 	Backoff    func(failures int) time.Duration // nil is Backoff with chance
 }

@@ -49,13 +49,8 @@ func (t *tails) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range t.open {
-		f.moved = true
-	}
-	for _, name := range names {
-		if err := t.meet(name); err != nil {
-			return err
-		}
+	if err := t.place(names); err != nil {
+		return err
 	}
 	t.findLost(names)
 	for _, f := range t.open {
@@ -64,6 +59,25 @@ func (t *tails) look(ctx context.Context) error {
 		}
 	}
 	return t.leave(ctx)
+}
+
+// place finds out which files stand where the source looks, and which were moved away.
+func (t *tails) place(names []string) error {
+	before := map[*tail]bool{}
+	for _, f := range t.open {
+		before[f], f.moved = f.moved, true
+	}
+	for _, name := range names {
+		if err := t.meet(name); err != nil {
+			return err
+		}
+	}
+	for _, f := range t.open {
+		if f.moved && !before[f] {
+			f.grown = t.svc.Now() // its writer may not have heard of it yet
+		}
+	}
+	return nil
 }
 
 func (t *tails) close() {
