@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -64,10 +65,16 @@ func (l *serverLog) awaitReady(ctx context.Context, srv *server.Server) error {
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.print(slog.LevelDebug, format, v) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.print(slog.LevelWarn, format, v) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.print(slog.LevelError, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.print(slog.LevelDebug, format, v) }
 func (l *serverLog) Tracef(string, ...any)           {}
+
+// Warnf leaves out that large messages are discouraged: the limit is ours, see Config.
+func (l *serverLog) Warnf(format string, v ...any) {
+	if !strings.HasPrefix(format, "Maximum payloads over") {
+		l.print(slog.LevelWarn, format, v)
+	}
+}
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	select {

@@ -48,6 +48,27 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
+// BenchmarkRemove removes all that Write wrote, organisation by organisation.
+func BenchmarkRemove(b *testing.B) {
+	g := newGenerator(b, 42)
+	records := g.records(benchEvents)
+	for b.Loop() {
+		var removal time.Duration
+		whole := fresh(b, func(server *dgraphd.Server) {
+			writeAll(b, server, records, 1, len(records))
+			s, began := connect(b, server), time.Now()
+			for _, org := range g.orgs {
+				if _, err := s.RemoveOrg(b.Context(), org, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			removal = time.Since(began)
+		})
+		b.ReportMetric(benchEvents/removal.Seconds(), "events/s")
+		b.ReportMetric((whole-removal).Seconds()/removal.Seconds(), "x-write")
+	}
+}
+
 // fresh times f on a new Dgraph with the schema.
 func fresh(b *testing.B, f func(*dgraphd.Server)) time.Duration {
 	b.Helper()

@@ -30,6 +30,9 @@ func (c *cache) get(h tahoe.Hash) (entry, bool) {
 	return e, ok
 }
 
+// forget forgets all.
+func (c *cache) forget() { c.young, c.old = map[tahoe.Hash]entry{}, nil }
+
 func (c *cache) put(h tahoe.Hash, e entry) {
 	if len(c.young) >= c.size {
 		c.young, c.old = make(map[tahoe.Hash]entry, c.size), c.young

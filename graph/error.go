@@ -14,6 +14,10 @@ import (
 var (
 	// ErrUnavailable is returned when Dgraph does not answer, or not yet.
 	ErrUnavailable = errors.New("dgraph is unavailable")
+	// ErrSchemaNewer and ErrSchemaOlder are returned by ApplySchema for a graph of another version than the schema is.
+	ErrSchemaNewer = errors.New("the graph was written by a newer version of cybexp: use that one")
+	ErrSchemaOlder = errors.New("the graph was written by an older version of cybexp, and cannot be brought up to this one: " +
+		"go on with that version, or start with an empty data folder and send the raw data again")
 	// ErrClosed is returned by a store after Close.
 	ErrClosed = errors.New("graph is closed")
 

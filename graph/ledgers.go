@@ -35,6 +35,9 @@ type register struct {
 	uid     string
 	version int
 	counted map[uint64]bool // vertices that have ledgers, or will; never changed
+
+	announced int             // the number of the last announcement of a removal
+	doomed    map[uint64]bool // what the announcements name; never changed
 }
 
 // errNoLane is a lane that is not in the graph, or not any more.
@@ -75,7 +78,8 @@ func (w *writer) enroll(ctx context.Context, l *lane) error {
 	return nil
 }
 
-// consult sets what the attempt knows of ledgers, from the answer to its heads.
+// consult sets what the attempt knows of ledgers and removals, from the answer to its heads. The caller has the turn, so that
+// what the process knows only grows.
 func (w *writer) consult(ctx context.Context, a *attempt, heads headsAnswer) error {
 	if len(heads.L) == 0 || len(heads.V) != 1 {
 		return errNoLane
@@ -89,25 +93,32 @@ func (w *writer) consult(ctx context.Context, a *attempt, heads headsAnswer) err
 	}
 	var answer struct {
 		V []struct {
-			List []vertex `json:"ledgers_list"`
+			List      []vertex       `json:"ledgers_list"`
+			Removals  []announcement `json:"ledgers_removal"`
+			Announced int            `json:"ledgers_announced"`
 		}
 	}
-	if err := ask(ctx, a.txn, `{ v(func: uid(`+head.UID+`)) { ledgers_list { uid } } }`, &answer); err != nil {
+	q := `{ v(func: uid(` + head.UID + `)) { uid ledgers_list { uid } ledgers_announced ledgers_removal { removal_number removal_uids } } }`
+	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return fmt.Errorf("read ledgers: %w", err)
 	}
-	a.register = register{uid: head.UID, version: head.Version, counted: map[uint64]bool{}}
-	for _, v := range answer.V {
-		for _, listed := range v.List {
-			uid, err := listed.number()
-			if err != nil {
-				return fmt.Errorf("read ledgers: %w", err)
-			}
-			a.register.counted[uid] = true
-		}
+	if len(answer.V) != 1 {
+		return errNoLane
 	}
-	w.mu.Lock()
-	w.register = a.register
-	w.mu.Unlock()
+	v := answer.V[0]
+	a.register = register{uid: head.UID, version: head.Version, counted: map[uint64]bool{}, announced: v.Announced}
+	for _, listed := range v.List {
+		uid, err := listed.number()
+		if err != nil {
+			return fmt.Errorf("read ledgers: %w", err)
+		}
+		a.register.counted[uid] = true
+	}
+	var err error
+	if a.register.doomed, err = doomed(v.Removals); err != nil {
+		return fmt.Errorf("read removals: %w", err)
+	}
+	w.learn(a.register, v.Removals)
 	return nil
 }
 
@@ -118,15 +129,19 @@ func (a *attempt) beat() *api.NQuad {
 
 // note says that n events more have the vertex of h in a context.
 func (q *quads) note(h tahoe.Hash, e *tahoe.Event, category, context string, n int64) {
-	uid := q.uids[h]
+	key := ledger.Key{Org: e.OrgID(), Category: category, Context: context, SubType: e.SubType()}
+	q.tally(q.uids[h], ledger.Entry{At: e.Time().UnixMicro(), Key: key, N: n})
+}
+
+// tally adds an entry to the ledger of a vertex, if it has one.
+func (q *quads) tally(uid uint64, e ledger.Entry) {
 	if !q.register.counted[uid] {
 		return
 	}
 	if q.deltas == nil {
 		q.deltas = map[uint64][]ledger.Entry{}
 	}
-	key := ledger.Key{Org: e.OrgID(), Category: category, Context: context, SubType: e.SubType()}
-	q.deltas[uid] = append(q.deltas[uid], ledger.Entry{At: e.Time().UnixMicro(), Key: key, N: n})
+	q.deltas[uid] = append(q.deltas[uid], e)
 }
 
 // noteFresh tells the ledgers of an event that is new.

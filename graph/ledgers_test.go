@@ -207,7 +207,7 @@ func TestLedgerStaysShort(t *testing.T) {
 	g := newGenerator(t, 23)
 	hot := g.attribute("hot", tahoe.Int(1))
 	at := func(seconds float64) *tahoe.Event {
-		e, err := tahoe.NewEvent("e", g.orgs[0], seconds, hot, g.attribute("n", tahoe.Int(int64(seconds))))
+		e, err := tahoe.NewEvent("e", tahoe.OrgHash("org0").String(), seconds, hot, g.attribute("n", tahoe.Int(int64(seconds))))
 		g.check(err)
 		return e
 	}

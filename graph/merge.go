@@ -37,12 +37,18 @@ type stored struct {
 func (k *keeper) firstCount(ctx context.Context, txn *dgo.Txn, uid uint64) error {
 	var head struct {
 		Q []struct {
+			Hash     string
 			Counted  bool
 			Segments []stored `json:"~segment_of"`
 		}
+		V []vertex
 	}
-	if err := ask(ctx, txn, `{ q(func: uid(`+hex(uid)+`)) { counted ~segment_of { uid } } }`, &head); err != nil {
+	q := `{ q(func: uid(` + hex(uid) + `)) { hash counted ~segment_of { uid } } v(func: eq(ledgers, "` + registerKey + `")) { uid } }`
+	if err := ask(ctx, txn, q, &head); err != nil {
 		return err
+	}
+	if len(head.V) == 1 && (len(head.Q) == 0 || head.Q[0].Hash == "") { // it was removed since it was listed
+		return set(ctx, txn, nil, []*api.NQuad{{Subject: head.V[0].UID, Predicate: "ledgers_list", ObjectId: hex(uid)}})
 	}
 	var old []stored
 	for _, q := range head.Q {
@@ -63,7 +69,7 @@ func (k *keeper) firstCount(ctx context.Context, txn *dgo.Txn, uid uint64) error
 	b := &quads{}
 	b.segments(uid, ledger.Merge(parts...), false)
 	b.value(hex(uid), "counted", &api.Value{Val: &api.Value_BoolVal{BoolVal: true}})
-	return set(ctx, txn, b.set, removal(old))
+	return set(ctx, txn, b.set, withoutSegments(old))
 }
 
 // readEvents reads a page of the events of a vertex, and where the next page begins; "" after the last.
@@ -118,12 +124,11 @@ func (q *quads) segments(of uint64, s ledger.Segment, loose bool) {
 	}
 }
 
-// removal takes segments out of the graph.
-func removal(list []stored) []*api.NQuad {
-	all := &api.Value{Val: &api.Value_DefaultVal{DefaultVal: "_STAR_ALL"}}
+// withoutSegments takes segments out of the graph.
+func withoutSegments(list []stored) []*api.NQuad {
 	quads := make([]*api.NQuad, len(list))
 	for i, s := range list {
-		quads[i] = &api.NQuad{Subject: s.UID, Predicate: "_STAR_ALL", ObjectValue: all}
+		quads[i] = &api.NQuad{Subject: s.UID, Predicate: "_STAR_ALL", ObjectValue: everything}
 	}
 	return quads
 }
@@ -176,7 +181,7 @@ func (k *keeper) mergeOnce(ctx context.Context, txn *dgo.Txn, uid uint64) error 
 	b := &quads{}
 	if size > looseShare*fresh.Len() {
 		b.segments(uid, fresh, true)
-		return set(ctx, txn, b.set, removal(old))
+		return set(ctx, txn, b.set, withoutSegments(old))
 	}
 	if err := readExact(ctx, txn, touched); err != nil {
 		return err
@@ -186,7 +191,7 @@ func (k *keeper) mergeOnce(ctx context.Context, txn *dgo.Txn, uid uint64) error 
 		return err
 	}
 	b.segments(uid, whole, false)
-	return set(ctx, txn, b.set, removal(slices.Concat(old, touched)))
+	return set(ctx, txn, b.set, withoutSegments(slices.Concat(old, touched)))
 }
 
 // touch finds the segments into which entries fall, from the first of them to the last, and how many entries those have. Entries before

@@ -21,11 +21,19 @@ type quads struct {
 	*attempt
 	names  map[tahoe.Hash]string // uids as text
 	set    []*api.NQuad
+	del    []*api.NQuad
 	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
 }
 
 // spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.
 func (a *attempt) spell() []*api.NQuad {
+	q := a.spelt()
+	q.spellDeltas()
+	return q.set
+}
+
+// spelt is spell before the deltas of ledgers are.
+func (a *attempt) spelt() *quads {
 	q := &quads{attempt: a, names: make(map[tahoe.Hash]string, len(a.uids)), set: make([]*api.NQuad, 0, 12*len(a.fresh)+16)}
 	for h, uid := range a.uids {
 		q.names[h] = hex(uid)
@@ -36,9 +44,9 @@ func (a *attempt) spell() []*api.NQuad {
 			q.vertex(h, it)
 		}
 		q.merge(h, it)
+		q.hold(h, it)
 	}
-	q.spellDeltas()
-	return q.set
+	return q
 }
 
 // vertex writes what the hash stands for; it never changes.
@@ -128,11 +136,18 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 	}
 }
 
-// contexts adds the contexts of descendants that have none in the event yet. Then it also writes the category again as it is, so that
+// hold writes something of a vertex again that a removal is about to take, so that one of both starts over.
+func (q *quads) hold(h tahoe.Hash, it *item) {
+	if q.register.doomed[q.uids[h]] {
+		q.text(q.names[h], "itype", string(it.instance.Kind()))
+	}
+}
+
+// contexts adds the contexts of descendants that have none in the event yet, unless a person said so. Then it also writes the category again as it is, so that
 // of two writers who merge one event at once, or an analyst who changes it, one starts over.
 func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 	taken := map[string]bool{}
-	for _, v := range append(have.Mal, have.Ben...) {
+	for _, v := range slices.Concat(have.Mal, have.Ben, have.Judged) {
 		taken[v.UID] = true
 	}
 	before := len(q.set)

@@ -48,6 +48,7 @@ type existing struct {
 	Received *time.Time
 	Mal      []vertex `json:"mal_ref"`
 	Ben      []vertex `json:"ben_ref"`
+	Judged   []vertex `json:"judged_ref"` // by a person
 }
 
 type vertex struct {
@@ -102,21 +103,26 @@ func (w *writer) resolveNow(ctx context.Context, a *attempt) (wait *attempt, err
 		return nil, ctx.Err()
 	}
 	a.txn = w.store.transaction()
-	a.uids = make(map[tahoe.Hash]uint64, len(a.batch.order))
-	a.fresh, a.needs = map[tahoe.Hash]bool{}, map[*attempt]struct{}{}
-	missing, wait, err := w.recall(a)
-	if err != nil || wait != nil {
-		return wait, err
+	for {
+		a.uids = make(map[tahoe.Hash]uint64, len(a.batch.order))
+		a.fresh, a.needs = map[tahoe.Hash]bool{}, map[*attempt]struct{}{}
+		missing, wait, err := w.recall(a)
+		if err != nil || wait != nil {
+			return wait, err
+		}
+		// The look-up is in the transaction that makes what it does not find, so that two writers who make the same vertex conflict.
+		found, heads, err := lookup(ctx, a.txn, a.lane.heads(), missing)
+		if err != nil {
+			return nil, err
+		}
+		recalled := w.register.announced
+		if err := w.consult(ctx, a, heads); err != nil {
+			return nil, err
+		}
+		if a.register.announced == recalled {
+			return nil, w.claim(ctx, a, missing, found)
+		} // else something that was remembered may be gone: once more
 	}
-	// The look-up is in the transaction that makes what it does not find, so that two writers who make the same vertex conflict.
-	found, heads, err := lookup(ctx, a.txn, a.lane.heads(), missing)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.consult(ctx, a, heads); err != nil {
-		return nil, err
-	}
-	return nil, w.claim(ctx, a, missing, found)
 }
 
 // recall takes uids from the cache and from other attempts' claims.
@@ -126,10 +132,10 @@ func (w *writer) recall(a *attempt) (missing []tahoe.Hash, wait *attempt, err er
 	for _, h := range a.batch.order {
 		it := a.batch.items[h]
 		e, ok := w.known.get(h)
-		if !ok {
+		if ok = ok && !w.gone[e.uid]; !ok {
 			var c claim
 			if c, ok = w.claims[h]; ok {
-				if it.merges() {
+				if it.merges() || c.owner.register.announced < w.register.announced {
 					return nil, c.owner, nil
 				}
 				e, a.needs[c.owner] = c.entry, struct{}{}
@@ -192,7 +198,7 @@ func (w *writer) finish(a *attempt, committed bool) {
 			continue
 		}
 		delete(w.claims, h)
-		if committed {
+		if committed && a.register.announced == w.register.announced { // else it may be gone by now
 			w.known.put(h, c.entry)
 		}
 	}
@@ -262,7 +268,7 @@ func (a *attempt) readExisting(ctx context.Context) error {
 		return nil
 	}
 	var answer struct{ Q []*existing }
-	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration received mal_ref { uid } ben_ref { uid } } }`
+	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration received mal_ref { uid } ben_ref { uid } judged_ref { uid } } }`
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return fmt.Errorf("read vertices: %w", err)
 	}
@@ -274,7 +280,12 @@ func (a *attempt) readExisting(ctx context.Context) error {
 }
 
 func ask(ctx context.Context, txn *dgo.Txn, q string, answer any) error {
-	res, err := txn.Query(ctx, q)
+	return askFor(ctx, txn, q, nil, answer)
+}
+
+// askFor is ask with texts of users, which never stand in the query itself.
+func askFor(ctx context.Context, txn *dgo.Txn, q string, variables map[string]string, answer any) error {
+	res, err := txn.QueryWithVars(ctx, q, variables)
 	if err != nil {
 		return readable(ctx, err)
 	}

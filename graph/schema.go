@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,7 +20,8 @@ import (
 //go:embed schema.dql
 var Predicates string
 
-// ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. It waits for a Dgraph that
+// ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. Of a graph with a schema of another
+// version it changes nothing, and returns [ErrSchemaNewer] or [ErrSchemaOlder]. It waits for a Dgraph that
 // has just started, which takes schemas some seconds later than queries, and returns when Dgraph tells it as the schema.
 func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 	uploaded := false
@@ -28,6 +31,9 @@ func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 			return nil
 		}
 		if err == nil && !uploaded {
+			if err := fits(sdl, current); err != nil {
+				return fmt.Errorf("apply schema: %w", err)
+			}
 			if err = s.uploadSchema(ctx, sdl); err == nil {
 				s.logger.Info("schema applied")
 				uploaded, delay = true, 5*time.Millisecond
@@ -40,6 +46,34 @@ func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 			return fmt.Errorf("apply schema: %w", errors.Join(ctx.Err(), err))
 		}
 	}
+}
+
+// versionLine tells the version of a schema.
+var versionLine = regexp.MustCompile(`(?m)^# Version: ([0-9]{1,9})$`)
+
+// schemaVersion is the version of a schema; the first had no such line.
+func schemaVersion(sdl string) int {
+	found := versionLine.FindStringSubmatch(sdl)
+	if found == nil {
+		return 1
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		panic("nine digits: " + err.Error())
+	}
+	return n
+}
+
+// fits says whether a schema may take the place of the graph's own, which is empty in a new graph.
+func fits(sdl, current string) error {
+	ours, theirs := schemaVersion(sdl), schemaVersion(current)
+	switch {
+	case strings.TrimSpace(current) == "" || ours == theirs:
+		return nil
+	case ours < theirs:
+		return fmt.Errorf("%w (its schema has version %d, this one %d)", ErrSchemaNewer, theirs, ours)
+	}
+	return fmt.Errorf("%w (its schema has version %d, this one %d)", ErrSchemaOlder, theirs, ours)
 }
 
 // schemaError is an answer, as opposed to none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -105,9 +106,26 @@ func TestSchemaThatIsThereIsNotUploadedAgain(t *testing.T) {
 	}
 }
 
+func versionOf(n int) string { return fmt.Sprintf("# Version: %d\n", n) }
+
+func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
+	s := testdgraph.Open(t)
+	newer := strings.Replace(cybexp.Schema, versionOf(2), versionOf(3), 1)
+	older := strings.Replace(cybexp.Schema, versionOf(2), "", 1)
+	if err := s.ApplySchema(t.Context(), older); !errors.Is(err, graph.ErrSchemaNewer) {
+		t.Errorf("an older schema: %v", err)
+	}
+	if err := s.ApplySchema(t.Context(), newer); !errors.Is(err, graph.ErrSchemaOlder) {
+		t.Errorf("a newer schema: %v", err)
+	}
+	if err := s.ApplySchema(t.Context(), cybexp.Schema); err != nil {
+		t.Errorf("the schema that is there: %v", err)
+	}
+}
+
 func TestBrokenSchemaIsRefused(t *testing.T) {
 	s := testdgraph.Open(t)
-	err := s.ApplySchema(t.Context(), "type Broken {")
+	err := s.ApplySchema(t.Context(), versionOf(2)+"type Broken {")
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want Dgraph's words", err)
 	}

@@ -63,6 +63,7 @@ type writer struct {
 	turn  chan struct{} // held by the one who resolves; guards lease
 	lease lease
 	lanes chan *lane    // those that nobody uses
+	edits chan *lane    // the one of changes that are not writes
 	send  chan struct{} // held by those whose request is on the way
 
 	mu      sync.Mutex
@@ -70,6 +71,7 @@ type writer struct {
 	queue   []*piece
 	running int
 	known   *cache
+	gone    map[uint64]bool // vertices that known may hold, and that were about to be removed
 	claims  map[tahoe.Hash]claim
 
 	register register
@@ -80,8 +82,9 @@ func newWriter(s *Store, cacheSize, hotDegree int) *writer {
 	w := &writer{
 		store: s, turn: make(chan struct{}, 1), send: make(chan struct{}, commits),
 		lease: lease{conn: s.conn}, known: newCache(cacheSize), claims: map[tahoe.Hash]claim{},
-		lanes: make(chan *lane, underWay), keeper: newKeeper(s, hotDegree),
+		lanes: make(chan *lane, underWay), edits: make(chan *lane, 1), keeper: newKeeper(s, hotDegree),
 	}
+	w.edits <- &lane{}
 	for range underWay {
 		w.lanes <- &lane{}
 	}
@@ -228,44 +231,63 @@ func (w *writer) persist(pieces []*piece) (added []int, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var a *attempt
+	if err := w.again(w.ctx, func(ctx context.Context) error {
+		var err error
+		a, err = w.try(ctx, b)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	return a.counts(len(pieces)), nil
+}
+
+// again tries until it is done, patience or ctx ends, or it is refused.
+func (w *writer) again(ctx context.Context, try func(context.Context) error) error {
 	var down time.Time // since when Dgraph is unavailable
 	delay := 50 * time.Millisecond
-	for try := 1; ; try++ {
-		a, err := w.try(b)
+	for n := 1; ; n++ {
+		err := inTime(ctx, try)
 		switch {
 		case err == nil:
-			return a.counts(len(pieces)), nil
+			return nil
 		case w.ctx.Err() != nil:
-			return nil, ErrClosed
+			return ErrClosed
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case errors.Is(err, errAborted):
-			w.store.logger.Debug("transaction aborted, trying again", "try", try)
+			w.store.logger.Debug("transaction aborted, trying again", "try", n)
 			down, delay = time.Time{}, 50*time.Millisecond
-			_ = pause(w.ctx, time.Duration(1+rand.IntN(10*min(try, 20)))*time.Millisecond)
+			_ = pause(ctx, time.Duration(1+rand.IntN(10*min(n, 20)))*time.Millisecond)
 		case errors.Is(err, ErrUnavailable):
 			if down.IsZero() {
 				down = time.Now()
 				w.store.logger.Warn("graph does not take writes, trying again", "err", err)
 			}
 			if time.Since(down) > w.store.patience {
-				return nil, err
+				return err
 			}
-			_ = pause(w.ctx, delay)
+			_ = pause(ctx, delay)
 			delay = min(2*delay, 2*time.Second)
 		default:
-			return nil, err
+			return err
 		}
 	}
 }
 
-// try writes the batch once, in one transaction.
-func (w *writer) try(b *batch) (a *attempt, err error) {
-	ctx, cancel := context.WithTimeout(w.ctx, tryTimeout)
+// inTime gives a try its time.
+func inTime(ctx context.Context, try func(context.Context) error) error {
+	within, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	defer func() {
-		if err != nil && errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%w: no answer in %v", ErrUnavailable, tryTimeout)
-		}
-	}()
+	err := try(within)
+	if err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("%w: no answer in %v", ErrUnavailable, tryTimeout)
+	}
+	return err
+}
+
+// try writes the batch once, in one transaction.
+func (w *writer) try(ctx context.Context, b *batch) (a *attempt, err error) {
 	l := <-w.lanes
 	defer func() { w.lanes <- l }()
 	if a, err = w.resolve(ctx, b, l); err != nil {

@@ -124,6 +124,7 @@ type vertex struct {
 	H         uidList `json:"h"`
 	I         uidList `json:"i"`
 	J         uidList `json:"j"`
+	K         uidList `json:"k"`
 	S         uidList `json:"s"`
 	T         []struct {
 		UID string  `json:"uid"`
@@ -178,23 +179,39 @@ func parseUIDs(list []string) []walk.ID {
 	return out
 }
 
-// ask asks about vertices, so many at a time, and some parts at once when the snapshot is known. The name is for the trace.
-func (k *walker) ask(ctx context.Context, name string, ids []walk.ID, query func([]string) dql.Query) ([]vertex, error) {
+// ask asks about vertices, so many at a time. The name is for the trace.
+func (k *walker) ask(ctx context.Context, name string, ids []walk.ID, query func([]walk.ID) dql.Query) ([]vertex, error) {
+	var queries []dql.Query
+	for part := range slices.Chunk(ids, walkPage) {
+		queries = append(queries, query(part))
+	}
+	answers, err := k.askAll(ctx, name, queries)
+	var all []vertex
+	for _, a := range answers {
+		all = append(append(append(append(all, a.R...), a.P...), a.Q...), a.O...)
+	}
+	return all, err
+}
+
+// askAll asks queries, some at once when the snapshot is known.
+func (k *walker) askAll(ctx context.Context, name string, queries []dql.Query) ([]vertices, error) {
+	if len(queries) == 0 {
+		return nil, nil
+	}
 	began := time.Now()
-	parts := slices.Collect(slices.Chunk(ids, walkPage))
-	answers := make([][]vertex, len(parts))
+	answers := make([]vertices, len(queries))
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(walkQueries)
-	for i, part := range parts {
+	for i, q := range queries {
 		if k.stats.Snapshot == 0 {
 			var err error
-			if answers[i], k.stats.Snapshot, err = k.query(ctx, query(uidTexts(part)), 0); err != nil {
+			if answers[i], k.stats.Snapshot, err = k.query(ctx, q, 0); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		g.Go(func() (err error) {
-			answers[i], _, err = k.query(inner, query(uidTexts(part)), k.stats.Snapshot)
+			answers[i], _, err = k.query(inner, q, k.stats.Snapshot)
 			return err
 		})
 	}
@@ -204,33 +221,45 @@ func (k *walker) ask(ctx context.Context, name string, ids []walk.ID, query func
 		}
 		return nil, err
 	}
-	all := slices.Concat(answers...)
-	k.stats.Scanned += uint64(len(all))
-	if len(parts) > 0 {
-		k.trace.note(name, query(nil), len(all), len(parts), began)
+	n := 0
+	for _, a := range answers {
+		n += a.n()
 	}
+	k.stats.Scanned += uint64(n)
+	k.trace.note(name, queries[0], n, len(queries), began)
 	k.tell()
-	return all, nil
+	return answers, nil
 }
 
-func (k *walker) query(ctx context.Context, q dql.Query, at uint64) ([]vertex, uint64, error) {
+// vertices are the blocks of an answer.
+type vertices struct {
+	R, P, Q, O []vertex // what was asked about
+	D, M       []vertex // what was found
+}
+
+func (v *vertices) n() int { return len(v.R) + len(v.P) + len(v.Q) + len(v.O) + len(v.D) + len(v.M) }
+
+func (k *walker) query(ctx context.Context, q dql.Query, at uint64) (vertices, uint64, error) {
 	body, ts, err := k.db.Query(ctx, q, at)
 	if err != nil {
-		return nil, 0, fmt.Errorf("ask graph: %w", err)
+		return vertices{}, 0, fmt.Errorf("ask graph: %w", err)
 	}
-	var answer struct {
-		R []vertex `json:"r"`
-	}
+	var answer vertices
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, 0, fmt.Errorf("read answer: %w", err)
+		return vertices{}, 0, fmt.Errorf("read answer: %w", err)
 	}
-	return answer.R, ts, nil
+	return answer, ts, nil
+}
+
+// about makes a query about vertices of one that takes their texts.
+func about(query func([]string) dql.Query) func([]walk.ID) dql.Query {
+	return func(ids []walk.ID) dql.Query { return query(uidTexts(ids)) }
 }
 
 // details asks for what is shown of vertices.
 func (k *walker) details(ctx context.Context, ids []walk.ID) (map[walk.ID]*vertex, error) {
 	slices.Sort(ids)
-	list, err := k.ask(ctx, "what is shown", slices.Compact(ids), k.Details)
+	list, err := k.ask(ctx, "what is shown", slices.Compact(ids), about(k.Details))
 	if err != nil {
 		return nil, err
 	}

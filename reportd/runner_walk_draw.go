@@ -42,7 +42,7 @@ func (k *walker) draw(ctx context.Context, from []string) error {
 		return tooMuch("%d instances are related; a graph has at most %d: narrow the query", len(found), walkDrawn)
 	}
 	d := drawing{known: make(map[walk.ID]*vertex, len(found))}
-	if d.list, err = k.ask(ctx, "what holds what", parseUIDs(found), k.Edges); err != nil {
+	if d.list, err = k.ask(ctx, "what holds what", parseUIDs(found), about(k.Edges)); err != nil {
 		return err
 	}
 	edges := make(map[walk.ID][]walk.ID, len(found))

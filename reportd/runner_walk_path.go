@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/tdql/dql"
 	"github.com/cybexp/cybexp/walk"
 )
 
@@ -22,23 +24,24 @@ func (k *walker) path(ctx context.Context, from []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := walk.FindChains(ctx, pathGraph{k}, parseUIDs(from), parseUIDs(to),
-		walk.ChainOptions{Max: k.Max, Paths: k.Paths, Work: walkEdges, Level: k.chainLevel})
+	found, err := walk.FindChains(ctx, pathGraph{k, map[walk.ID]kind{}}, parseUIDs(from), parseUIDs(to),
+		walk.ChainOptions{Max: k.Max, Paths: k.Paths, Work: walkEdges, Hub: walkHub, Level: k.chainLevel})
 	if err != nil {
 		return err
 	}
 	k.trace.at("")
-	k.trace.capped("", found.LeftOut, "vertices reached and not followed")
-	if len(found.Nodes) == 0 && found.LeftOut > 0 {
-		return k.emit(pathRow{Nodes: []node{}, Edges: []string{}, LeftOut: found.LeftOut})
-	}
-	known, err := k.details(ctx, slices.Concat(found.Nodes...))
+	k.trace.capped("", len(found.Capped), "vertices reached and not followed")
+	known, err := k.details(ctx, slices.Concat(append(found.Nodes, mostCapped(found.Capped))...))
 	if err != nil {
 		return err
 	}
+	k.warnCapped(found.Capped, known)
+	if len(found.Nodes) == 0 && len(found.Capped) > 0 {
+		return k.emit(pathRow{Nodes: []node{}, Edges: []string{}, LeftOut: len(found.Capped)})
+	}
 	for _, chain := range found.Nodes {
 		length := len(chain) - 1
-		row := pathRow{Length: &length, Nodes: nodes(chain, known), Edges: []string{}, LeftOut: found.LeftOut}
+		row := pathRow{Length: &length, Nodes: nodes(chain, known), Edges: []string{}, LeftOut: len(found.Capped)}
 		for i := range row.Nodes[1:] {
 			row.Edges = append(row.Edges, edgeName(row.Nodes[i], row.Nodes[i+1]))
 		}
@@ -63,56 +66,93 @@ func edgeName(a, b node) string {
 	return "sattr"
 }
 
-var hubs = fmt.Sprintf("hubs, of more than %d neighbours, not followed", walkHub)
-
 // chainLevel tells the trace how far a search for chains is.
-func (k *walker) chainLevel(level int, second bool) {
-	from := "start"
-	if second {
-		from = "end"
+func (k *walker) chainLevel(level int, second, between bool) {
+	switch {
+	case between:
+		k.trace.at(fmt.Sprintf("up to %d edges", level))
+	case second:
+		k.trace.at(fmt.Sprintf("level %d from the end", level))
+	default:
+		k.trace.at(fmt.Sprintf("level %d from the start", level))
 	}
-	k.trace.at(fmt.Sprintf("level %d from the %s", level, from))
 }
 
 // pathGraph is the graph as chains see it.
-type pathGraph struct{ *walker }
+type pathGraph struct {
+	*walker
+	kinds map[walk.ID]kind // of the vertices that were come to
+}
+
+// kind is a kind of vertices with edges of their own. An end of a path is of any kind.
+type kind uint8
+
+const (
+	anyKind kind = iota
+	eventKind
+	partKind
+	sessionKind
+	rawKind
+)
+
+// byKind sorts vertices by kind.
+func (g pathGraph) byKind(ids []walk.ID) tdql.ByKind {
+	var by tdql.ByKind
+	add := func(list *[]string, id string, own, wanted kind) {
+		if own == anyKind || own == wanted {
+			*list = append(*list, id)
+		}
+	}
+	for i, id := range uidTexts(ids) {
+		own := g.kinds[ids[i]]
+		add(&by.Events, id, own, eventKind)
+		add(&by.Parts, id, own, partKind)
+		add(&by.Sessions, id, own, sessionKind)
+		add(&by.Raws, id, own, rawKind)
+	}
+	return by
+}
+
+// Degrees implements walk.Links.
+func (g pathGraph) Degrees(ctx context.Context, ids []walk.ID) (map[walk.ID]int, error) {
+	found, err := g.ask(ctx, "numbers of neighbours", ids, func(ids []walk.ID) dql.Query { return g.Sizes(g.byKind(ids)) })
+	degrees := make(map[walk.ID]int, len(ids))
+	for _, v := range found {
+		degrees[v.id()] += v.N // a vertex has the edges of one kind only
+	}
+	return degrees, err
+}
 
 // Neighbours implements walk.Links.
 func (g pathGraph) Neighbours(ctx context.Context, ids []walk.ID) ([]walk.Vertex, error) {
-	const sizing = "numbers of neighbours"
-	sizes, err := g.ask(ctx, sizing, ids, g.Sizes)
+	defer g.trace.at("")
+	found, err := g.ask(ctx, "neighbours", ids, func(ids []walk.ID) dql.Query { return g.walker.Neighbours(g.byKind(ids)) })
 	if err != nil {
 		return nil, err
 	}
-	var list []walk.Vertex
-	var small []walk.ID
-	edges := 0
-	for i, v := range sizes {
-		if size := v.N + v.M; size > walkHub {
-			list = append(list, walk.Vertex{ID: v.id(), Hub: true})
-			g.trace.capped(sizing, 1, hubs)
-		} else {
-			small = append(small, v.id())
-			edges += size
+	list := make([]walk.Vertex, 0, len(found))
+	for _, v := range found {
+		for _, l := range []struct {
+			ids  []walk.ID
+			kind kind
+		}{
+			{v.E, eventKind}, {v.F, eventKind}, {v.I, eventKind}, {v.G, partKind}, {v.H, partKind}, {v.S, sessionKind}, {v.K, sessionKind},
+			{v.identified(), sessionKind}, {v.J, rawKind},
+		} {
+			if len(l.ids) > 0 {
+				list = append(list, walk.Vertex{ID: v.id(), Links: l.ids})
+			}
+			for _, id := range l.ids {
+				g.kinds[id] = l.kind
+			}
 		}
-		if edges < walkPage*rankBatch && i < len(sizes)-1 {
-			continue
-		}
-		found, err := g.ask(ctx, "neighbours", small, g.walker.Neighbours)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range found {
-			list = append(list, walk.Vertex{ID: v.id(), Links: v.links()})
-		}
-		small, edges = small[:0], 0
 	}
 	return list, nil
 }
 
-// links are the neighbours, but for sessions that are not visible.
-func (v *vertex) links() []walk.ID {
-	list := slices.Concat[[]walk.ID](v.E, v.F, v.G, v.H, v.I, v.J, v.S)
+// identified are the visible sessions that an attribute or object identifies.
+func (v *vertex) identified() []walk.ID {
+	var list []walk.ID
 	for _, s := range v.T {
 		if len(s.V) > 0 {
 			list = append(list, parseUID(s.UID))
@@ -121,16 +161,23 @@ func (v *vertex) links() []walk.ID {
 	return list
 }
 
-// Keys implements walk.Links: vertices are ordered by their hashes.
-func (g pathGraph) Keys(ctx context.Context, ids []walk.ID) (map[walk.ID]string, error) {
-	g.trace.at("")
-	known, err := g.details(ctx, ids)
+// Between implements walk.Links.
+func (g pathGraph) Between(ctx context.Context, a, b []walk.ID, n int) (next, common []walk.Vertex, err error) {
+	defer g.trace.at("")
+	q := g.walker.Between(g.byKind(a), g.byKind(b), n)
+	answers, err := g.askAll(ctx, "what is between", []dql.Query{q})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	keys := make(map[walk.ID]string, len(known))
-	for id, v := range known {
-		keys[id] = v.Hash
+	list := func(found []vertex) []walk.Vertex {
+		out := make([]walk.Vertex, len(found))
+		for i, v := range found {
+			out[i] = walk.Vertex{ID: v.id(), Links: slices.Concat[[]walk.ID](v.E, v.F, v.G, v.H, v.S, v.I, v.J)}
+			for _, s := range v.T {
+				out[i].Links = append(out[i].Links, parseUID(s.UID))
+			}
+		}
+		return out
 	}
-	return keys, nil
+	return list(answers[0].D), list(answers[0].M), nil
 }

@@ -137,7 +137,7 @@ func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) (
 	if attributes {
 		name = "attributes of events"
 	}
-	found, err := g.ask(ctx, name, ids, func(uids []string) dql.Query { return g.walker.Events(uids, attributes) })
+	found, err := g.ask(ctx, name, ids, func(ids []walk.ID) dql.Query { return g.walker.Events(uidTexts(ids), attributes) })
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +149,25 @@ func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) (
 		}
 	}
 	return list, nil
+}
+
+// maxAround bounds how many attributes are asked about at once.
+const maxAround = 500_000
+
+// Around implements walk.Incidence.
+func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, most int) ([]walk.ID, bool, error) {
+	if len(attributes) > maxAround {
+		return nil, false, nil
+	}
+	answers, err := g.askAll(ctx, "events", []dql.Query{g.walker.Around(uidTexts(attributes), most+1)})
+	if err != nil {
+		return nil, false, err
+	}
+	events := make([]walk.ID, len(answers[0].R))
+	for i := range answers[0].R {
+		events[i] = answers[0].R[i].id()
+	}
+	return events, len(events) <= most, nil
 }
 
 // days is how many whole days have gone by since a time.
@@ -175,7 +194,7 @@ func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Rea
 		}
 		query = func(uids []string) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
 	}
-	found, err := g.ask(ctx, name, ids, query)
+	found, err := g.ask(ctx, name, ids, about(query))
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +207,7 @@ func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Rea
 
 // few asks for the first malicious events of attributes, and counts those that have more.
 func (g rankGraph) few(ctx context.Context, ids []walk.ID) ([]walk.Attribute, error) {
-	found, err := g.ask(ctx, "first malicious events of attributes", ids, g.Few)
+	found, err := g.ask(ctx, "first malicious events of attributes", ids, about(g.Few))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -189,7 +190,9 @@ func TestPaths(t *testing.T) {
 		{"path event " + e1 + " to event " + e2 + " paths 9", []string{"e1 -ref- fn -ref- e2", "e1 -ref- url1 -ref- e2", "e1 -ref- sh -ref- e2"}},
 		{"path ipv4 1.1.1.1 to ipv4 2.2.2.2", []string{"ip1 -ref- e1 -ref- fn -ref- e3 -ref- ip2"}},
 		{"path ipv4 1.1.1.1 to ipv4 2.2.2.2 max 3", nil},
-		{"path ipv4 1.1.1.1 to url http://y/", []string{"ip1 -ref- e5 -sref- s1 -sref- e8 -ref- url2"}},
+		{"path ipv4 1.1.1.1 to url http://y/", []string{
+			"ip1 -ref- e1 -sref- s1 -sref- e8 -ref- url2", "ip1 -ref- e5 -sref- s1 -sref- e8 -ref- url2", "ip1 -ref- e7 -sref- s1 -sref- e8 -ref- url2",
+		}},
 		{"path ipv4 1.1.1.1 to url http://x/ from 200", nil},
 		{"path (sessionid 's-1') to ipv4 1.1.1.1", []string{"sid1 -sattr- s1 -sref- e1 -ref- ip1", "sid1 -sattr- s1 -sref- e5 -ref- ip1", "sid1 -sattr- s1 -sref- e7 -ref- ip1"}},
 		{"path object " + v.Objects["src"].Hash + " to ipv4 1.1.1.1", []string{"src -ref- e1 -ref- ip1", "src -ref- e7 -ref- ip1"}},
@@ -381,4 +384,29 @@ func TestAWalkReadsOneSnapshot(t *testing.T) {
 			t.Errorf("%s: want - got +\n%s", text, d)
 		}
 	}
+}
+
+// crowd makes events of ten attributes each, of which a few are in most events.
+func crowd(org tahoe.Hash, events, attributes int) []tahoe.Record {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var r tahoe.Record
+	for i := range events {
+		var nodes []tahoe.Node
+		for range 10 {
+			n := int(float64(attributes) * math.Pow(rng.Float64(), 4))
+			nodes = append(nodes, must(tahoe.NewAttribute(fmt.Sprintf("kind%d", n%5), tahoe.Int(int64(n)))))
+		}
+		e := must(tahoe.NewEvent("sighting", org.String(), 1.6e9+float64(i)*600, nodes...))
+		if i > 0 && rng.IntN(3) == 0 {
+			must(0, e.SetCategory(tahoe.Malicious))
+		}
+		r.Events = append(r.Events, e)
+	}
+	var records []tahoe.Record
+	for len(r.Events) > 0 {
+		n := min(500, len(r.Events))
+		records = append(records, tahoe.Record{Events: r.Events[:n]})
+		r.Events = r.Events[n:]
+	}
+	return records
 }

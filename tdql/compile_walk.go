@@ -120,6 +120,11 @@ func (p *Plan) rankQueries(w *Walk) {
 		return dql.All(c.access(), dql.Eq("category", c.q.Bind("c", "malicious")))
 	}
 	c := p.part()
+	events := c.name()
+	c.add(dql.Block{Func: dql.UIDList(c.q.Declare("seed", "string", "[]")), Fields: []dql.Field{{As: events, Name: "~ref", Filter: c.access()}}})
+	c.add(dql.Block{Name: "r", Func: dql.UID(events), Args: dql.Args{First: c.q.Declare("n", "int", "0")}, Fields: uidOnly})
+	w.queries[askAround] = *c.q
+	c = p.part()
 	w.about(askCounts, c, attributesOnly,
 		dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: c.access()},
 		dql.Field{Alias: "m", Name: "~ref", Count: true, Filter: malicious(c)})
@@ -145,48 +150,6 @@ func (p *Plan) details(w *Walk) {
 }
 
 var details = []dql.Field{{Name: "hash"}, {Name: "itype"}, {Name: "sub_type"}, {Name: "data"}, {Name: "brief"}, {Name: "timestamp"}, {Name: "category"}}
-
-// pathQueries are those of chains. Events lead to their attributes and sessions, and what holds a visible event on. Objects
-// and raws are only ends of a chain.
-func (p *Plan) pathQueries(w *Walk, s *chain) {
-	ends := []tahoe.Kind{s.from, s.kind}
-	ends = append(ends, kindsOf(s.to)...)
-	has := func(k tahoe.Kind) bool {
-		return slices.Contains(ends, k) || slices.Contains(ends, kindInstance) || slices.Contains(ends, kindRelated)
-	}
-	c := p.part()
-	events := c.eventFilter(&s.narrow, nil)
-	w.about(askSizes, c, nil, dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: events},
-		dql.Field{Alias: "m", Name: "sref", Count: true, Filter: events})
-
-	c = p.part()
-	parts := dql.Filter(attributesOnly)
-	if has(tahoe.KindObject) {
-		parts = nil
-	}
-	events = c.eventFilter(&s.narrow, nil)
-	fields := []dql.Field{
-		edge("e", "~ref", events), edge("f", "sref", events), edge("g", "ref", parts), edge("h", "sattr", parts),
-		{Alias: "s", Name: "~sref", Fields: uidOnly},
-		{Alias: "t", Name: "~sattr", Fields: []dql.Field{{Name: "uid"}, c.hasEvent("v")}},
-	}
-	if has(tahoe.KindRaw) {
-		fields = append(fields, edge("i", "rref", dql.Or{events, dql.Type("Session")}), edge("j", "~rref", c.rawAccess()))
-	}
-	w.about(askNeighbours, c, nil, fields...)
-	p.details(w)
-}
-
-// kindsOf are the kinds of sets that seeds name.
-func kindsOf(steps []step) []tahoe.Kind {
-	var list []tahoe.Kind
-	for _, s := range steps {
-		if s, ok := s.(*seed); ok && s.kind != "" {
-			list = append(list, s.kind)
-		}
-	}
-	return list
-}
 
 // drawing compiles graph: what related starts at, then what it finds, then how that hangs together.
 func (p *Plan) drawing(w *Walk, steps []step) {

@@ -28,7 +28,7 @@ var dqlWords = func() map[string]bool {
 		Attribute Object Event Session Raw hash itype sub_type value data orgid orgs timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref start_time end_time duration timezone state ip host number
 		brief seed these low high has counted segment_of segment_from segment_to segment_delta segment_exact segment_quarter segment_day
-		from to delta roll exact`) {
+		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws`) {
 		own[w] = true
 	}
 	return own
@@ -178,13 +178,14 @@ func follow(t *testing.T, text string, g *fakeGraph, x *tdql.Execution) {
 func followWalk(t *testing.T, text string, g *fakeGraph, w *tdql.Walk) {
 	t.Helper()
 	uids := []string{"0x1", "0x2"}
+	kinds := tdql.ByKind{Events: uids, Parts: uids, Sessions: uids, Raws: uids}
 	for _, p := range []*tdql.Program{w.From, w.To, w.Related} {
 		if p != nil {
 			follow(t, text, g, p.StartAt(uids))
 		}
 	}
 	for _, q := range []dql.Query{w.Counts(uids), w.Few(uids), w.Holders(uids, true), w.Holders(uids, false), w.Events(uids, true), w.Events(uids, false),
-		w.Sizes(uids), w.Neighbours(uids), w.Details(uids), w.Edges(uids)} {
+		w.Around(uids, 9), w.Sizes(kinds), w.Neighbours(kinds), w.Between(kinds, kinds, 9), w.Details(uids), w.Edges(uids)} {
 		checkDQL(t, text, q)
 	}
 }

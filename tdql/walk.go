@@ -1,6 +1,8 @@
 package tdql
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,12 +49,14 @@ type Walk struct {
 type walkQuery uint8
 
 const (
-	askCounts     walkQuery = iota // how many events, and malicious ones, each attribute has
+	askAround     walkQuery = iota // the events that include any of the attributes
+	askCounts                      // how many events, and malicious ones, each attribute has
 	askFew                         // how many, and the first of the malicious ones
 	askMalicious                   // the malicious ones
 	askAll                         // all of them
 	askDegrees                     // how many attributes each event has
 	askAttributes                  // and which
+	askBetween                     // what is between two sets of vertices
 	askSizes                       // how many neighbours each vertex has
 	askNeighbours                  // and which
 	askDetails                     // what is shown of each vertex
@@ -80,6 +84,11 @@ func (w *Walk) Events(uids []string, attributes bool) dql.Query {
 	return w.ask(askDegrees, uids)
 }
 
+// Around asks for up to n events that include any of the attributes.
+func (w *Walk) Around(uids []string, n int) dql.Query {
+	return w.ask(askAround, uids).With(map[dql.Param]string{"n": strconv.Itoa(n)})
+}
+
 // Counts asks for the number n of events of each attribute, and m of malicious ones.
 func (w *Walk) Counts(uids []string) dql.Query { return w.ask(askCounts, uids) }
 
@@ -97,11 +106,37 @@ func (w *Walk) Holders(uids []string, malicious bool) dql.Query {
 	return w.ask(askAll, uids)
 }
 
-// Sizes asks for the number of events n of each vertex, which is what can make it a hub.
-func (w *Walk) Sizes(uids []string) dql.Query { return w.ask(askSizes, uids) }
+// ByKind are vertices by their kinds. One of an unknown kind is in all four.
+type ByKind struct {
+	Events, Parts, Sessions, Raws []string
+}
 
-// Neighbours asks for the neighbours of vertices: e, f, g, and sessions s, of which those without a v are not visible.
-func (w *Walk) Neighbours(uids []string) dql.Query { return w.ask(askNeighbours, uids) }
+// Sizes asks for about the number of neighbours n of each vertex, by kind in four blocks: r, p, q and o.
+func (w *Walk) Sizes(k ByKind) dql.Query { return w.queries[askSizes].With(k.params("")) }
+
+// Neighbours asks for the neighbours of vertices, in the same blocks: events e, f and i; attributes and objects g and h;
+// sessions s, k and t, of which those without a v are not visible; and raws j.
+func (w *Walk) Neighbours(k ByKind) dql.Query { return w.queries[askNeighbours].With(k.params("")) }
+
+// Between asks for up to n vertices of the second set that are next to the first one, as d, and up to n that are next to both, as
+// m; each with those neighbours that are in the sets.
+func (w *Walk) Between(a, b ByKind, n int) dql.Query {
+	values := a.params("a")
+	maps.Copy(values, b.params("b"))
+	values["a"], values["b"], values["n"] = a.all(), b.all(), strconv.Itoa(n)
+	return w.queries[askBetween].With(values)
+}
+
+// all is the list of all of them, some several times.
+func (k ByKind) all() string { return seedText(slices.Concat(k.Events, k.Parts, k.Sessions, k.Raws)) }
+
+// params are the values of a query's lists of vertices.
+func (k ByKind) params(prefix string) map[dql.Param]string {
+	return map[dql.Param]string{
+		dql.Param(prefix + "events"): seedText(k.Events), dql.Param(prefix + "parts"): seedText(k.Parts),
+		dql.Param(prefix + "sessions"): seedText(k.Sessions), dql.Param(prefix + "raws"): seedText(k.Raws),
+	}
+}
 
 // Details asks for what is shown of vertices, Edges for that and what they hold: c, d, e and f.
 func (w *Walk) Details(uids []string) dql.Query { return w.ask(askDetails, uids) }
@@ -121,7 +156,7 @@ func (w *Walk) list() []dql.Query {
 			all = append(all, p.Queries()...)
 		}
 	}
-	for name := askCounts; name <= askEdges; name++ {
+	for name := askAround; name <= askEdges; name++ {
 		if q, ok := w.queries[name]; ok {
 			all = append(all, q)
 		}

@@ -20,7 +20,8 @@ type search struct {
 	over  bool // a path may have been missed
 }
 
-// outlook is the most that a path behind an attribute can be, by the events that it has left, and the events in that order.
+// outlook is the most that a path behind an attribute can be, by the events that it has left, and the events in that order, once they
+// were asked for.
 type outlook struct {
 	best   [4]float64
 	state  [4]uint64 // of what is known, or forever
@@ -73,7 +74,7 @@ func (s *search) from(x *event, so float64, left int) {
 }
 
 func (s *search) through(a *attribute, so float64, left int) {
-	for _, p := range s.outlooks[a].events[left] {
+	for _, p := range s.promises(a, left) {
 		if so*p.most <= s.floor() {
 			s.over = true
 			return
@@ -131,20 +132,29 @@ func (s *search) most(a *attribute, left int) float64 {
 	s.over = !a.whole && (left > 1 || !a.known)
 	o.best[left], o.events[left] = 0, nil
 	for _, y := range a.events {
-		if most := y.weight * s.mostBehind(y, left); most > 0 {
-			o.events[left] = append(o.events[left], promise{y, most})
-		}
+		o.best[left] = math.Max(o.best[left], y.weight*s.mostBehind(y, left))
 	}
-	slices.SortStableFunc(o.events[left], func(a, b promise) int { return cmp.Compare(b.most, a.most) })
-	if len(o.events[left]) > 0 {
-		o.best[left] = a.weight * o.events[left][0].most
-	}
+	o.best[left] *= a.weight
 	o.state[left] = forever
 	if s.over {
 		o.state[left] = s.state
 	}
 	s.over = s.over || before
 	return o.best[left]
+}
+
+// promises are the events of an attribute from which something comes, the most promising first. Its most is known.
+func (s *search) promises(a *attribute, left int) []promise {
+	o := s.outlooks[a]
+	if o.events[left] == nil {
+		for _, y := range a.events {
+			if most := y.weight * s.mostBehind(y, left); most > 0 {
+				o.events[left] = append(o.events[left], promise{y, most})
+			}
+		}
+		slices.SortStableFunc(o.events[left], func(a, b promise) int { return cmp.Compare(b.most, a.most) })
+	}
+	return o.events[left]
 }
 
 // mostBehind is one for a malicious event, at which a path may begin, or the most of its attributes.

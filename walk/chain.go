@@ -4,23 +4,25 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 )
 
-// Vertex is a vertex with its neighbours.
+// Vertex is a vertex with neighbours of it.
 type Vertex struct {
-	ID ID
-	// Links are the neighbours that may be seen; those of a hub are not told.
+	ID    ID
 	Links []ID
-	Hub   bool
 }
 
 // Links tells the neighbours of vertices, of what may be seen. It must tell of one state of the graph. The answers may come in
-// any order. Keys are texts that order vertices, the same ones in every state of the graph.
+// any order, and each link tells of an edge that leads both ways.
 type Links interface {
+	// Degrees tells about how many neighbours vertices have.
+	Degrees(ctx context.Context, ids []ID) (map[ID]int, error)
+	// Neighbours tells all neighbours.
 	Neighbours(ctx context.Context, ids []ID) ([]Vertex, error)
-	Keys(ctx context.Context, ids []ID) (map[ID]string, error)
+	// Between tells up to n vertices of b that have neighbours in a, with those; and up to n vertices that have neighbours both in a
+	// and in b, with all of those.
+	Between(ctx context.Context, a, b []ID, n int) (next, common []Vertex, err error)
 }
 
 // ChainOptions say which chains are looked for.
@@ -28,224 +30,220 @@ type ChainOptions struct {
 	Max   int // most edges of a chain
 	Paths int // most chains
 	Work  int // most edges to follow in all
+	Hub   int // a vertex with more neighbours is not followed; two sides may meet next to it
 	// Level, unless it is nil, is told before each step of a search: how far from its set that leads, and whether that is the
-	// second set.
-	Level func(level int, second bool)
+	// second set; and between for a look at what is between the two sides.
+	Level func(level int, second, between bool)
 }
 
 // Chains are the shortest chains between two sets: all are of one length.
 type Chains struct {
-	Nodes [][]ID // of each chain, from the first set to the second; in the order of their keys
-	// LeftOut is how many vertices were reached and not followed, because they are hubs or the work was at its bound: there
-	// may be chains through them.
-	LeftOut int
+	Nodes [][]ID // of each chain, from the first set to the second; in the order of the vertices
+	// Capped are vertices that were reached and not followed, because they are hubs or the work was at its bound, if there may
+	// be chains through them that are as short as those found, and wanted; in the order of the vertices.
+	Capped []Capped
 }
 
-// side is what one of the two searches has reached.
-type side struct {
-	depth    map[ID]int
-	parents  map[ID][]ID // one step nearer to the side's start
-	frontier []ID
-	hubs     map[ID]int // reached and not followed, with their depth
-	level    int
+// Capped is a vertex that was not followed, and about how many neighbours it has.
+type Capped struct {
+	ID     ID
+	Degree int
 }
 
-func newSide(start []ID) *side {
-	s := &side{depth: map[ID]int{}, parents: map[ID][]ID{}, hubs: map[ID]int{}}
-	for _, id := range start {
-		if _, ok := s.depth[id]; !ok {
-			s.depth[id] = 0
-			s.frontier = append(s.frontier, id)
+// finder looks for chains from both ends.
+//
+// A side has all vertices up to its level, and goes on from its open vertices: those of its level, and those that were too
+// large to follow. Between asks for chains of one or two edges between open vertices of the sides, without fetching what is next to
+// them: so a chain of n edges needs the neighbours of all vertices up to (n-2)/2 edges from its ends only.
+type finder struct {
+	g      Links
+	opt    ChainOptions
+	a, b   *side
+	work   int
+	best   int             // edges of the shortest chain found; below zero for none
+	looked map[[2]int]bool // between which depths of a and b it was looked
+}
+
+// maxLook bounds how many vertices a look goes on from.
+const maxLook = 10_000
+
+// FindChains looks for the shortest chains between two sets.
+func FindChains(ctx context.Context, g Links, from, to []ID, opt ChainOptions) (Chains, error) {
+	f := &finder{g: g, opt: opt, a: newSide(from), b: newSide(to), work: opt.Work, best: -1, looked: map[[2]int]bool{}}
+	for id := range f.a.depth {
+		if _, ok := f.b.depth[id]; ok {
+			f.best = 0
 		}
 	}
-	return s
-}
-
-// FindChains looks for the shortest chains between two sets, from both ends at once.
-func FindChains(ctx context.Context, g Links, from, to []ID, opt ChainOptions) (Chains, error) {
-	a, b := newSide(from), newSide(to)
-	work := opt.Work
-	best := meet(a, b)
-	for a.level+b.level < opt.Max && better(a, b, best) {
-		s := a
-		if len(a.frontier) == 0 || len(b.frontier) > 0 && len(b.frontier) < len(a.frontier) {
-			s = b
-		}
-		if len(s.frontier) == 0 {
+	for {
+		pair, least := f.nearest()
+		if !f.wanted(least) {
 			break
 		}
-		if opt.Level != nil {
-			opt.Level(s.level+1, s == b)
-		}
-		if err := s.grow(ctx, g, &work); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return Chains{}, err
 		}
-		best = meet(a, b)
+		if a, b := f.a.at(pair[0]), f.b.at(pair[1]); !f.looked[pair] && len(a)+len(b) <= maxLook {
+			if err := f.look(ctx, pair, a, b); err != nil {
+				return Chains{}, err
+			}
+			continue
+		}
+		grown, err := f.grow(ctx, pair)
+		if err != nil {
+			return Chains{}, err
+		}
+		if !grown {
+			break
+		}
 	}
-	out := Chains{LeftOut: len(a.hubs) + len(b.hubs)}
-	if best < 0 || best > opt.Max {
-		return out, nil
+	out := Chains{}
+	if f.best >= 0 && f.best <= opt.Max {
+		l := lister{next: f.a.towards(f.b, f.best), ends: f.b.depth, length: f.best, n: opt.Paths}
+		out.Nodes = l.list(from)
 	}
-	next := a.towards(b, best)
-	keys, err := g.Keys(ctx, slices.Collect(maps.Keys(next)))
-	if err != nil {
-		return Chains{}, fmt.Errorf("order chains: %w", err)
-	}
-	l := lister{next: next, keys: keys, ends: b.depth, length: best, n: opt.Paths}
-	out.Nodes = l.list(from)
+	out.Capped = f.capped(len(out.Nodes))
 	return out, nil
 }
 
-// meet is the length of the shortest chain through a vertex that both sides have reached; below zero for none.
-func meet(a, b *side) int {
-	if len(b.depth) < len(a.depth) {
-		a, b = b, a
-	}
-	best := -1
-	for id, d := range a.depth {
-		if e, ok := b.depth[id]; ok && (best < 0 || d+e < best) {
-			best = d + e
-		}
-	}
-	return best
+// wanted says whether a chain of so many edges is better than the best found.
+func (f *finder) wanted(edges int) bool {
+	return edges <= f.opt.Max && (f.best < 0 || edges < f.best)
 }
 
-// better says whether a shorter chain than the best can still be found: through a hub that only one side has reached.
-func better(a, b *side, best int) bool {
-	if best < 0 {
-		return true
-	}
-	for _, d := range a.hubs {
-		if len(b.frontier) > 0 && d+b.level+1 < best {
-			return true
+// nearest returns the depths of a and b between which the shortest of the chains that are not found yet may be, and the
+// least number of edges that it can have.
+func (f *finder) nearest() (pair [2]int, least int) {
+	least = f.opt.Max + 1
+	for _, p := range f.a.open() {
+		for _, q := range f.b.open() {
+			if n := f.least(p, q); n < least {
+				pair, least = [2]int{p, q}, n
+			}
 		}
 	}
-	for _, d := range b.hubs {
-		if len(a.frontier) > 0 && d+a.level+1 < best {
-			return true
-		}
-	}
-	return false
+	return pair, least
 }
 
-// grow goes one edge further.
-func (s *side) grow(ctx context.Context, g Links, work *int) error {
-	if *work <= 0 {
-		for _, id := range s.frontier {
-			s.hubs[id] = s.depth[id]
+// least is how many edges a chain that is not found yet, through open vertices of these depths, has at least.
+func (f *finder) least(p, q int) int {
+	if f.looked[[2]int{p, q}] {
+		return p + q + 3
+	}
+	return p + q + 1
+}
+
+// look looks for chains of one or two edges between open vertices of two depths.
+func (f *finder) look(ctx context.Context, pair [2]int, a, b []ID) error {
+	f.looked[pair] = true
+	if f.opt.Level != nil {
+		f.opt.Level(pair[0]+pair[1]+2, false, true)
+	}
+	next, common, err := f.g.Between(ctx, a, b, f.opt.Paths)
+	if err != nil {
+		return fmt.Errorf("look between: %w", err)
+	}
+	if len(next) > 0 {
+		for _, v := range next {
+			f.a.join(v)
 		}
-		s.frontier = nil
+		f.best = pair[0] + pair[1] + 1
 		return nil
 	}
-	found, err := g.Neighbours(ctx, s.frontier)
+	if n := pair[0] + pair[1] + 2; len(common) > 0 && f.wanted(n) {
+		for _, v := range common {
+			f.a.join(v)
+			f.b.join(v)
+		}
+		f.best = n
+	}
+	return nil
+}
+
+// grow goes one edge further on the side that has less to follow, of those that have the depth of the pair in hand. It returns
+// false when neither has.
+func (f *finder) grow(ctx context.Context, pair [2]int) (bool, error) {
+	if err := f.measure(ctx); err != nil {
+		return false, err
+	}
+	a, b := pair[0] == f.a.level && len(f.a.frontier) > 0, pair[1] == f.b.level && len(f.b.frontier) > 0
+	s, other := f.a, f.b
+	switch {
+	case !a && !b:
+		return false, nil
+	case !a || b && f.b.cost(f.opt.Hub) < f.a.cost(f.opt.Hub):
+		s, other = f.b, f.a
+	}
+	if f.opt.Level != nil {
+		f.opt.Level(s.level+1, s == f.b, false)
+	}
+	small := s.narrow(f.opt.Hub, f.work)
+	found, err := f.g.Neighbours(ctx, small)
 	if err != nil {
-		return fmt.Errorf("fetch neighbours: %w", err)
+		return false, fmt.Errorf("fetch neighbours: %w", err)
 	}
 	slices.SortFunc(found, func(x, y Vertex) int { return cmp.Compare(x.ID, y.ID) })
 	s.level++
 	s.frontier = nil
 	for _, v := range found {
-		if v.Hub {
-			s.hubs[v.ID] = s.depth[v.ID]
-			continue
+		f.work -= len(v.Links)
+		s.reach(v)
+	}
+	for _, id := range s.frontier {
+		if d, ok := other.depth[id]; ok && (f.best < 0 || s.level+d < f.best) {
+			f.best = s.level + d
 		}
-		*work -= len(v.Links)
-		for _, to := range distinct(v.Links) {
-			d, seen := s.depth[to]
-			if !seen {
-				d = s.level
-				s.depth[to] = d
-				s.frontier = append(s.frontier, to)
-			}
-			if d == s.level {
-				s.parents[to] = append(s.parents[to], v.ID)
+	}
+	return true, nil
+}
+
+// measure asks for the degrees of the frontiers that are not known.
+func (f *finder) measure(ctx context.Context) error {
+	var ids []ID
+	for _, s := range []*side{f.a, f.b} {
+		if len(s.frontier) > 0 && s.degrees == nil {
+			ids = append(ids, s.frontier...)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	degrees, err := f.g.Degrees(ctx, distinct(ids))
+	if err != nil {
+		return fmt.Errorf("count neighbours: %w", err)
+	}
+	for _, s := range []*side{f.a, f.b} {
+		if s.degrees == nil {
+			s.degrees = degrees
+		}
+	}
+	return nil
+}
+
+// capped lists the vertices that were not followed and through which a chain may lead that is wanted still.
+func (f *finder) capped(found int) []Capped {
+	limit := f.opt.Max
+	if f.best >= 0 {
+		limit = min(limit, f.best)
+		if found == f.opt.Paths {
+			limit--
+		}
+	}
+	var list []Capped
+	add := func(s, other *side, least func(own, far int) int) {
+		for id, degree := range s.hubs {
+			if slices.ContainsFunc(other.open(), func(q int) bool { return least(s.depth[id], q) <= limit }) {
+				list = append(list, Capped{id, degree})
 			}
 		}
 	}
-	return context.Cause(ctx)
+	add(f.a, f.b, f.least)
+	add(f.b, f.a, func(own, far int) int { return f.least(far, own) })
+	slices.SortFunc(list, func(x, y Capped) int { return cmp.Compare(x.ID, y.ID) })
+	return slices.Compact(list)
 }
 
 func distinct(ids []ID) []ID {
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
-
-// towards gives, for each vertex of a shortest chain, those that may follow it.
-func (s *side) towards(b *side, length int) map[ID][]ID {
-	next := map[ID][]ID{}
-	var queue []ID
-	for id, d := range s.depth {
-		if e, ok := b.depth[id]; ok && d+e == length {
-			queue = append(queue, id)
-			next[id] = nil
-		}
-	}
-	ours, theirs := map[ID]bool{}, map[ID]bool{}
-	for _, id := range queue {
-		back(s, id, ours, func(near, far ID) { next[near] = append(next[near], far) })
-		back(b, id, theirs, func(near, far ID) {
-			next[far] = append(next[far], near)
-			if _, ok := next[near]; !ok {
-				next[near] = nil
-			}
-		})
-	}
-	for id, list := range next { // both sides may know an edge
-		slices.Sort(list)
-		next[id] = slices.Compact(list)
-	}
-	return next
-}
-
-// back follows parents to the start of a side, and tells of each edge once.
-func back(s *side, id ID, seen map[ID]bool, tell func(near, far ID)) {
-	if seen[id] {
-		return
-	}
-	seen[id] = true
-	for _, p := range s.parents[id] {
-		tell(p, id)
-		back(s, p, seen, tell)
-	}
-}
-
-// lister spells out chains.
-type lister struct {
-	next   map[ID][]ID
-	keys   map[ID]string
-	ends   map[ID]int // those at zero
-	length int
-	n      int
-	chains [][]ID
-}
-
-// list returns the first n chains in the order of their keys.
-func (l *lister) list(from []ID) [][]ID {
-	starts := slices.DeleteFunc(slices.Clone(from), func(id ID) bool { _, ok := l.next[id]; return !ok })
-	slices.Sort(starts)
-	for _, id := range l.byKey(slices.Compact(starts)) {
-		l.visit([]ID{id})
-	}
-	return l.chains
-}
-
-func (l *lister) byKey(ids []ID) []ID {
-	slices.SortFunc(ids, func(x, y ID) int { return cmp.Or(cmp.Compare(l.keys[x], l.keys[y]), cmp.Compare(x, y)) })
-	return ids
-}
-
-func (l *lister) visit(nodes []ID) {
-	end := nodes[len(nodes)-1]
-	if len(nodes) == l.length+1 {
-		if d, ok := l.ends[end]; ok && d == 0 && len(l.chains) < l.n {
-			l.chains = append(l.chains, slices.Clone(nodes))
-		}
-		return
-	}
-	for _, to := range l.byKey(l.next[end]) {
-		if len(l.chains) == l.n {
-			return
-		}
-		l.visit(append(nodes, to))
-	}
 }

@@ -3,6 +3,7 @@ package walk
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 )
 
@@ -54,6 +55,11 @@ func (r *Ranker) gather(ctx context.Context) (*budget, error) {
 
 // gatherLevel fetches what the sum needs of the attributes of one level.
 func (r *Ranker) gatherLevel(ctx context.Context, frontier []*attribute, b *budget, last bool) error {
+	if !last {
+		if err := r.sweep(ctx, frontier, b); err != nil {
+			return err
+		}
+	}
 	before := r.size
 	if err := r.loadCounts(ctx, frontier, last && b.left > 0); err != nil {
 		return err
@@ -65,6 +71,47 @@ func (r *Ranker) gatherLevel(ctx context.Context, frontier []*attribute, b *budg
 		}
 	}
 	return r.expand(ctx, frontier, b, Malicious) // those that were too large as a whole
+}
+
+const (
+	sweepEdges = 4      // a sweep is for events that have at least so many edges
+	sweepSize  = 20_000 // events that it fetches before it looks at the work that is left
+)
+
+// sweep fetches all events of the attributes with all that they include, if the work that is left allows it. Each is fetched once, and
+// the attributes' lists are made of what the events include, so they are not fetched at all.
+func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget) error {
+	var list []*attribute
+	var ids []ID
+	for _, a := range frontier {
+		if !a.whole && a.degree != 1 {
+			list, ids = append(list, a), append(ids, a.id)
+		}
+	}
+	most := b.left / sweepEdges
+	if len(list) == 0 || most <= 0 {
+		return nil
+	}
+	events, all, err := r.in.Around(ctx, ids, most)
+	if err != nil {
+		return fmt.Errorf("fetch events around: %w", err)
+	}
+	if !all {
+		return nil
+	}
+	events = distinct(events)
+	for part := range slices.Chunk(events, sweepSize) {
+		before := r.size
+		if err := r.loadEvents(ctx, part, true); err != nil {
+			return err
+		}
+		b.wanted += r.size - before
+		if b.left -= r.size - before; b.left < 0 {
+			return nil
+		}
+	}
+	r.turn(list, events)
+	return nil
 }
 
 // expand fetches events of the attributes: first those of which an edge counts most.

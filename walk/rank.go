@@ -39,10 +39,12 @@ const (
 )
 
 // Incidence tells which events include which attributes, of what may be seen. It must tell of one state of the graph. The
-// answers may come in any order; what is not visible is left out.
+// answers may come in any order; what is not visible is left out. Around tells the events that include any of the attributes, each
+// once, if they are no more than most.
 type Incidence interface {
 	Events(ctx context.Context, ids []ID, attributes bool) ([]Event, error)
 	Attributes(ctx context.Context, ids []ID, reach Reach) ([]Attribute, error)
+	Around(ctx context.Context, attributes []ID, most int) (events []ID, all bool, err error)
 }
 
 // RankOptions say how ThreatRank is computed.

@@ -66,6 +66,15 @@ func (g *incidence) Attributes(_ context.Context, ids []walk.ID, reach walk.Reac
 	return list, nil
 }
 
+func (g *incidence) Around(_ context.Context, attributes []walk.ID, most int) (events []walk.ID, all bool, err error) {
+	for _, a := range attributes {
+		events = append(events, g.attributes[a]...)
+	}
+	slices.Sort(events)
+	events = slices.Compact(events)
+	return events, len(events) <= most, nil
+}
+
 func (g *incidence) weight(id walk.ID, decay float64) float64 {
 	if e, ok := g.events[id]; ok {
 		return math.Pow(decay, float64(e.Days)) / float64(e.Degree)

@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 	"web/ui":              {},
 	"cmd/cybexp":          {"*"},
 	"internal/testdgraph": {"graph", "graph/dgraphd", ""},
-	"internal/benchgraph": {"graph", "graph/dgraphd", "internal/testdgraph", ""},
+	"internal/benchgraph": {"tahoe", "graph", "graph/dgraphd", "internal/testdgraph", ""},
 	"internal/arch":       {},
 	"internal/endtoend":   {"*"},
 	"internal/bench":      {"*"},

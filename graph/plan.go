@@ -1,0 +1,348 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// target is what is asked to go, at a snapshot.
+type target struct {
+	events []uint64            // with all that only they hold
+	moved  map[uint64][]uint64 // sessions, and which events they lose besides
+	cut    map[uint64][]uint64 // raws, and to which events they lose the edge besides
+	leave  map[uint64][]string // raws, and which organisations they lose
+	bare   []string            // organisations that raws lose which are left without an event
+	held   map[uint64]bool     // vertices that something new refers to
+}
+
+// plan is what goes, at a snapshot.
+type plan struct {
+	events   map[uint64]*goingEvent
+	sessions map[uint64]*touchedSession
+	nodes    map[uint64]*touchedNode
+	raws     map[uint64]*touchedRaw
+	cut      map[uint64][]uint64
+}
+
+type goingEvent struct {
+	UID       number `json:"uid"`
+	OrgID     string
+	Timestamp time.Time
+	Category  string
+	SubType   string `json:"sub_type"`
+	Ref       []link
+	Mal       []link `json:"mal_ref"`
+	Ben       []link `json:"ben_ref"`
+	Judged    []link `json:"judged_ref"`
+	Sessions  []link `json:"~sref"`
+	Raws      []link `json:"~rref"`
+
+	Found []link // what was asked for by hash among Ref
+}
+
+// contexts are those of what has one in the event.
+func (e *goingEvent) contexts() map[number]tahoe.Category {
+	m := make(map[number]tahoe.Category, len(e.Mal)+len(e.Ben))
+	for _, n := range e.Mal {
+		m[n.UID] = tahoe.Malicious
+	}
+	for _, n := range e.Ben {
+		m[n.UID] = tahoe.Benign
+	}
+	return m
+}
+
+// touchedSession is one that loses events.
+type touchedSession struct {
+	UID   number `json:"uid"`
+	Sref  []link // not all, but enough to tell whether any stays
+	Sattr []link
+	Raws  []link `json:"~rref"`
+
+	loses map[uint64]bool
+	goes  bool
+}
+
+// touchedNode is an attribute or object that something holds which goes.
+type touchedNode struct {
+	UID      number `json:"uid"`
+	Itype    string
+	Events   []link `json:"~ref"` // not all, as above
+	Sessions []link `json:"~sattr"`
+	IP, Host string
+	Number   *float64
+	Segments []stored `json:"~segment_of"`
+
+	goes bool
+}
+
+// touchedRaw is one that loses organisations.
+type touchedRaw struct {
+	UID  number `json:"uid"`
+	Orgs []string
+	Rref []struct {
+		link
+		Itype string
+	}
+
+	leave []string
+	goes  bool
+}
+
+// link is the end of an edge.
+type link struct {
+	UID number `json:"uid"`
+}
+
+// number is a uid that reads itself.
+type number uint64
+
+// UnmarshalText reads a uid as Dgraph writes it.
+func (n *number) UnmarshalText(text []byte) error {
+	uid, err := vertex{UID: string(text)}.number()
+	*n = number(uid)
+	return err
+}
+
+// look finds out what goes with the target.
+//
+// An attribute or object stays when any event or session that stays has it among its descendants. Objects need not be asked: what is in an object
+// is among the descendants of whatever holds the object.
+func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
+	p := &plan{
+		events: map[uint64]*goingEvent{}, sessions: map[uint64]*touchedSession{}, nodes: map[uint64]*touchedNode{},
+		raws: map[uint64]*touchedRaw{}, cut: t.cut,
+	}
+	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookNodes, a.lookSegments} {
+		if err := step(ctx, p, t); err != nil {
+			return nil, fmt.Errorf("look what goes: %w", err)
+		}
+	}
+	return p, nil
+}
+
+// eventFields are what is read of an event.
+const eventFields = `uid orgid timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { uid }`
+
+func (a *attempt) lookEvents(ctx context.Context, p *plan, t target) error {
+	if len(t.events) == 0 {
+		return nil
+	}
+	var answer struct{ Q []*goingEvent }
+	if err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(t.events)+`)) { `+eventFields+` } }`, &answer); err != nil {
+		return err
+	}
+	for _, e := range answer.Q {
+		p.events[uint64(e.UID)] = e
+	}
+	return nil
+}
+
+func (a *attempt) lookSessions(ctx context.Context, p *plan, t target) error {
+	touch := func(session uint64) *touchedSession {
+		s := p.sessions[session]
+		if s == nil {
+			s = &touchedSession{loses: map[uint64]bool{}}
+			p.sessions[session] = s
+		}
+		return s
+	}
+	for _, r := range p.raws {
+		for _, s := range r.Rref {
+			if r.goes && s.Itype == string(tahoe.KindSession) {
+				touch(uint64(s.UID))
+			}
+		}
+	}
+	for uid, e := range p.events {
+		for _, s := range e.Sessions {
+			touch(uint64(s.UID)).loses[uid] = true
+		}
+	}
+	for session, events := range t.moved {
+		for _, e := range events {
+			touch(session).loses[e] = true
+		}
+	}
+	bySize := map[int][]uint64{}
+	for uid, s := range p.sessions {
+		n := pageFor(len(s.loses))
+		bySize[n] = append(bySize[n], uid)
+	}
+	var answer map[string][]*touchedSession
+	err := a.askBySize(ctx, bySize, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid }`, &answer)
+	for _, list := range answer {
+		for _, s := range list {
+			s.loses = p.sessions[uint64(s.UID)].loses
+			s.goes = !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) &&
+				(len(s.loses) > 0 || !p.hasRaws(s)) && !t.held[uint64(s.UID)]
+			p.sessions[uint64(s.UID)] = s
+		}
+	}
+	return err
+}
+
+// hasRaws tells whether a raw that stays tells of the session.
+func (p *plan) hasRaws(s *touchedSession) bool {
+	return slices.ContainsFunc(s.Raws, func(r link) bool { raw := p.raws[uint64(r.UID)]; return raw == nil || !raw.goes })
+}
+
+func (a *attempt) lookNodes(ctx context.Context, p *plan, t target) error {
+	holders := map[uint64]int{}
+	for _, e := range p.events {
+		for _, n := range e.Ref {
+			holders[uint64(n.UID)]++
+		}
+	}
+	for _, s := range p.sessions {
+		for _, n := range s.Sattr {
+			if s.goes {
+				holders[uint64(n.UID)]++
+			}
+		}
+	}
+	bySize := map[int][]uint64{}
+	for uid, n := range holders {
+		if !t.held[uid] {
+			size := pageFor(n)
+			bySize[size] = append(bySize[size], uid)
+		}
+	}
+	var answer map[string][]*touchedNode
+	err := a.askBySize(ctx, bySize, `uid itype ip host number ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`, &answer)
+	for _, list := range answer {
+		for _, n := range list {
+			n.goes = !slices.ContainsFunc(n.Events, func(e link) bool { return p.events[uint64(e.UID)] == nil }) &&
+				!slices.ContainsFunc(n.Sessions, func(s link) bool { held := p.sessions[uint64(s.UID)]; return held == nil || !held.goes })
+			p.nodes[uint64(n.UID)] = n
+		}
+	}
+	return err
+}
+
+func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
+	var uids []uint64
+	for uid := range t.leave {
+		uids = append(uids, uid)
+	}
+	if len(t.bare) > 0 {
+		for _, e := range p.events {
+			for _, r := range e.Raws {
+				uids = append(uids, uint64(r.UID))
+			}
+		}
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	var answer struct{ Q []*touchedRaw }
+	q := `{ q(func: uid(` + uidList(uids) + `)) { uid orgs rref { uid itype } } }`
+	if len(t.bare) == 0 {
+		q = strings.Replace(q, "rref", "rref @filter(type(Session))", 1)
+	}
+	if err := ask(ctx, a.txn, q, &answer); err != nil {
+		return err
+	}
+	for _, r := range answer.Q {
+		r.leave = t.leave[uint64(r.UID)]
+		if len(t.bare) > 0 && !p.hasEvents(r) {
+			r.leave = t.bare
+		}
+		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Orgs, func(org string) bool { return !slices.Contains(r.leave, org) })
+		p.raws[uint64(r.UID)] = r
+	}
+	return nil
+}
+
+// hasEvents tells whether an event hangs on the raw that stays.
+func (p *plan) hasEvents(r *touchedRaw) bool {
+	for _, e := range r.Rref {
+		if e.Itype == string(tahoe.KindEvent) && p.events[uint64(e.UID)] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// lookSegments finds the ledgers of what goes.
+func (a *attempt) lookSegments(ctx context.Context, p *plan, _ target) error {
+	var uids []uint64
+	for uid, n := range p.nodes {
+		if n.goes && a.register.counted[uid] {
+			uids = append(uids, uid)
+		}
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	var answer struct{ Q []*touchedNode }
+	err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(uids)+`)) { uid ~segment_of { uid } } }`, &answer)
+	for _, n := range answer.Q {
+		p.nodes[uint64(n.UID)].Segments = n.Segments
+	}
+	return err
+}
+
+// pageFor is how many edges show whether there are more than n: few different numbers, so that one query asks for many vertices.
+func pageFor(n int) int {
+	size := 2
+	for size <= n {
+		size *= 4
+	}
+	return size
+}
+
+// askBySize asks for fields of vertices, in which $n stands for the number that each is listed under.
+func (a *attempt) askBySize(ctx context.Context, bySize map[int][]uint64, fields string, answer any) error {
+	if len(bySize) == 0 {
+		return nil
+	}
+	var q strings.Builder
+	for n, uids := range bySize {
+		size := strconv.Itoa(n)
+		q.WriteString("q" + size + "(func: uid(" + uidList(uids) + ")) { " + strings.ReplaceAll(fields, "$n", size) + " }\n")
+	}
+	return ask(ctx, a.txn, "{ "+q.String()+"}", answer)
+}
+
+func uidList(uids []uint64) string {
+	var b strings.Builder
+	for i, uid := range uids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("0x")
+		b.WriteString(strconv.FormatUint(uid, 16))
+	}
+	return b.String()
+}
+
+// uids lists the vertices that go.
+func (p *plan) uids() []uint64 {
+	var list []uint64
+	for uid := range p.events {
+		list = append(list, uid)
+	}
+	for uid, s := range p.sessions {
+		if s.goes {
+			list = append(list, uid)
+		}
+	}
+	for uid, n := range p.nodes {
+		if n.goes {
+			list = append(list, uid)
+		}
+	}
+	for uid, r := range p.raws {
+		if r.goes {
+			list = append(list, uid)
+		}
+	}
+	return list
+}

@@ -1,0 +1,317 @@
+package graph_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// without is what is left of records, raws included, when events go: a session that is left without an event goes too, one that is
+// not keeps its times.
+func without(g *generator, records []tahoe.Record, gone map[tahoe.Hash]bool) []tahoe.Record {
+	alive := map[tahoe.Hash]bool{}
+	for _, r := range records {
+		for _, s := range r.Sessions {
+			for _, e := range s.Events() {
+				alive[s.Hash()] = alive[s.Hash()] || !gone[e.Hash()]
+			}
+		}
+	}
+	var left []tahoe.Record
+	for _, r := range records {
+		kept := tahoe.Record{Raw: r.Raw, State: r.State}
+		for _, e := range r.Events {
+			if !gone[e.Hash()] {
+				kept.Events = append(kept.Events, e)
+			}
+		}
+		for _, s := range r.Sessions {
+			if !alive[s.Hash()] {
+				continue
+			}
+			same, err := tahoe.NewSession(s.SubType(), s.Children()...)
+			g.check(err)
+			same.StartTime, same.EndTime, same.Duration = s.StartTime, s.EndTime, s.Duration
+			for _, e := range s.Events() {
+				if !gone[e.Hash()] {
+					same.AddEvent(e)
+				}
+			}
+			kept.Sessions = append(kept.Sessions, same)
+		}
+		left = append(left, kept)
+	}
+	return left
+}
+
+// hashesOf lists the hashes of the records' events, those of one organisation if it is not "".
+func hashesOf(records []tahoe.Record, org string) []tahoe.Hash {
+	var list []tahoe.Hash
+	for _, r := range records {
+		for _, e := range r.Events {
+			if org == "" || e.OrgID() == org {
+				list = append(list, e.Hash())
+			}
+		}
+	}
+	return list
+}
+
+func set(list []tahoe.Hash) map[tahoe.Hash]bool {
+	m := map[tahoe.Hash]bool{}
+	for _, h := range list {
+		m[h] = true
+	}
+	return m
+}
+
+func remove(t *testing.T, s *graph.Store, r graph.Removal) graph.Removed {
+	t.Helper()
+	n, err := s.RemoveEvents(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestRemovedEventsLeaveWhatOthersHold(t *testing.T) {
+	testdgraph.Wipe(t)
+	s := open(t, graph.Config{HotDegree: 20})
+	g := newGenerator(t, 31)
+	records := g.records(400)
+	write(t, s, records...)
+	until(t, "ledgers", func() bool { _, counted := checkLedgers(t); return counted >= 1 })
+
+	mine, others := hashesOf(records[:200], g.orgs[0]), hashesOf(records[:200], g.orgs[1])
+	n := remove(t, s, graph.Removal{Orgs: g.orgs[:1], Events: append(others, mine...)})
+	left := without(g, records, set(mine))
+	check(t, left)
+	checkLedgers(t)
+	if want := len(expected(records)) - len(expected(left)); n.Events != len(mine) || n.Events+n.Sessions+n.Attributes+n.Objects != want || n.Raws != 0 {
+		t.Errorf("removed %+v, want %d events, %d vertices in all and no raw", n, len(mine), want)
+	}
+	if again := remove(t, testdgraph.Connect(t), graph.Removal{Orgs: g.orgs[:1], Events: mine}); again != (graph.Removed{}) {
+		t.Errorf("removed again: %+v", again)
+	}
+
+	write(t, s, records...) // the uids that the store remembers are not used again
+	check(t, records)
+	checkLedgers(t)
+	all := remove(t, s, graph.Removal{Orgs: g.orgs, Events: hashesOf(records, ""), Raws: true})
+	check(t, nil)
+	if all.Raws != 400 {
+		t.Errorf("removed %+v, want all 400 raws", all)
+	}
+	checkNothingIsLeft(t)
+}
+
+// checkNothingIsLeft looks for parts of vertices, and for segments of ledgers.
+func checkNothingIsLeft(t *testing.T) {
+	t.Helper()
+	for _, part := range []string{
+		"hash", "itype", "sub_type", "name", "data", "value", "ip", "host", "number", "counted", "orgid", "timestamp", "brief", "category", "cref", "ref", "mal_ref",
+		"ben_ref", "judged_ref", "ocref", "sref", "sattr", "start_time", "end_time", "duration", "orgs", "timezone", "state", "rref", "segment_of", "ledgers_list",
+	} {
+		var answer struct{ Data struct{ Q []struct{ N int } } }
+		askDgraph(t, `{ q(func: has(`+part+`)) { n: count(uid) } }`, &answer)
+		if answer.Data.Q[0].N > 0 {
+			t.Errorf("%d vertices have %s left", answer.Data.Q[0].N, part)
+		}
+	}
+}
+
+func TestRemovedUploadTakesItsEvents(t *testing.T) {
+	s := testdgraph.Open(t)
+	g := newGenerator(t, 32)
+	o1, o2 := g.orgs[0], g.orgs[1]
+	event := func(org string, n int64) *tahoe.Event {
+		e, err := tahoe.NewEvent("e", org, 1, g.attribute("a", tahoe.Int(n)))
+		g.check(err)
+		return e
+	}
+	raw := func(org string, n int64) *tahoe.Raw {
+		r, err := tahoe.NewRaw("r", tahoe.Int(n), org, "UTC")
+		g.check(err)
+		return r
+	}
+	twice := event(o1, 3)
+	shared1 := tahoe.Record{Raw: raw(o1, 1), State: tahoe.Mapped, Events: []*tahoe.Event{event(o1, 1), twice}}
+	shared2 := tahoe.Record{Raw: raw(o2, 1), State: tahoe.Mapped, Events: []*tahoe.Event{event(o2, 1)}}
+	other := tahoe.Record{Raw: raw(o1, 2), State: tahoe.Mapped, Events: []*tahoe.Event{twice}}
+	write(t, s, shared1, shared2, other)
+	for _, step := range []struct {
+		org  string
+		raw  *tahoe.Raw
+		left []tahoe.Record
+	}{
+		{g.orgs[2], shared1.Raw, []tahoe.Record{shared1, shared2, other}},
+		{o1, shared1.Raw, []tahoe.Record{shared2, other}},
+		{o1, shared1.Raw, []tahoe.Record{shared2, other}},
+		{o1, other.Raw, []tahoe.Record{shared2}},
+		{o2, shared1.Raw, nil},
+	} {
+		if _, err := s.RemoveUploads(t.Context(), step.org, []tahoe.Hash{step.raw.Hash()}); err != nil {
+			t.Fatal(err)
+		}
+		check(t, step.left)
+	}
+	checkNothingIsLeft(t)
+}
+
+func TestRemovedOrganisationIsGone(t *testing.T) {
+	s := testdgraph.Open(t)
+	g := newGenerator(t, 33)
+	records := g.records(1500)
+	write(t, s, records...)
+	var last graph.Removed
+	calls := 0
+	sum, err := s.RemoveOrg(t.Context(), g.orgs[0], func(n graph.Removed) { last = n; calls++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := hashesOf(records, g.orgs[0])
+	left := slices.DeleteFunc(without(g, records, set(gone)), func(r tahoe.Record) bool { return r.Raw.OrgID() == g.orgs[0] })
+	if sum.Events != len(gone) || sum.Raws != len(gone) || last != sum || calls < 1 {
+		t.Errorf("removed %+v in %d steps, the last told %+v; want %d events and raws", sum, calls, last, len(gone))
+	}
+	got := stored(t) // sessions may have times that its records told
+	for h, want := range expected(left) {
+		if got[h] == "" {
+			t.Fatalf("%s is gone: %s", h, want)
+		}
+	}
+	if len(got) != len(expected(left)) {
+		t.Errorf("%d vertices are left, want %d", len(got), len(expected(left)))
+	}
+}
+
+// Events are removed, by two processes at once, while two others write them and others with the same attributes again and again; the server is killed
+// meanwhile. No write finds what is gone, nothing is left over, and ledgers agree whenever one looks.
+func TestRemovalRacesWithWritersAndItself(t *testing.T) {
+	testdgraph.Wipe(t)
+	stores := []*graph.Store{open(t, graph.Config{HotDegree: 40}), open(t, graph.Config{HotDegree: 40})}
+	g := newGenerator(t, 34)
+	records := g.records(150)
+	write(t, stores[0], records...)
+	var group errgroup.Group
+	var rounds atomic.Int64
+	for i, s := range stores {
+		for role := range 2 {
+			rng := rand.New(rand.NewPCG(uint64(i), uint64(role)))
+			group.Go(func() error {
+				for range 12 {
+					at := rng.IntN(130)
+					part := records[at : at+1+rng.IntN(20)]
+					var err error
+					if role == 0 {
+						_, err = s.Write(t.Context(), part)
+					} else {
+						_, err = s.RemoveEvents(t.Context(), graph.Removal{Orgs: g.orgs, Events: hashesOf(part, ""), Raws: rng.IntN(2) == 0})
+					}
+					if err != nil {
+						return err
+					}
+					rounds.Add(1)
+				}
+				return nil
+			})
+		}
+	}
+	killed := false
+	_, alpha := testdgraph.Server(t).PIDs()
+	until(t, "end of the race", func() bool {
+		if rounds.Load() > 20 && !killed {
+			killed = true
+			if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "alpha", func() bool { return stores[0].Ready(t.Context()) == nil })
+		}
+		checkLedgers(t)
+		checkWhole(t)
+		return rounds.Load() == 48
+	})
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	checkWhole(t)
+	write(t, stores[1], records...)
+	check(t, records)
+	checkLedgers(t)
+	for _, s := range stores {
+		remove(t, s, graph.Removal{Orgs: g.orgs, Events: hashesOf(records, ""), Raws: true})
+	}
+	checkNothingIsLeft(t)
+}
+
+// checkWhole looks, at one snapshot, for edges to what is gone and for what nothing holds.
+func checkWhole(t *testing.T) {
+	t.Helper()
+	type end struct{ UID, Hash string }
+	var answer struct {
+		Data struct {
+			E []struct {
+				UID, Hash                   string
+				Ref, Cref, Mal_ref, Ben_ref []end
+				Ocref, Sref, Sattr, Rref    []end
+			}
+			A []end
+			S []end
+		}
+	}
+	askDgraph(t, `{ e(func: has(itype)) { uid hash ref { uid hash } cref { uid hash } mal_ref { uid hash } ben_ref { uid hash } ocref { uid hash }
+		sref { uid hash } sattr { uid hash } rref { uid hash } }
+		a(func: type(Node)) @filter(eq(count(~ref), 0) AND eq(count(~sattr), 0)) { uid hash }
+		s(func: type(Session)) @filter(eq(count(sref), 0)) { uid hash } }`, &answer)
+	for _, v := range answer.Data.E {
+		if v.Hash == "" {
+			t.Fatalf("%s has no hash", v.UID)
+		}
+		for _, to := range slices.Concat(v.Ref, v.Cref, v.Mal_ref, v.Ben_ref, v.Ocref, v.Sref, v.Sattr, v.Rref) {
+			if to.Hash == "" {
+				t.Fatalf("%s refers to %s, which is gone", v.Hash, to.UID)
+			}
+		}
+	}
+	if len(answer.Data.A)+len(answer.Data.S) > 0 {
+		t.Fatalf("nothing holds %v, and %v are without events", answer.Data.A, answer.Data.S)
+	}
+}
+
+// Again and again the last event with an attribute is removed while another process, which remembers the attribute, writes the next one.
+func TestWhatIsRemovedIsNotFoundAgain(t *testing.T) {
+	one, two := testdgraph.Open(t), testdgraph.Connect(t)
+	g := newGenerator(t, 35)
+	shared := g.object("o", g.attribute("shared", tahoe.Int(1)))
+	next := func(i int) *tahoe.Event { return event(g, shared, g.attribute("n", tahoe.Int(int64(i)))) }
+	const rounds = 60
+	write(t, two, tahoe.Record{Events: []*tahoe.Event{next(0)}})
+	for i := range rounds {
+		var group errgroup.Group
+		group.Go(func() error {
+			_, err := one.RemoveEvents(t.Context(), graph.Removal{Orgs: []string{"o1"}, Events: []tahoe.Hash{next(i).Hash()}})
+			return err
+		})
+		group.Go(func() error {
+			for range i % 4 { // so that the write falls into each step of the removal
+				if err := two.Ready(t.Context()); err != nil {
+					return err
+				}
+			}
+			_, err := two.Write(t.Context(), []tahoe.Record{{Events: []*tahoe.Event{next(i + 1)}}})
+			return err
+		})
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		checkWhole(t)
+	}
+}

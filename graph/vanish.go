@@ -1,0 +1,128 @@
+package graph
+
+import (
+	"github.com/dgraph-io/dgo/v230/protos/api"
+
+	"github.com/cybexp/cybexp/ledger"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// What vertices of each kind hold, besides what only some do.
+var (
+	ofAll       = []string{"hash", "itype", "sub_type", "name", "dgraph.type"}
+	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value")
+	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
+	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "orgid", "timestamp", "category", "cref", "ref")
+	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref", "start_time", "end_time", "duration")
+	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "orgs", "timezone", "state", "rref")
+)
+
+// remove writes that what the plan names goes.
+func (q *quads) remove(p *plan) {
+	for uid, e := range p.events {
+		q.removeEvent(hex(uid), e, p)
+	}
+	for uid, s := range p.sessions {
+		q.removeSession(hex(uid), s)
+	}
+	for uid, n := range p.nodes {
+		if n.goes {
+			q.removeNode(uid, n)
+		}
+	}
+	for uid, r := range p.raws {
+		q.removeRaw(hex(uid), r)
+	}
+	for raw, events := range p.cut {
+		for _, e := range events {
+			q.unlink(hex(raw), "rref", hex(e))
+		}
+	}
+}
+
+func (q *quads) removeEvent(uid string, e *goingEvent, p *plan) {
+	q.strip(uid, ofEvent...)
+	for predicate, to := range map[string][]link{"mal_ref": e.Mal, "ben_ref": e.Ben, "judged_ref": e.Judged} {
+		if len(to) > 0 {
+			q.strip(uid, predicate)
+		}
+	}
+	contexts := e.contexts()
+	for _, r := range e.Raws {
+		q.unlink(hex(uint64(r.UID)), "rref", uid)
+	}
+	for _, n := range e.Ref {
+		if node := p.nodes[uint64(n.UID)]; node == nil || !node.goes {
+			q.tally(uint64(n.UID), e.entry(contexts[n.UID], -1))
+		}
+	}
+}
+
+// entry is what a ledger holds of the event, n times, for something that has a context in it.
+func (e *goingEvent) entry(context tahoe.Category, n int64) ledger.Entry {
+	if context == "" {
+		context = tahoe.Unknown
+	}
+	key := ledger.Key{Org: e.OrgID, Category: e.Category, Context: string(context), SubType: e.SubType}
+	return ledger.Entry{At: e.Timestamp.UnixMicro(), Key: key, N: n}
+}
+
+func (q *quads) removeSession(uid string, s *touchedSession) {
+	if !s.goes {
+		for e := range s.loses {
+			q.unlink(uid, "sref", hex(e))
+		}
+		return
+	}
+	q.strip(uid, ofSession...)
+	for _, r := range s.Raws {
+		q.unlink(hex(uint64(r.UID)), "rref", uid)
+	}
+}
+
+func (q *quads) removeNode(uid uint64, n *touchedNode) {
+	if n.Itype == string(tahoe.KindObject) {
+		q.strip(hex(uid), ofObject...)
+	} else {
+		q.strip(hex(uid), ofAttribute...)
+	}
+	if n.IP != "" {
+		q.strip(hex(uid), "ip")
+	}
+	if n.Host != "" {
+		q.strip(hex(uid), "host")
+	}
+	if n.Number != nil {
+		q.strip(hex(uid), "number")
+	}
+	if q.register.counted[uid] {
+		q.strip(hex(uid), "counted")
+		q.unlink(q.register.uid, "ledgers_list", hex(uid))
+		q.del = append(q.del, withoutSegments(n.Segments)...)
+	}
+}
+
+func (q *quads) removeRaw(uid string, r *touchedRaw) {
+	if r.goes {
+		q.strip(uid, ofRaw...)
+		return
+	}
+	for _, org := range r.leave {
+		q.del = append(q.del, &api.NQuad{Subject: uid, Predicate: "orgs", ObjectValue: &api.Value{Val: &api.Value_StrVal{StrVal: org}}})
+	}
+}
+
+// strip deletes all values and edges of predicates.
+func (q *quads) strip(uid string, predicates ...string) {
+	for _, p := range predicates {
+		q.del = append(q.del, &api.NQuad{Subject: uid, Predicate: p, ObjectValue: everything})
+	}
+}
+
+// everything stands for all values.
+var everything = &api.Value{Val: &api.Value_DefaultVal{DefaultVal: "_STAR_ALL"}}
+
+// unlink deletes an edge.
+func (q *quads) unlink(uid, predicate, to string) {
+	q.del = append(q.del, &api.NQuad{Subject: uid, Predicate: predicate, ObjectId: to})
+}
