@@ -283,6 +283,7 @@ func (a *app) runRole(ctx context.Context, s settings, run func(context.Context,
 	if err != nil {
 		return err
 	}
+	spareMemory()
 	p := &platform{settings: s, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.open(ctx); err != nil {

@@ -61,6 +61,7 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
+	spareMemory()
 	l, err := listenOn(ctx, s.listen)
 	if err != nil {
 		return err
