@@ -93,7 +93,9 @@ func (g *Honeypot) ip() *tahoe.Attribute {
 	return attribute("ipv4", tahoe.String(fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)))
 }
 
-func attribute(subType string, v tahoe.Value) *tahoe.Attribute { return must(tahoe.NewAttribute(subType, v)) }
+func attribute(subType string, v tahoe.Value) *tahoe.Attribute {
+	return must(tahoe.NewAttribute(subType, v))
+}
 
 func object(subType string, children ...tahoe.Node) *tahoe.Object {
 	return must(tahoe.NewObject(subType, children...))
