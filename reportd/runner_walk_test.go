@@ -410,3 +410,20 @@ func crowd(org tahoe.Hash, events, attributes int) []tahoe.Record {
 	}
 	return records
 }
+
+func TestPathWarnsOfWhatItDidNotFollow(t *testing.T) {
+	v := loadVectors(t)
+	store := testdgraph.Open(t)
+	if _, err := store.Write(t.Context(), v.records()); err != nil {
+		t.Fatal(err)
+	}
+	rows, stats, err := tryAsk(t.Context(), inflated{store}, tdql.Env{Now: testNow, Orgs: v.orgs("")}, "path ipv4 1.1.1.1 to ipv4 2.2.2.2")
+	if err != nil || len(rows) != 1 || column[int](t, rows, "left_out")[0] != 2 || len(stats.Warnings) != 2 {
+		t.Fatalf("got %s, %v, %v", rows, stats.Warnings, err)
+	}
+	for _, w := range stats.Warnings {
+		if w.Code != codeCapped || !strings.HasPrefix(w.Message, "ipv4 ") || !strings.Contains(w.Message, "it has 27000000") {
+			t.Errorf("warning %+v", w)
+		}
+	}
+}
