@@ -146,7 +146,7 @@ func (g *fakeGraph) vertex(b []byte, i int, uid uint64, whole bool) []byte {
 }
 
 // maxTrips is how many queries of a run are looked at.
-const maxTrips = 40
+const maxTrips = 12
 
 // follow runs a program on made-up answers, and looks at every query.
 func follow(t *testing.T, text string, g *fakeGraph, x *tdql.Execution) {

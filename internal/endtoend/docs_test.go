@@ -65,7 +65,8 @@ func TestDocumentedCommands(t *testing.T) {
 
 func (e example) check(t *testing.T, p *platform, root string) {
 	// The sample stands in for the file that a reader would have.
-	command := strings.ReplaceAll(e.command, " cowrie.json", " cmd/cybexp/demo/cowrie.json")
+	command := strings.NewReplacer(" cowrie.json", " cmd/cybexp/demo/cowrie.json", "2025-*.json.gz", "cmd/cybexp/demo/cowrie.json",
+		"--data data ", "--data '"+t.TempDir()+"' ").Replace(e.command)
 	cmd := exec.Command("bash", "-c", command)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CYBEXP_SERVER="+p.url, "CYBEXP_DATA="+p.data)
