@@ -43,7 +43,7 @@ func TestSortFieldsAndDistinct(t *testing.T) {
 		{"events where n = 77 | count distinct by w", []string{`{"count":0}`}},
 		{"events | sort timestamp | events where n = 9 | count", []string{`{"count":1}`}},
 		{"events to 0 | sort timestamp", []string{}},
-		{"events | sort n desc | limit 1 | attributes n | sort degree | count", []string{`{"count":1}`}},
+		{"events | sort n desc | limit 1 | attributes n | sort degree | count", []string{`{"count":2}`}},
 	} {
 		rows := ask(t, store, []tdql.Org{org}, tt.text)
 		if tt.want == nil {
