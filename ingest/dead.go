@@ -131,7 +131,8 @@ func (s *Service) Retry(ctx context.Context, id uint64) error {
 			l.Received = m.Time
 		}
 	}
-	if err := s.reopen(ctx, l); err != nil {
+	// What an earlier try of it said goes first: a redelivery would take it for its own.
+	if err := s.accounts.Delete(ctx, l.key()); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)
 	}
 	h := l.header()
@@ -139,33 +140,27 @@ func (s *Service) Retry(ctx context.Context, id uint64) error {
 	if _, err := s.lake.Publish(ctx, l.subject(), h, m.Data); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)
 	}
+	if err := s.reopen(ctx, l); err != nil {
+		return fmt.Errorf("retry dead letter %d: %w", id, err)
+	}
 	return s.Discard(ctx, id)
 }
 
-// reopen takes back what the account says of a letter that will be worked on again.
+// reopen makes an upload unfinished again of which something is back in the lake. It writes the account even if that looks unfinished:
+// whoever has summed it up without what came back then runs into a conflict.
 func (s *Service) reopen(ctx context.Context, l label) error {
 	for {
 		a, err := s.account(ctx, l.Upload)
 		if errors.Is(err, ErrNotFound) {
 			return nil // it was too long ago
 		}
-		if err != nil {
+		if err != nil || a.Try != l.Try {
 			return err
 		}
-		if a.Final != nil && a.Try == l.Try {
-			a.Final = nil
-			err := s.saveAccount(ctx, &a)
-			if errors.Is(err, bus.ErrConflict) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		a.Final = nil
+		if err := s.saveAccount(ctx, &a); !errors.Is(err, bus.ErrConflict) {
+			return err
 		}
-		if l.Line > 0 {
-			return nil // its own account says that there is one dead less
-		}
-		return s.accounts.Delete(ctx, l.key())
 	}
 }
 
