@@ -122,7 +122,7 @@ func BenchmarkPath(b *testing.B) {
 }
 
 // shortestLimit is how long Dgraph may look for a chain.
-const shortestLimit = 10 * time.Second
+const shortestLimit = 3 * time.Second
 
 // shortest lets Dgraph look for a shortest chain over the same edges, without rights; a search that is cut counts as long as the limit.
 func shortest(b *testing.B, g *benchgraph.Graph, from, to string) time.Duration {
@@ -171,7 +171,7 @@ func BenchmarkThreatRank(b *testing.B) {
 }
 
 // enumerationLimit is how long a rank is enumerated, without what it takes to fetch the graph.
-const enumerationLimit = 10 * time.Second
+const enumerationLimit = 5 * time.Second
 
 // plain is a graph in memory whose paths are enumerated.
 type plain struct {

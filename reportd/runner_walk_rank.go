@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 	"github.com/cybexp/cybexp/walk"
 )
@@ -155,11 +154,15 @@ func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) (
 const maxAround = 500_000
 
 // Around implements walk.Incidence.
-func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, most int) ([]walk.ID, bool, error) {
+func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, malicious bool, most int) ([]walk.ID, bool, error) {
 	if len(attributes) > maxAround {
 		return nil, false, nil
 	}
-	answers, err := g.askAll(ctx, "events", []dql.Query{g.walker.Around(uidTexts(attributes), most+1)})
+	name := "events"
+	if malicious {
+		name = "malicious events"
+	}
+	answers, err := g.askAll(ctx, name, []dql.Query{g.walker.Around(uidTexts(attributes), malicious, most+1)})
 	if err != nil {
 		return nil, false, err
 	}
@@ -182,11 +185,11 @@ func (g rankGraph) days(timestamp string) int64 {
 
 // Attributes implements walk.Incidence.
 func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Reach) ([]walk.Attribute, error) {
-	name, query := "numbers of events of attributes", g.Counts
+	name, query := "numbers of events of attributes", g.Degrees
 	switch reach {
+	case walk.Degrees:
 	case walk.Counts:
-	case walk.Few:
-		return g.few(ctx, ids)
+		name, query = "numbers of events and malicious events of attributes", g.Counts
 	case walk.Malicious, walk.All:
 		name = "events of attributes"
 		if reach == walk.Malicious {
@@ -203,23 +206,4 @@ func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Rea
 		list[i] = walk.Attribute{ID: v.id(), Degree: v.N, Malicious: v.M, Events: v.E}
 	}
 	return list, nil
-}
-
-// few asks for the first malicious events of attributes, and counts those that have more.
-func (g rankGraph) few(ctx context.Context, ids []walk.ID) ([]walk.Attribute, error) {
-	found, err := g.ask(ctx, "first malicious events of attributes", ids, about(g.Few))
-	if err != nil {
-		return nil, err
-	}
-	var list []walk.Attribute
-	var many []walk.ID
-	for _, v := range found {
-		if len(v.E) > tdql.FewEvents {
-			many = append(many, v.id())
-			continue
-		}
-		list = append(list, walk.Attribute{ID: v.id(), Degree: v.N, Malicious: len(v.E), Events: v.E})
-	}
-	rest, err := g.Attributes(ctx, many, walk.Counts)
-	return append(list, rest...), err
 }

@@ -50,11 +50,12 @@ type walkQuery uint8
 
 const (
 	askAround     walkQuery = iota // the events that include any of the attributes
-	askCounts                      // how many events, and malicious ones, each attribute has
-	askFew                         // how many, and the first of the malicious ones
+	askInfected                    // the malicious ones of those
+	askDegrees                     // how many events each attribute has
+	askCounts                      // and how many malicious ones
 	askMalicious                   // the malicious ones
 	askAll                         // all of them
-	askDegrees                     // how many attributes each event has
+	askSpans                       // how many attributes each event has
 	askAttributes                  // and which
 	askBetween                     // what is between two sets of vertices
 	askSizes                       // how many neighbours each vertex has
@@ -81,22 +82,23 @@ func (w *Walk) Events(uids []string, attributes bool) dql.Query {
 	if attributes {
 		return w.ask(askAttributes, uids)
 	}
-	return w.ask(askDegrees, uids)
+	return w.ask(askSpans, uids)
 }
 
-// Around asks for up to n events that include any of the attributes.
-func (w *Walk) Around(uids []string, n int) dql.Query {
-	return w.ask(askAround, uids).With(map[dql.Param]string{"n": strconv.Itoa(n)})
+// Around asks for up to n events that include any of the attributes, all or the malicious ones.
+func (w *Walk) Around(uids []string, malicious bool, n int) dql.Query {
+	name := askAround
+	if malicious {
+		name = askInfected
+	}
+	return w.ask(name, uids).With(map[dql.Param]string{"n": strconv.Itoa(n)})
 }
+
+// Degrees asks for the number n of events of each attribute.
+func (w *Walk) Degrees(uids []string) dql.Query { return w.ask(askDegrees, uids) }
 
 // Counts asks for the number n of events of each attribute, and m of malicious ones.
 func (w *Walk) Counts(uids []string) dql.Query { return w.ask(askCounts, uids) }
-
-// FewEvents is up to how many events Few tells all.
-const FewEvents = 100
-
-// Few asks for the number n of events of each attribute, and for its malicious ones, as e, up to one more than FewEvents.
-func (w *Walk) Few(uids []string) dql.Query { return w.ask(askFew, uids) }
 
 // Holders asks for the events of attributes, as e, all or the malicious ones.
 func (w *Walk) Holders(uids []string, malicious bool) dql.Query {

@@ -32,19 +32,19 @@ type Reach uint8
 
 // What can be asked of an attribute.
 const (
-	Counts    Reach = iota // no events, only how many there are
-	Few                    // how many there are, and the malicious ones if they are few
+	Degrees   Reach = iota // no events, only how many there are
+	Counts                 // and how many of them are malicious
 	Malicious              // the malicious ones
 	All
 )
 
 // Incidence tells which events include which attributes, of what may be seen. It must tell of one state of the graph. The
-// answers may come in any order; what is not visible is left out. Around tells the events that include any of the attributes, each
-// once, if they are no more than most.
+// answers may come in any order; what is not visible is left out. Around tells the events, or the malicious ones, that include any of
+// the attributes, each once, if they are no more than most.
 type Incidence interface {
 	Events(ctx context.Context, ids []ID, attributes bool) ([]Event, error)
 	Attributes(ctx context.Context, ids []ID, reach Reach) ([]Attribute, error)
-	Around(ctx context.Context, attributes []ID, most int) (events []ID, all bool, err error)
+	Around(ctx context.Context, attributes []ID, malicious bool, most int) (events []ID, all bool, err error)
 }
 
 // RankOptions say how ThreatRank is computed.
