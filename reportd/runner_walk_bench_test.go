@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -160,7 +161,7 @@ func BenchmarkThreatRank(b *testing.B) {
 	ended := 0
 	for _, e := range events {
 		began := time.Now()
-		if in.enumerate(parseUID(e.UID), began.Add(enumerationLimit)) {
+		if in.enumerate(must(strconv.ParseUint(e.UID, 0, 64)), began.Add(enumerationLimit)) {
 			ended++
 		}
 		theirs = append(theirs, time.Since(began))
@@ -182,17 +183,16 @@ type plain struct {
 
 func adjacency(b *testing.B, g *benchgraph.Graph) *plain {
 	b.Helper()
-	res, err := dgraph(b, g).NewReadOnlyTxn().Query(b.Context(), `{ r(func: type(Event)) { uid category ref @filter(type(Attribute)) { uid } } }`)
+	res, err := dgraph(b, g).NewReadOnlyTxn().Query(b.Context(), `{ r(func: type(Event)) { uid category a: ref @filter(type(Attribute)) { uid } } }`)
 	if err != nil {
 		b.Fatal(err)
 	}
-	var all vertices
-	must(0, json.Unmarshal(res.Json, &all))
+	all := must(readVertices(res.Json))
 	in := &plain{next: map[walk.ID][]walk.ID{}, malicious: map[walk.ID]bool{}, weight: map[walk.ID]float64{}}
-	for _, v := range all.R {
-		in.next[v.id()], in.malicious[v.id()] = v.Ref, v.Category == "malicious"
-		for _, a := range v.Ref {
-			in.next[a] = append(in.next[a], v.id())
+	for _, v := range all.list {
+		in.next[v.ID], in.malicious[v.ID] = v.to('a'), v.Category == "malicious"
+		for _, a := range v.to('a') {
+			in.next[a] = append(in.next[a], v.ID)
 		}
 	}
 	for id, list := range in.next {

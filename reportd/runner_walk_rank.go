@@ -38,8 +38,8 @@ type ranked struct {
 }
 
 // rank ranks events, in their order or in that of their scores. The neighbourhoods that they share are fetched once.
-func (k *walker) rank(ctx context.Context, from []string) error {
-	events := parseUIDs(from)
+func (k *walker) rank(ctx context.Context, from []walk.ID) error {
+	events := from
 	if k.Sort == 0 {
 		events = events[min(int64(len(events)), k.cut):]
 		k.cut = 0
@@ -136,15 +136,15 @@ func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) (
 	if attributes {
 		name = "attributes of events"
 	}
-	found, err := g.ask(ctx, name, ids, func(ids []walk.ID) dql.Query { return g.walker.Events(uidTexts(ids), attributes) })
+	found, err := g.ask(ctx, name, ids, func(ids []walk.ID) dql.Query { return g.walker.Events(ids, attributes) })
 	if err != nil {
 		return nil, err
 	}
 	list := make([]walk.Event, len(found))
 	for i, v := range found {
-		list[i] = walk.Event{ID: v.id(), Days: g.days(v.Timestamp), Malicious: v.Category == "malicious", Degree: v.N, Attributes: v.Ref}
+		list[i] = walk.Event{ID: v.ID, Days: g.days(v.Timestamp), Malicious: v.Category == "malicious", Degree: v.N, Attributes: v.to('a')}
 		if attributes {
-			list[i].Degree = len(v.Ref)
+			list[i].Degree = len(v.to('a'))
 		}
 	}
 	return list, nil
@@ -162,13 +162,13 @@ func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, malicious b
 	if malicious {
 		name = "malicious events"
 	}
-	answers, err := g.askAll(ctx, name, []dql.Query{g.walker.Around(uidTexts(attributes), malicious, most+1)})
+	answers, err := g.askAll(ctx, name, []dql.Query{g.walker.Around(attributes, malicious, most+1)})
 	if err != nil {
 		return nil, false, err
 	}
-	events := make([]walk.ID, len(answers[0].R))
-	for i := range answers[0].R {
-		events[i] = answers[0].R[i].id()
+	events := make([]walk.ID, len(answers[0].list))
+	for i := range answers[0].list {
+		events[i] = answers[0].list[i].ID
 	}
 	return events, len(events) <= most, nil
 }
@@ -195,15 +195,15 @@ func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Rea
 		if reach == walk.Malicious {
 			name = "malicious events of attributes"
 		}
-		query = func(uids []string) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
+		query = func(uids []walk.ID) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
 	}
-	found, err := g.ask(ctx, name, ids, about(query))
+	found, err := g.ask(ctx, name, ids, query)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]walk.Attribute, len(found))
 	for i, v := range found {
-		list[i] = walk.Attribute{ID: v.id(), Degree: v.N, Malicious: v.M, Events: v.E}
+		list[i] = walk.Attribute{ID: v.ID, Degree: v.N, Malicious: v.M, Events: v.to('e')}
 	}
 	return list, nil
 }

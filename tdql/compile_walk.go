@@ -143,7 +143,7 @@ func (p *Plan) rankQueries(w *Walk) {
 	c = p.part()
 	w.about(askSpans, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, degree)
 	c = p.part()
-	w.about(askAttributes, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, edge("ref", "ref", attributesOnly))
+	w.about(askAttributes, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, edge("a", "ref", attributesOnly))
 	p.details(w)
 }
 

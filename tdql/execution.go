@@ -13,7 +13,7 @@ type Execution struct {
 	pager   *pager // nil before the phase is entered
 	scanned uint64
 
-	seed, found []string // vertices to start at, and those for the next run of phases
+	seed, found []uint64 // vertices to start at, and those for the next run of phases
 	left        int64    // rows still to take; below zero for all
 	skip        int64    // rows to leave out first
 
@@ -193,7 +193,7 @@ func (x *Execution) leaveRun() {
 // folded is what a page, or the end of a phase, gave: rows, or vertices when the phase collects.
 type folded struct {
 	rows []Row
-	uids []string
+	uids []uint64
 }
 
 // keep applies the cut, and notes vertices.

@@ -177,7 +177,7 @@ func follow(t *testing.T, text string, g *fakeGraph, x *tdql.Execution) {
 // followWalk looks at every query of a walk.
 func followWalk(t *testing.T, text string, g *fakeGraph, w *tdql.Walk) {
 	t.Helper()
-	uids := []string{"0x1", "0x2"}
+	uids := []uint64{1, 2}
 	kinds := tdql.ByKind{Events: uids, Parts: uids, Sessions: uids, Raws: uids}
 	for _, p := range []*tdql.Program{w.From, w.To, w.Related} {
 		if p != nil {

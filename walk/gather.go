@@ -83,7 +83,7 @@ func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget, ma
 	var list []*attribute
 	var ids []ID
 	for _, a := range frontier {
-		if !a.whole && a.degree != 1 && !(malicious && a.known) {
+		if !a.whole && a.degree != 1 && (!malicious || !a.known) {
 			list, ids = append(list, a), append(ids, a.id)
 		}
 	}

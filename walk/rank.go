@@ -8,7 +8,7 @@ import (
 )
 
 // ID names a vertex of the graph.
-type ID uint64
+type ID = uint64
 
 // Event is an event and the attributes that it includes.
 type Event struct {
@@ -116,7 +116,7 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	}
 	t := r.events[id]
 	if t == nil {
-		return Rank{}, fmt.Errorf("%w: %#x", ErrNotVisible, uint64(id))
+		return Rank{}, fmt.Errorf("%w: %#x", ErrNotVisible, id)
 	}
 	if t.malicious {
 		return Rank{Score: -1, Exact: true, Paths: []Path{{Nodes: []ID{id}, Contribution: -1}}}, nil
