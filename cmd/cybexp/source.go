@@ -82,7 +82,7 @@ func (a *app) sourceAddCommand() *cobra.Command {
 	f.StringVar(&o.secretFile, "secret-file", "", "`FILE` with the key, token or password; - is standard input")
 	f.StringVar(&o.Mode, "mode", "", "misp: feed or search; file: tail or whole (default: the first)")
 	f.StringVar(&o.Path, "path", "", "file, folder or `PATTERN` on the server, under the folder of its --sources-files")
-	f.StringVar(&o.Listen, "listen", "", "udp:`PORT` or tcp:PORT")
+	f.StringVar(&o.Listen, "listen", "", "udp:`PORT`, tcp:PORT or tls:PORT")
 	f.StringVar(&o.since, "since", "", "leave out what is older than this `DATE`, such as 2024-01-31")
 	f.StringArrayVar(&o.filter, "filter", nil, "`NAME=VALUE[,VALUE]` that a misp search or taxii server is asked for; may be given again")
 	f.BoolVar(&o.Stopped, "stopped", false, "add it and do not start it")
