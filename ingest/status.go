@@ -185,7 +185,9 @@ func refused(keys string, results map[string]result, waiting map[string]int) (li
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Message, b.Message)) })
+	slices.SortFunc(list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Message, b.Message))
+	})
 	return list
 }
 

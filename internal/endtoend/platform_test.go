@@ -37,9 +37,10 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// platform is a running `cybexp up`.
+// platform is a running `cybexp up`, or a web of which it is a part.
 type platform struct {
 	t    *testing.T
+	web  *role // of a split deployment
 	data string
 	url  string
 	cmd  *exec.Cmd

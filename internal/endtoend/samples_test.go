@@ -150,7 +150,7 @@ func (c client) send(f *sampleFile) {
 	var receipt ingest.Receipt
 	query := url.Values{"org": {"demo"}, "typetag": {f.typetag}, "name": {f.name}}
 	c.call(http.MethodPost, "/raw?"+query.Encode(), bytes.NewReader(f.text), &receipt)
-	for tick := time.NewTicker(5 * time.Millisecond); !f.status.Done; <-tick.C {
+	for tick := time.NewTicker(25 * time.Millisecond); !f.status.Done; <-tick.C {
 		if f.took = time.Since(begun); f.took > 5*time.Minute {
 			c.t.Fatalf("%s is stuck: %+v", f.name, f.status)
 		}
