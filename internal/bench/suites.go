@@ -33,6 +33,7 @@ func suites(o options) []suite {
 		{"./bus", ".", o.benchtime, nil},
 		{"./reportd", "SocketCount", "300x", nil},
 		{"./ingest", "Filter", o.benchtime, nil},
+		{"./internal/endtoend", "Upload", "1x", []string{"CYBEXP_UPLOAD_MIB=1024"}},
 		{"./reportd", "Scan|Path|ThreatRank", "1x", nil},
 		{"./walk", ".", "1x", nil},
 		{"./graph", ".", "1x", nil},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -24,16 +23,7 @@ func TestSendWaitsWhileTheServerIsFull(t *testing.T) {
 	p.must("org", "create", "demo")
 	p.must("send", stormFile(t, dir, 0), "--typetag", "cowrie", "--org", "demo")
 
-	token, err := os.ReadFile(filepath.Join(data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequest(http.MethodPost, p.url+"/api/v1/raw?typetag=cowrie&org=demo", strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(p.client().request(http.MethodPost, "/raw?typetag=cowrie&org=demo", strings.NewReader("{}")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,11 +47,7 @@ func TestSamples(t *testing.T) {
 	files := sampleFiles(t)
 	p := up(t, filepath.Join(t.TempDir(), "data"))
 	p.must("org", "create", "demo")
-	token, err := os.ReadFile(filepath.Join(p.data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := client{t: t, url: p.url + "/api/v1", token: strings.TrimSpace(string(token))}
+	c := p.client()
 	raws := map[tahoe.Hash]bool{}
 	for i := range files {
 		f := &files[i]
@@ -139,8 +135,28 @@ func (f *sampleFile) check(t *testing.T, raws map[tahoe.Hash]bool) {
 
 // client calls the API as somebody else's program would.
 type client struct {
-	t          *testing.T
+	t          testing.TB
 	url, token string
+}
+
+func (p *platform) client() client {
+	p.t.Helper()
+	token, err := os.ReadFile(filepath.Join(p.data, "admin.token"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return client{t: p.t, url: p.url + "/api/v1", token: strings.TrimSpace(string(token))}
+}
+
+// request makes a request of the API that is signed in.
+func (c client) request(method, path string, body io.Reader) *http.Request {
+	c.t.Helper()
+	req, err := http.NewRequest(method, c.url+path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	return req
 }
 
 // send uploads a file and waits until it is in the graph.
@@ -162,12 +178,7 @@ func (c client) send(f *sampleFile) {
 
 func (c client) call(method, path string, body io.Reader, into any) {
 	c.t.Helper()
-	req, err := http.NewRequest(method, c.url+path, body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(c.request(method, path, body))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func (p *platform) logins(from, to int) {
 
 // watching is a `cybexp watch` that runs.
 type watching struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	lines chan string // closed when it tells no more
 	seen  map[string]bool
