@@ -30,7 +30,7 @@ var sampleTypetags = []struct{ folder, typetag string }{
 }
 
 // samplesBytes is how much of a file of lines is sent, unless CYBEXP_SAMPLES is "all".
-const samplesBytes = 128 << 10
+const samplesBytes = 32 << 10
 
 // sampleFile is a file of samples, and what became of it.
 type sampleFile struct {
