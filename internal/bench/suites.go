@@ -33,6 +33,7 @@ func suites(o options) []suite {
 		{"./bus", ".", o.benchtime, nil},
 		{"./reportd", "SocketCount", "300x", nil},
 		{"./ingest", "Filter", o.benchtime, nil},
+		{"./internal/endtoend", "Upload", "1x", []string{"CYBEXP_UPLOAD_MIB=1024"}},
 		{"./reportd", "Path|ThreatRank", "1x", nil},
 		{"./reportd", "Stream", "3x", nil},
 		{"./walk", ".", "1x", nil},
