@@ -126,9 +126,7 @@ func (m *model) editSessions(e graph.Edit, becomes map[tahoe.Hash]*modelEvent) {
 			m.sessions[made.Hash()].events[event] = true
 			delete(s.events, event)
 		}
-		if len(s.events) == 0 {
-			delete(m.sessions, h)
-		}
+		m.dropEmpty(s)
 	}
 }
 

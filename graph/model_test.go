@@ -186,14 +186,10 @@ func (m *model) remove(r graph.Removal) {
 // drop removes an event, with the sessions that are left without one, and returns the raws that it came from.
 func (m *model) drop(h tahoe.Hash) (raws []*modelRaw) {
 	delete(m.events, h)
-	for id, s := range m.sessions {
+	for _, s := range m.sessions {
 		if s.events[h] {
-			if delete(s.events, h); len(s.events) == 0 {
-				delete(m.sessions, id)
-				for _, r := range m.raws {
-					delete(r.of, id)
-				}
-			}
+			delete(s.events, h)
+			m.dropEmpty(s)
 		}
 	}
 	for _, r := range m.raws {
@@ -203,6 +199,17 @@ func (m *model) drop(h tahoe.Hash) (raws []*modelRaw) {
 		}
 	}
 	return raws
+}
+
+// dropEmpty removes a session that has no event.
+func (m *model) dropEmpty(s *modelSession) {
+	if len(s.events) > 0 {
+		return
+	}
+	delete(m.sessions, s.Hash())
+	for _, r := range m.raws {
+		delete(r.of, s.Hash())
+	}
 }
 
 // leave takes organisations off a raw, which goes with the last one.
@@ -254,9 +261,13 @@ func (m *model) removeOrg(org string) {
 	}
 }
 
-func (m *model) setContext(event tahoe.Hash, n tahoe.Node, c tahoe.Category) {
-	m.g.check(m.events[event].SetContext(c, n))
-	m.events[event].judged[n.Hash()] = true
+func (m *model) setContext(event, node tahoe.Hash, c tahoe.Category) {
+	for _, n := range m.events[event].Refs() {
+		if n.Hash() == node {
+			m.g.check(m.events[event].SetContext(c, n))
+		}
+	}
+	m.events[event].judged[node] = true
 }
 
 // clone is a model that changes apart.

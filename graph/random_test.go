@@ -37,7 +37,9 @@ func TestRandomOperationsMakeTheGraphOfTheModel(t *testing.T) {
 					u.check(stores[i].Close())
 					stores[i] = u.open(t)
 				}
-				if did = append(did, u.step(t, stores[i])); step%randomLook > 0 {
+				o := u.operation()
+				u.both(t, stores[i], o)
+				if did = append(did, o.String()); step%randomLook > 0 {
 					continue
 				}
 				if diff := cmp.Diff(u.model.dump(), stored(t)); diff != "" {
@@ -50,6 +52,21 @@ func TestRandomOperationsMakeTheGraphOfTheModel(t *testing.T) {
 				t.Errorf("%d ledgers were counted at once at most: the test shows little", counted)
 			}
 		})
+	}
+}
+
+// both does something to the graph and to the model, and compares how many vertices came and went.
+func (u *universe) both(t *testing.T, s *graph.Store, o operation) {
+	t.Helper()
+	before := len(u.model.dump())
+	u.model.apply(u, o)
+	added, n, err := o.do(t.Context(), s, u)
+	if err != nil {
+		t.Fatalf("%v: %v", o, err)
+	}
+	gone := n.Events + n.Sessions + n.Attributes + n.Objects + n.Raws
+	if want := len(u.model.dump()) - before; o.Name != "Edit" && added-gone != want {
+		t.Errorf("%v: added %d, removed %+v, want %d vertices more", o, added, n, want)
 	}
 }
 
@@ -172,111 +189,4 @@ func (u *universe) events(orgs ...string) []*modelEvent {
 // someOrgs are one of the organisations, or both.
 func (u *universe) someOrgs() []string {
 	return pick(u, [][]string{universeOrgs[:1], universeOrgs[1:], universeOrgs})
-}
-
-// step does something to the graph and to the model, and says what.
-func (u *universe) step(t *testing.T, s *graph.Store) string {
-	t.Helper()
-	switch n := u.rng.IntN(100); {
-	case n < 45 || len(u.model.events) == 0:
-		return u.write(t, s)
-	case n < 55:
-		return u.removeEvents(t, s)
-	case n < 61:
-		return u.removeUploads(t, s)
-	case n < 63:
-		org := pick(u, universeOrgs)
-		before := len(u.model.dump())
-		u.model.removeOrg(org)
-		got, err := s.RemoveOrg(t.Context(), org, nil)
-		u.check(err)
-		return u.removed(t, "RemoveOrg "+org, before, got)
-	case n < 70:
-		e, c := pick(u, u.events(universeOrgs...)), u.category()
-		u.check(e.SetCategory(c))
-		u.check(s.Classify(t.Context(), universeOrgs, e.Hash(), c))
-		return fmt.Sprintf("Classify %v %s", e.Hash(), c)
-	case n < 80:
-		e, c := pick(u, u.events(universeOrgs...)), u.category()
-		node := pick(u, e.Refs())
-		u.model.setContext(e.Hash(), node, c)
-		u.check(s.SetContext(t.Context(), universeOrgs, e.Hash(), node.Hash(), c))
-		return fmt.Sprintf("SetContext %v %v %s", e.Hash(), node.Hash(), c)
-	default:
-		return u.edit(t, s)
-	}
-}
-
-func (u *universe) write(t *testing.T, s *graph.Store) string {
-	var records []tahoe.Record
-	before := len(u.model.dump())
-	for range 1 + u.rng.IntN(4) {
-		r := u.record()
-		u.model.write(r)
-		records = append(records, r)
-	}
-	if got, want := write(t, s, records...), len(u.model.dump())-before; got != want {
-		t.Fatalf("Write added %d, want %d", got, want)
-	}
-	return fmt.Sprintf("Write of %d records", len(records))
-}
-
-// removed compares what a removal counted with what the model lost.
-func (u *universe) removed(t *testing.T, what string, before int, n graph.Removed) string {
-	t.Helper()
-	if got, want := n.Events+n.Sessions+n.Attributes+n.Objects+n.Raws, before-len(u.model.dump()); got != want {
-		t.Errorf("%s removed %+v, want %d in all", what, n, want)
-	}
-	return what
-}
-
-func (u *universe) removeEvents(t *testing.T, s *graph.Store) string {
-	r := graph.Removal{Orgs: u.someOrgs(), Raws: u.rng.IntN(2) == 0}
-	for range 1 + u.rng.IntN(6) {
-		r.Events = append(r.Events, pick(u, u.events(universeOrgs...)).Hash())
-	}
-	before := len(u.model.dump())
-	u.model.remove(r)
-	return u.removed(t, fmt.Sprintf("RemoveEvents %+v", r), before, remove(t, s, r))
-}
-
-func (u *universe) removeUploads(t *testing.T, s *graph.Store) string {
-	org, raws := pick(u, universeOrgs), slices.SortedFunc(maps.Keys(u.model.raws), tahoe.Hash.Compare)
-	raws = raws[:min(len(raws), 1+u.rng.IntN(4))]
-	before := len(u.model.dump())
-	u.model.removeUploads(org, raws)
-	got, err := s.RemoveUploads(t.Context(), org, raws)
-	u.check(err)
-	return u.removed(t, fmt.Sprintf("RemoveUploads %s %v", org, raws), before, got)
-}
-
-// edit changes an event, or an object in it, if it is clear what that makes.
-func (u *universe) edit(t *testing.T, s *graph.Store) string {
-	e := graph.Edit{Orgs: u.someOrgs()}
-	own := u.events(e.Orgs...)
-	if len(own) == 0 {
-		return "nothing"
-	}
-	event := pick(u, own)
-	children := event.Children()
-	e.Of = event.Hash()
-	if o, ok := pick(u, event.Refs()).(*tahoe.Object); ok {
-		e.Of, children = o.Hash(), o.Children()
-	}
-	if len(children) > 1 && u.rng.IntN(3) > 0 {
-		e.Remove = []tahoe.Hash{pick(u, children).Hash()}
-	}
-	add := pick(u, u.attributes)
-	if has := slices.ContainsFunc(children, func(n tahoe.Node) bool { return n.Hash() == add.Hash() }); !has {
-		e.Add = []tahoe.Node{add}
-	}
-	after := u.model.clone()
-	if len(e.Add)+len(e.Remove) == 0 || after.edit(e) != nil {
-		return "nothing"
-	}
-	u.model = after
-	if _, err := s.Edit(t.Context(), e); err != nil {
-		t.Fatalf("edit %+v: %v", e, err)
-	}
-	return fmt.Sprintf("Edit %+v", e)
 }
