@@ -80,6 +80,9 @@ type universe struct {
 	raws       []tahoe.Value
 }
 
+// universeHot is from how many events on something has a ledger.
+const universeHot = 10
+
 // universeOrgs are the organisations.
 var universeOrgs = []string{"o1", "o2"}
 
@@ -105,7 +108,7 @@ func newUniverse(tb testing.TB, seed uint64) *universe {
 // open returns one more store, as another process would have, for which few events are many.
 func (u *universe) open(t *testing.T) *graph.Store {
 	t.Helper()
-	s, err := graph.Open(t.Context(), graph.Config{Target: testdgraph.Target(t), HotDegree: 10})
+	s, err := graph.Open(t.Context(), graph.Config{Target: testdgraph.Target(t), HotDegree: universeHot})
 	u.check(err)
 	t.Cleanup(func() { s.Close() })
 	return s
