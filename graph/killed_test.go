@@ -146,7 +146,7 @@ func TestKilledChangesAreMadeOrNot(t *testing.T) {
 		if round == killedRounds/2 {
 			killAlpha(t)
 		}
-		most := []int{40, 400}[round%2] // milliseconds: about as long as the first operation takes, or all of them
+		most := []int{20, 400}[round%2] // milliseconds: about as long as the first operation takes, or all of them
 		done := c.killAfter(t, time.Duration(u.rng.IntN(most))*time.Millisecond)
 		if done < len(list) {
 			cut[list[done].Name]++
@@ -165,7 +165,7 @@ func TestKilledChangesAreMadeOrNot(t *testing.T) {
 		checkWhole(t)
 	}
 	t.Logf("killed in %v", cut)
-	if len(cut) < 4 {
+	if len(cut) < 3 {
 		t.Errorf("processes were killed in %v only", cut)
 	}
 	for _, org := range universeOrgs {

@@ -56,12 +56,12 @@ func (c Capped) name() string {
 	return c.SubType + " " + printable(string(data))
 }
 
-// The names of the blocks that mark what related leaves alone begin so: the hubs of the most events, how many hubs there are, and
-// how many events of a level are too many.
+// The names of the blocks that mark what related leaves alone begin so, and end with the number of a variable: the hubs of the most events,
+// how many hubs there are, and how many events of a level are too many; the last digit of that is the level's.
 const (
-	markHub   = "hub_"
-	markHubs  = "hubs_"
-	markLevel = "level_"
+	markHub   = "hub"
+	markHubs  = "hubs"
+	markLevel = "level"
 )
 
 // marks are what the answers of a run mark as left alone.
@@ -78,7 +78,7 @@ func (m *marks) take(body []byte) error {
 		return fmt.Errorf("decode marks: %w", err)
 	}
 	for name, text := range answer {
-		if !strings.HasPrefix(name, markHub) && !strings.HasPrefix(name, markHubs) && !strings.HasPrefix(name, markLevel) {
+		if !strings.HasPrefix(name, markHub) && !strings.HasPrefix(name, markLevel) {
 			continue
 		}
 		var list []struct {
@@ -125,10 +125,13 @@ func (m *marks) warnings() Errors {
 			list = append(list, MoreCapped(rest, c.Degree, "events"))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.left)) {
+	level := func(name string) string { return name[len(name)-1:] }
+	names := slices.SortedFunc(maps.Keys(m.left), func(a, b string) int {
+		return cmp.Or(strings.Compare(level(a), level(b)), strings.Compare(a, b))
+	})
+	for _, name := range names {
 		if n := m.left[name]; n > 0 {
-			level, _, _ := strings.Cut(strings.TrimPrefix(name, markLevel), "s")
-			list = append(list, capped("level %s was cut: %d events, the oldest of it, were left out", level, n))
+			list = append(list, capped("level %s was cut: %d events, the oldest of it, were left out", level(name), n))
 		}
 	}
 	return list

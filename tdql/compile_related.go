@@ -80,10 +80,10 @@ func (f *frontier) few(from, old []string, filter dql.Filter, edge string) strin
 	named := dql.Args{First: f.number("named", CappedNamed), Order: []dql.Order{{By: "val(" + degree + ")", Desc: true}}}
 	f.marks = append(f.marks,
 		dql.Block{Func: dql.UID(hub), Fields: []dql.Field{{As: more, Name: edge, Count: true, Filter: unseen}}},
-		dql.Block{Name: markHub + few, Func: dql.UID(more), Filter: left, Args: named, Fields: []dql.Field{
+		dql.Block{Name: markHub + few[1:], Func: dql.UID(more), Filter: left, Args: named, Fields: []dql.Field{
 			{Name: "uid"}, {Name: "hash"}, {Name: "itype"}, {Name: "sub_type"}, {Name: "data"}, {Alias: "n", Name: "val(" + degree + ")"},
 		}},
-		dql.Block{Name: markHubs + few, Func: dql.UID(more), Filter: left, Fields: countUID})
+		dql.Block{Name: markHubs + few[1:], Func: dql.UID(more), Filter: left, Fields: countUID})
 	return few
 }
 
@@ -92,7 +92,7 @@ func (f *frontier) few(from, old []string, filter dql.Filter, edge string) strin
 func (f *frontier) newest(events []string) {
 	name := f.name()
 	f.add(dql.Block{As: name, Func: dql.UID(events...), Args: dql.Args{First: f.number("events", -relatedLevel)}})
-	f.marks = append(f.marks, dql.Block{Name: markLevel + strconv.Itoa(f.level) + name, Func: dql.UID(events...),
+	f.marks = append(f.marks, dql.Block{Name: markLevel + name[1:] + strconv.Itoa(f.level), Func: dql.UID(events...),
 		Filter: dql.Not{Filter: dql.UID(name)}, Fields: countUID})
 	f.events, f.seen = []string{name}, append(f.seen, name)
 	f.parts = f.follow(dql.UID(name), nil, "ref")
