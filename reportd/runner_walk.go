@@ -78,6 +78,7 @@ func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start [
 		}
 		q, ok := x.Next()
 		if !ok {
+			k.stats.Warnings = append(k.stats.Warnings, x.Warnings()...)
 			return x.Found(), nil
 		}
 		asked, known := time.Now(), len(x.Found())

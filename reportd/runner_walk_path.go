@@ -35,7 +35,7 @@ func (k *walker) path(ctx context.Context, from []walk.ID) error {
 	if err != nil {
 		return err
 	}
-	k.warnCapped(found.Capped, known)
+	k.warnCapped(found.Capped, known, "neighbours")
 	if len(found.Nodes) == 0 && len(found.Capped) > 0 {
 		return k.emit(pathRow{Nodes: []node{}, Edges: []string{}, LeftOut: len(found.Capped)})
 	}

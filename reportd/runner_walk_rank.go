@@ -3,6 +3,7 @@ package reportd
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -49,6 +50,7 @@ func (k *walker) rank(ctx context.Context, from []walk.ID) error {
 	}
 	ranker := walk.NewRanker(rankGraph{k}, walk.RankOptions{Depth: k.Depth, Decay: k.Decay, Work: walkEdges, Paths: rankPaths, Level: k.rankLevel})
 	var list []ranked
+	capped := map[walk.ID]int{} // the degrees of what was not followed
 	size := 1
 	for i, id := range events {
 		r, err := ranker.Rank(ctx, id)
@@ -56,6 +58,9 @@ func (k *walker) rank(ctx context.Context, from []walk.ID) error {
 			return err
 		}
 		k.traceRank(r)
+		for _, c := range r.Capped {
+			capped[c.ID] = c.Degree
+		}
 		list = append(list, ranked{id, r})
 		switch {
 		case k.Sort != 0 && k.Take >= 0 && int64(len(list)) > 2*(k.cut+k.Take)+rankBatch:
@@ -75,6 +80,23 @@ func (k *walker) rank(ctx context.Context, from []walk.ID) error {
 			return err
 		}
 	}
+	return k.tellCapped(ctx, capped)
+}
+
+// tellCapped warns of the attributes that were not followed for one of the ranks.
+func (k *walker) tellCapped(ctx context.Context, degrees map[walk.ID]int) error {
+	list := make([]walk.Capped, 0, len(degrees))
+	for _, id := range slices.Sorted(maps.Keys(degrees)) {
+		list = append(list, walk.Capped{ID: id, Degree: degrees[id]})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	known, err := k.details(ctx, mostCapped(list))
+	if err != nil {
+		return err
+	}
+	k.warnCapped(list, known, "events")
 	return nil
 }
 

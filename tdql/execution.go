@@ -23,6 +23,7 @@ type Execution struct {
 
 	fresh    func(hash string) bool // says which instances become rows; nil for all
 	analysis *analysis              // of explain analyze
+	marks    marks                  // of what was left alone
 }
 
 // Start begins a run of the program.
@@ -47,10 +48,14 @@ func (x *Execution) Scanned() uint64 { return x.scanned }
 
 // Warnings tells, at the end, of what the rows lack.
 func (x *Execution) Warnings() Errors {
-	if g, ok := x.fold.(*grouper); ok {
-		return g.warnings()
+	if x.analysis != nil {
+		return x.analysis.warnings
 	}
-	return nil
+	list := x.marks.warnings()
+	if g, ok := x.fold.(*grouper); ok {
+		list = append(list, g.warnings()...)
+	}
+	return list
 }
 
 // Next returns the next query to ask; false at the end.
@@ -139,6 +144,11 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 		return x.drain(nil), nil
 	}
 	ph := &x.prog.phases[x.at]
+	if ph.marked && x.pager.asking == askFirst && len(body) > 0 {
+		if err := x.marks.take(body); err != nil {
+			return nil, err
+		}
+	}
 	records, read, err := x.pager.take(body)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ var (
 	dqlWord  = regexp.MustCompile(`[a-zA-Z0-9_]+`)
 )
 
-// dqlWords are the words that the compiler writes itself. A name of a variable is one of them or a letter, with a number.
+// dqlWords are the words that the compiler writes itself. A name of a variable is one of them or a letter, with a number; so are names of blocks, and of marks.
 var dqlWords = func() map[string]bool {
 	own := map[string]bool{}
 	for _, w := range strings.Fields(`query tdql string int var as func filter cascade recurse depth loop false orderasc orderdesc
@@ -28,14 +28,14 @@ var dqlWords = func() map[string]bool {
 		Attribute Object Event Session Raw hash itype sub_type value data orgid orgs timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref start_time end_time duration timezone state ip host number
 		brief seed these low high has counted segment_of segment_from segment_to segment_delta segment_exact segment_quarter segment_day
-		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws`) {
+		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws hub named`) {
 		own[w] = true
 	}
 	return own
 }()
 
 var (
-	ownName   = regexp.MustCompile(`^[a-z][0-9]*$`)
+	ownName   = regexp.MustCompile(`^([a-z]|(hubs?|level)[0-9])[0-9]*$`)
 	ownNumber = regexp.MustCompile(`^(1|32|101)$`) // the first one, the deepest object, the first few
 )
 

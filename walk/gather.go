@@ -12,6 +12,7 @@ type budget struct {
 	left         int
 	wanted, lost int
 	levels       []int // what was lost, level by level
+	capped       []Capped
 }
 
 // refused is what was lost, level by level; nil for nothing.
@@ -141,6 +142,7 @@ func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, r
 		if cost > b.left-pending {
 			if !m.refused {
 				b.lost += cost
+				b.capped = append(b.capped, Capped{ID: a.id, Degree: a.degree})
 			}
 			m.refused = true
 			continue

@@ -67,7 +67,9 @@ type Rank struct {
 	LeftOut float64
 	// Refused is, level by level, how many of the edges wanted were not followed; nil when all were.
 	Refused []int
-	Paths   []Path // that contribute most, the largest first
+	// Capped are the attributes that were not followed, or not to all of their events, because of the bound on work.
+	Capped []Capped
+	Paths  []Path // that contribute most, the largest first
 }
 
 // Path is a simple path from a malicious event to the event that is ranked: event, attribute, event, and so on.
@@ -130,7 +132,7 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Rank{}, err
 	}
-	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: b.share(), Refused: b.refused()}
+	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: b.share(), Refused: b.refused(), Capped: b.capped}
 	paths, all := r.bestPaths(r.opt.Paths)
 	if all { // so few paths that their plain sum is free of rounding
 		out.Score = 0
