@@ -40,7 +40,7 @@ func TestExplainAnalyzeOfWalks(t *testing.T) {
 		capped []string // of the steps that have something, the last one among them
 	}{
 		{store, "events category unknown | limit 3 | threatrank", []string{"find the start", "attributes of events",
-			"level 1: events", "level 1: attributes of events", "level 2: events", "level 2: attributes of events", "level 3: malicious events", "what is shown", "threatrank"}, nil},
+			"level 1: events", "level 1: attributes of events", "level 2: events", "level 2: attributes of events", "level 3: events", "level 3: attributes of events", "what is shown", "threatrank"}, nil},
 		{store, "path ipv4 1.1.1.1 to ipv4 2.2.2.2", []string{"find the start", "find the end",
 			"up to 2 edges: what is between", "numbers of neighbours", "level 1 from the end: neighbours", "up to 3 edges: what is between",
 			"level 1 from the start: neighbours", "up to 4 edges: what is between", "what is shown", "path"}, nil},

@@ -153,20 +153,24 @@ func (k *walker) emitRanks(ctx context.Context, list []ranked) error {
 type rankGraph struct{ *walker }
 
 // Events implements walk.Incidence.
-func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) ([]walk.Event, error) {
-	name := "numbers of attributes of events"
-	if attributes {
-		name = "attributes of events"
+func (g rankGraph) Events(ctx context.Context, ids []walk.ID, detail walk.Detail) ([]walk.Event, error) {
+	name, query := "attributes of events", g.EventLists
+	switch detail {
+	case walk.Sizes:
+		name, query = "numbers of attributes of events", g.EventSizes
+	case walk.Edges:
+		query = g.EventEdges
+	case walk.Attributes:
 	}
-	found, err := g.ask(ctx, name, ids, func(ids []walk.ID) dql.Query { return g.walker.Events(ids, attributes) })
+	found, err := g.ask(ctx, name, ids, query)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]walk.Event, len(found))
 	for i, v := range found {
 		list[i] = walk.Event{ID: v.ID, Days: g.days(v.Timestamp), Malicious: v.Category == "malicious", Degree: v.N, Attributes: v.to('a')}
-		if attributes {
-			list[i].Degree = len(v.to('a'))
+		if detail != walk.Sizes {
+			list[i].Degree = len(list[i].Attributes)
 		}
 	}
 	return list, nil
@@ -176,23 +180,16 @@ func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) (
 const maxAround = 500_000
 
 // Around implements walk.Incidence.
-func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, malicious bool, most int) ([]walk.ID, bool, error) {
+func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, most int) (walk.Surroundings, error) {
 	if len(attributes) > maxAround {
-		return nil, false, nil
+		return walk.Surroundings{}, nil
 	}
-	name := "events"
-	if malicious {
-		name = "malicious events"
-	}
-	answers, err := g.askAll(ctx, name, []dql.Query{g.walker.Around(attributes, malicious, most+1)})
+	answers, err := g.askAll(ctx, "events", []dql.Query{g.walker.Around(attributes, most+1)})
 	if err != nil {
-		return nil, false, err
+		return walk.Surroundings{}, err
 	}
-	events := make([]walk.ID, len(answers[0].list))
-	for i := range answers[0].list {
-		events[i] = answers[0].list[i].ID
-	}
-	return events, len(events) <= most, nil
+	events, malicious := vertexIDs(answers[0].list), vertexIDs(answers[0].m)
+	return walk.Surroundings{Events: events, Malicious: malicious, All: len(events) <= most, EveryMalicious: len(malicious) <= most}, nil
 }
 
 // days is how many whole days have gone by since a time.

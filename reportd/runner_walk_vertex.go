@@ -89,6 +89,14 @@ func readIdentified(a *dql.Answer) (s identified) {
 	return s
 }
 
+func vertexIDs(list []vertex) []walk.ID {
+	ids := make([]walk.ID, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	return ids
+}
+
 // vertices are what an answer tells of.
 type vertices struct {
 	list []vertex // of those that were asked about

@@ -184,8 +184,8 @@ func followWalk(t *testing.T, text string, g *fakeGraph, w *tdql.Walk) {
 			follow(t, text, g, p.StartAt(uids))
 		}
 	}
-	for _, q := range []dql.Query{w.Counts(uids), w.Degrees(uids), w.Holders(uids, true), w.Holders(uids, false), w.Events(uids, true), w.Events(uids, false),
-		w.Around(uids, false, 9), w.Around(uids, true, 9), w.Sizes(kinds), w.Neighbours(kinds), w.Between(kinds, kinds, 9), w.Details(uids), w.Edges(uids)} {
+	for _, q := range []dql.Query{w.Counts(uids), w.Degrees(uids), w.Holders(uids, true), w.Holders(uids, false), w.EventSizes(uids), w.EventLists(uids), w.EventEdges(uids),
+		w.Around(uids, 9), w.Sizes(kinds), w.Neighbours(kinds), w.Between(kinds, kinds, 9), w.Details(uids), w.Edges(uids)} {
 		checkDQL(t, text, q)
 	}
 }

@@ -50,13 +50,13 @@ type walkQuery uint8
 
 const (
 	askAround     walkQuery = iota // the events that include any of the attributes
-	askInfected                    // the malicious ones of those
 	askDegrees                     // how many events each attribute has
 	askCounts                      // and how many malicious ones
 	askMalicious                   // the malicious ones
 	askAll                         // all of them
-	askSpans                       // how many attributes each event has
-	askAttributes                  // and which
+	askEventSizes                  // how many attributes each event has
+	askEventLists                  // and which
+	askEventEdges                  // which, and no more
 	askBetween                     // what is between two sets of vertices
 	askSizes                       // how many neighbours each vertex has
 	askNeighbours                  // and which
@@ -77,21 +77,18 @@ func (p *Program) StartAt(uids []uint64) *Execution {
 // Found lists the vertices that a finished run of a part of a walk has found.
 func (x *Execution) Found() []uint64 { return x.found }
 
-// Events asks for events with their time, category and number of attributes n; with attributes, for those too, as ref.
-func (w *Walk) Events(uids []uint64, attributes bool) dql.Query {
-	if attributes {
-		return w.ask(askAttributes, uids)
-	}
-	return w.ask(askSpans, uids)
-}
+// EventSizes asks for the time and category of events, and for their number n of attributes.
+func (w *Walk) EventSizes(uids []uint64) dql.Query { return w.ask(askEventSizes, uids) }
 
-// Around asks for up to n events that include any of the attributes, all or the malicious ones.
-func (w *Walk) Around(uids []uint64, malicious bool, n int) dql.Query {
-	name := askAround
-	if malicious {
-		name = askInfected
-	}
-	return w.ask(name, uids).With(map[dql.Param]string{"n": strconv.Itoa(n)})
+// EventLists asks for the time and category of events, and for their attributes, as a.
+func (w *Walk) EventLists(uids []uint64) dql.Query { return w.ask(askEventLists, uids) }
+
+// EventEdges asks for the time of events, and for their attributes, as a.
+func (w *Walk) EventEdges(uids []uint64) dql.Query { return w.ask(askEventEdges, uids) }
+
+// Around asks for up to n events that include any of the attributes, in the block r, and up to n malicious ones of them, as m.
+func (w *Walk) Around(uids []uint64, n int) dql.Query {
+	return w.ask(askAround, uids).With(map[dql.Param]string{"n": strconv.Itoa(n)})
 }
 
 // Degrees asks for the number n of events of each attribute.

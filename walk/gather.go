@@ -78,13 +78,14 @@ const (
 	sweepSize  = 20_000 // events that it fetches before it looks at the work that is left
 )
 
-// sweep fetches all events of the attributes, or all malicious ones, with all that they include, if the work that is left allows it.
-// Each is fetched once, and the attributes' lists are made of what the events include, so they are not fetched at all.
-func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget, malicious bool) error {
+// sweep fetches all events of the attributes with all that they include, if the work that is left allows it. Each is fetched once, and
+// the attributes' lists are made of what the events include, so they are not fetched at all. At the last level the malicious ones do, of
+// which there are fewer; but then the attributes have still to be counted, so it takes all where most are known.
+func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget, last bool) error {
 	var list []*attribute
 	var ids []ID
 	for _, a := range frontier {
-		if !a.whole && a.degree != 1 && (!malicious || !a.known) {
+		if !a.whole && a.degree != 1 && (!last || !a.known) {
 			list, ids = append(list, a), append(ids, a.id)
 		}
 	}
@@ -92,27 +93,28 @@ func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget, ma
 	if len(list) == 0 || most <= 0 {
 		return nil
 	}
-	events, all, err := r.in.Around(ctx, ids, malicious, most)
+	around, err := r.in.Around(ctx, ids, most)
 	if err != nil {
 		return fmt.Errorf("fetch events around: %w", err)
 	}
-	if !all {
+	malicious := distinct(around.Malicious)
+	events, keep := distinct(around.Events), (*attribute).keepAll
+	switch {
+	case around.All && (!last || r.unknownOf(events) <= len(list)/sweepEdges):
+	case last && around.EveryMalicious:
+		events, keep = malicious, (*attribute).keepMalicious
+	default:
 		return nil
 	}
-	events = distinct(events)
 	for part := range slices.Chunk(events, sweepSize) {
 		before := r.size
-		if err := r.loadEvents(ctx, part, true); err != nil {
+		if err := r.loadEdges(ctx, part, malicious); err != nil {
 			return err
 		}
 		b.wanted += r.size - before
 		if b.left -= r.size - before; b.left < 0 {
 			return nil
 		}
-	}
-	keep := (*attribute).keepAll
-	if malicious {
-		keep = (*attribute).keepMalicious
 	}
 	r.turn(list, events, keep)
 	return nil

@@ -27,6 +27,22 @@ type Attribute struct {
 	Events    []ID // those that were asked for
 }
 
+// Detail says what is asked of events, besides their times.
+type Detail uint8
+
+// What can be asked of an event.
+const (
+	Sizes      Detail = iota // whether it is malicious, and how many attributes it includes
+	Attributes               // whether it is malicious, and its attributes
+	Edges                    // its attributes
+)
+
+// Surroundings are the events that include any of some attributes, and the malicious ones of them, each once.
+type Surroundings struct {
+	Events, Malicious   []ID
+	All, EveryMalicious bool // whether those are all, and not only the first ones
+}
+
 // Reach says which events of an attribute are asked for.
 type Reach uint8
 
@@ -39,12 +55,11 @@ const (
 )
 
 // Incidence tells which events include which attributes, of what may be seen. It must tell of one state of the graph. The
-// answers may come in any order; what is not visible is left out. Around tells the events, or the malicious ones, that include any of
-// the attributes, each once, if they are no more than most.
+// answers may come in any order; what is not visible is left out. Around tells of up to most events that include any of the attributes.
 type Incidence interface {
-	Events(ctx context.Context, ids []ID, attributes bool) ([]Event, error)
+	Events(ctx context.Context, ids []ID, detail Detail) ([]Event, error)
 	Attributes(ctx context.Context, ids []ID, reach Reach) ([]Attribute, error)
-	Around(ctx context.Context, attributes []ID, malicious bool, most int) (events []ID, all bool, err error)
+	Around(ctx context.Context, attributes []ID, most int) (Surroundings, error)
 }
 
 // RankOptions say how ThreatRank is computed.
@@ -113,7 +128,7 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	if r.size+len(r.pairs) > r.opt.Work {
 		r.forget()
 	}
-	if err := r.loadEvents(ctx, []ID{id}, true); err != nil {
+	if err := r.loadEvents(ctx, []ID{id}, Attributes); err != nil {
 		return Rank{}, err
 	}
 	t := r.events[id]

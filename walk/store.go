@@ -151,23 +151,46 @@ func (y *event) has(a *attribute) bool {
 	return ok
 }
 
+// unknownOf counts the events that are not known with their attributes.
+func (s *store) unknownOf(ids []ID) int {
+	n := 0
+	for _, id := range ids {
+		if e := s.events[id]; e == nil || !e.full {
+			n++
+		}
+	}
+	return n
+}
+
 // loadEvents fetches the events that are not known, or not known with their attributes.
-func (s *store) loadEvents(ctx context.Context, ids []ID, attributes bool) error {
+func (s *store) loadEvents(ctx context.Context, ids []ID, detail Detail) error {
+	return s.fetch(ctx, ids, detail, nil)
+}
+
+// loadEdges fetches the events that are not known with their attributes. It is known which are malicious: those, sorted.
+func (s *store) loadEdges(ctx context.Context, ids, malicious []ID) error {
+	return s.fetch(ctx, ids, Edges, func(e *Event) { _, e.Malicious = slices.BinarySearch(malicious, e.ID) })
+}
+
+func (s *store) fetch(ctx context.Context, ids []ID, detail Detail, amend func(*Event)) error {
 	var missing []ID
 	for _, id := range ids {
-		if e := s.events[id]; e == nil || attributes && !e.full {
+		if e := s.events[id]; e == nil || detail != Sizes && !e.full {
 			missing = append(missing, id)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	list, err := s.in.Events(ctx, missing, attributes)
+	list, err := s.in.Events(ctx, missing, detail)
 	if err != nil {
 		return fmt.Errorf("fetch events: %w", err)
 	}
 	for _, e := range list {
-		s.keepEvent(e, attributes)
+		if amend != nil {
+			amend(&e)
+		}
+		s.keepEvent(e, detail != Sizes)
 	}
 	return nil
 }
@@ -252,7 +275,11 @@ func (s *store) keepLists(ctx context.Context, found []Attribute, reach Reach) e
 	for _, f := range found {
 		wanted = append(wanted, f.Events...)
 	}
-	if err := s.loadEvents(ctx, distinct(wanted), reach == All); err != nil {
+	detail := Sizes
+	if reach == All {
+		detail = Attributes
+	}
+	if err := s.loadEvents(ctx, distinct(wanted), detail); err != nil {
 		return err
 	}
 	for _, f := range found {
