@@ -4,13 +4,8 @@ import (
 	"bufio"
 	"compress/gzip"
 	"errors"
-	"fmt"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +13,6 @@ import (
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/internal/benchgraph"
-	"github.com/cybexp/cybexp/internal/testdgraph"
 	"github.com/cybexp/cybexp/tahoe"
 
 	"golang.org/x/sync/errgroup"
@@ -37,8 +31,8 @@ func BenchmarkWrite(b *testing.B) {
 	for b.Loop() {
 		whole := fresh(b, want, func(server *dgraphd.Server) { writeAll(b, server, records, 1, len(records)) }).wall
 		small := fresh(b, want, func(server *dgraphd.Server) { writeAll(b, server, records, 16, 1) }).wall
-		live := fresh(b, want, func(server *dgraphd.Server) { loadLive(b, server, file) }).wall
-		upsert := fresh(b, want, func(server *dgraphd.Server) { loadLive(b, server, file, "--upsertPredicate", "hash") }).wall
+		live := fresh(b, want, func(server *dgraphd.Server) { benchgraph.Live(b, server, file) }).wall
+		upsert := fresh(b, want, func(server *dgraphd.Server) { benchgraph.Live(b, server, file, "--upsertPredicate", "hash") }).wall
 		perSecond := func(d time.Duration) float64 { return benchEvents / d.Seconds() }
 		b.ReportMetric(perSecond(whole), "events/s")
 		b.ReportMetric(float64(quads)/whole.Seconds(), "quads/s")
@@ -106,21 +100,9 @@ func fresh(b *testing.B, want *benchgraph.Contents, f func(*dgraphd.Server)) cos
 // freshWith is fresh with a schema of its own.
 func freshWith(b *testing.B, sdl string, want *benchgraph.Contents, f func(*dgraphd.Server)) cost {
 	b.Helper()
-	bin, err := testdgraph.Binary()
-	if err != nil {
-		b.Fatal(err)
-	}
-	c := dgraphd.DefaultConfig()
-	c.Bin, c.Dir = bin, b.TempDir()
-	server, err := dgraphd.Start(b.Context(), c)
-	if err != nil {
-		b.Fatal(err)
-	}
+	server, store := benchgraph.Fresh(b, sdl)
 	defer server.Stop()
-	s := connect(b, server)
-	if err := s.ApplySchema(b.Context(), sdl); err != nil {
-		b.Fatal(err)
-	}
+	store.Close()
 	took := measure(b, server, func() { f(server) })
 	if err := want.Verify(server.HTTP()); err != nil {
 		b.Fatal(err)
@@ -154,24 +136,6 @@ func writeAll(b *testing.B, server *dgraphd.Server, records []tahoe.Record, goro
 	}
 	if err := g.Wait(); err != nil {
 		b.Fatal(err)
-	}
-}
-
-func loadLive(b *testing.B, server *dgraphd.Server, file string, flags ...string) {
-	b.Helper()
-	bin, err := testdgraph.Binary()
-	if err != nil {
-		b.Fatal(err)
-	}
-	alpha, err := url.Parse(server.Target())
-	if err != nil {
-		b.Fatal(err)
-	}
-	port, _ := strconv.Atoi(alpha.Port())
-	args := append([]string{"live", "-f", file, "--alpha", alpha.Host, "--zero", fmt.Sprintf("127.0.0.1:%d", port-4000),
-		"-c", "4", "-b", "2000", "-t", b.TempDir()}, flags...)
-	if out, err := exec.Command(bin, args...).CombinedOutput(); err != nil {
-		b.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 

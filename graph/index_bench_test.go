@@ -1,16 +1,13 @@
 package graph_test
 
 import (
-	"fmt"
-	"os"
 	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/cybexp/cybexp"
 	"github.com/cybexp/cybexp/graph/dgraphd"
+	"github.com/cybexp/cybexp/internal/benchgraph"
 )
 
 // lessSchema are changes to the schema, each of which takes one index or reverse edge away.
@@ -55,21 +52,12 @@ func BenchmarkIndexCost(b *testing.B) {
 	}
 }
 
-// processorTime is what a process has used, in steps of 10 ms: fields 14 and 15 of proc_pid_stat(5), in ticks.
+// processorTime is what processors have spent on a process.
 func processorTime(b *testing.B, pid int) time.Duration {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	took, err := benchgraph.CPU(pid)
 	if err != nil {
 		b.Fatal(err)
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	ticks := 0
-	for _, f := range fields[11:13] {
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			b.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return took
 }

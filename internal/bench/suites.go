@@ -33,6 +33,7 @@ func suites(o options) []suite {
 		{"./bus", ".", o.benchtime, nil},
 		{"./reportd", "SocketCount", "300x", nil},
 		{"./ingest", "Filter", o.benchtime, nil},
+		{"./ingest", "HoneypotLog", "1x", nil},
 		{"./internal/endtoend", "Upload", "1x", []string{"CYBEXP_UPLOAD_MIB=1024"}},
 		{"./reportd", "Path|ThreatRank", "1x", nil},
 		{"./reportd", "Stream", "3x", nil},
@@ -88,6 +89,7 @@ var pairs = []pair{
 	{"socket-ms", "direct-ms", "the same query of Dgraph itself", true},
 	{"events/s", "live-events/s", "`dgraph live`, which looks for nothing", false},
 	{"events/s", "live-upsert-events/s", "`dgraph live`, which looks for what is there", false},
+	{"records/s", "live-records/s", "`dgraph live --xidmap`, quads made before", false},
 	{"records/s", "bulk-records/s", "`dgraph bulk` on the same quads", false},
 	{"cpu-µs/record", "bulk-cpu-µs/record", "`dgraph bulk` on the same quads", true},
 }
