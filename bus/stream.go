@@ -25,6 +25,8 @@ type StreamConfig struct {
 	Latest    bool          // only the newest message of a subject is kept
 	MaxAge    time.Duration // older messages go; 0 keeps them
 	MaxBytes  int64         // 0 is no limit; a full work queue refuses with ErrFull, others drop the oldest
+
+	subjectMessages int64 // of a work queue: most messages of one subject; 0 is no limit
 }
 
 // Stream keeps messages in order.
@@ -53,8 +55,11 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		sc.Retention, sc.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
 	}
 	sc.MaxMsgsPerSubject = -1
-	if c.Latest {
+	switch {
+	case c.Latest:
 		sc.MaxMsgsPerSubject = 1
+	case c.subjectMessages > 0:
+		sc.MaxMsgsPerSubject, sc.DiscardNewPerSubject = c.subjectMessages, true
 	}
 	js, err := b.js.Stream(ctx, c.Name)
 	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
@@ -75,7 +80,8 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 func sameStream(have, want jetstream.StreamConfig) bool {
 	return slices.Equal(have.Subjects, want.Subjects) && have.Storage == want.Storage && have.Replicas == want.Replicas &&
 		have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Retention == want.Retention &&
-		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject
+		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject &&
+		have.DiscardNewPerSubject == want.DiscardNewPerSubject
 }
 
 // Publish appends a message and waits until the stream has it: on disk, if it is a File stream.
