@@ -51,13 +51,13 @@ type watcher struct {
 }
 
 // watch shows what matches, and then what comes to match, until ctx ends.
-func (a *attempt) watch(ctx context.Context) (uint64, tdql.Errors, error) {
+func (a *attempt) watch(ctx context.Context) (outcome, error) {
 	if err := a.admitWatch(ctx); err != nil {
-		return a.past.rows, nil, err
+		return outcome{rows: a.past.rows}, err
 	}
 	told, err := a.shown(ctx)
 	if err != nil {
-		return a.past.rows, nil, err
+		return outcome{rows: a.past.rows}, err
 	}
 	w := &watcher{attempt: a, told: told, renewed: time.Now()}
 	w.out = &writer{attempt: a, made: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows}
@@ -72,13 +72,14 @@ func (a *attempt) watch(ctx context.Context) (uint64, tdql.Errors, error) {
 	wg.Go(func() { stop(n.gather(writes)) })
 	wg.Go(func() { stop(w.hear(holders)) })
 	err = w.follow(ctx, n)
-	if errors.Is(err, errRowLimit) {
-		w.warnings, err = append(w.warnings, rowLimitReached(a.cfg.QueryRows)), nil
-	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return w.out.made, w.warnings, err
+	out := outcome{rows: w.out.made, warnings: w.warnings}
+	if cut := a.cut(err); cut != nil {
+		out.warnings, err = append(out.warnings, cut), nil
+	}
+	return out, err
 }
 
 // admitWatch counts the watches of the user that began before this one: errUserWatches when they are as many as a user may run. Of

@@ -81,13 +81,13 @@ func (s *Server) classicQuery(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.submit(ctx, who, q.request())
+	report, err := s.cfg.Reports.Submit(ctx, who, q.request())
 	var faults tdql.Errors
 	if errors.As(err, &faults) && q.Type != textType {
 		return s.failedDocument(c, q, reportd.Report{User: who.ID, Created: time.Now()}, faultText(faults))
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("submit report: %w", err)
 	}
 	if report, err = s.await(ctx, who, report); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *Server) classicQuery(c echo.Context) error {
 		return s.document(c, q, report)
 	case reportd.StatusFailed, reportd.StatusCancelled:
 		return s.failedDocument(c, q, report, failureText(report))
-	case reportd.StatusWait, reportd.StatusProcessing:
+	case reportd.StatusInvalid, reportd.StatusWait, reportd.StatusProcessing:
 	}
 	return c.JSON(http.StatusAccepted, map[string]string{"message": "check back later", "status": "processing", "report": report.ID})
 }

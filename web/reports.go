@@ -50,28 +50,15 @@ func (s *Server) ask(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.submit(ctx, who, reportd.Request{TDQL: q.TDQL, Params: q.Params, Shared: true, Redo: q.Redo})
+	report, err := s.cfg.Reports.Submit(ctx, who, reportd.Request{TDQL: q.TDQL, Params: q.Params, Shared: true, Redo: q.Redo})
 	if err != nil {
-		return err
+		return fmt.Errorf("submit report: %w", err)
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/reports/"+report.ID)
 	if report.Status.Ended() {
 		return c.JSON(http.StatusCreated, report)
 	}
 	return c.JSON(http.StatusAccepted, report)
-}
-
-// submit asks reportd. A report that was cancelled earlier in the hour is no answer, so it is made anew.
-func (s *Server) submit(ctx context.Context, who reportd.Caller, req reportd.Request) (reportd.Report, error) {
-	report, err := s.cfg.Reports.Submit(ctx, who, req)
-	if err == nil && report.Status == reportd.StatusCancelled {
-		req.Redo = true
-		report, err = s.cfg.Reports.Submit(ctx, who, req)
-	}
-	if err != nil {
-		return report, fmt.Errorf("submit report: %w", err)
-	}
-	return report, nil
 }
 
 // reports is GET /api/v1/reports: the caller's reports that are kept, newest first.
