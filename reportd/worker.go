@@ -197,12 +197,23 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("compile: %w", err)
 	}
-	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot}
+	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot, limit: a.cfg.QueryWork}
 	w := &writer{
 		attempt: a, db: db, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows,
 		head: Header{Type: TypeHeader, Kind: program.Kind, Fields: program.Fields, Canonical: p.canonical},
 	}
-	stats, err := a.bounded(ctx, w, program)
+	stats, err := run(ctx, db, program,
+		func(rows []tdql.Row) error { return w.rows(ctx, rows) },
+		func(p Progress) {
+			db.read.Store(p.Scanned)
+			w.progress(ctx, p)
+		})
+	if err == nil {
+		err = w.end(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	out := outcome{rows: max(w.made, w.skip), scanned: stats.Scanned, warnings: append(p.warnings, stats.Warnings...)}
 	if cut := a.cut(err); cut != nil && out.rows > 0 {
 		out.warnings = append(out.warnings, cut) // the rows that were shown stand
@@ -211,29 +222,7 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	if err == nil && w.nothing() {
 		out.warnings = append(out.warnings, a.unseen(ctx, a.job.request(), orgs)...)
 	}
-	if err == nil {
-		err = w.end(ctx)
-	}
 	return out, err
-}
-
-// bounded runs the program until it has done as much work as a query may.
-func (a *attempt) bounded(ctx context.Context, w *writer, program *tdql.Program) (Stats, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	stats, err := run(ctx, w.db, program,
-		func(rows []tdql.Row) error { return w.rows(ctx, rows) },
-		func(p Progress) {
-			if limit := a.cfg.QueryWork; limit > 0 && p.Scanned > limit {
-				stop(errWorkLimit)
-				return
-			}
-			w.progress(ctx, p)
-		})
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return stats, err
 }
 
 // cut is the warning about a limit that cut the rows short; nil when err is something else.
