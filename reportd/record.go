@@ -35,6 +35,7 @@ type Report struct {
 	ID        string      `json:"id"`
 	Status    Status      `json:"status"`
 	Canonical string      `json:"canonical"`
+	Classic   *Classic    `json:"classic,omitempty"` // the question, if it was asked in that form
 	User      string      `json:"user"`
 	Shared    bool        `json:"shared,omitempty"`
 	Created   time.Time   `json:"created"`

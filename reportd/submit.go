@@ -89,7 +89,7 @@ func (s *Service) prepare(c Caller, req Request) (job, error) {
 		return job{}, err
 	}
 	j := job{Watch: p.plan.Watch(), TDQL: req.TDQL, Params: req.Params, Classic: req.Classic, Report: Report{
-		ID: newID(), Status: StatusWait, Canonical: p.canonical, User: c.ID, Shared: req.Shared, Created: now, Warnings: p.warnings,
+		ID: newID(), Status: StatusWait, Canonical: p.canonical, Classic: req.Classic, User: c.ID, Shared: req.Shared, Created: now, Warnings: p.warnings,
 		Position: s.place(c.ID),
 	}}
 	return j, nil
