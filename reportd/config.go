@@ -70,7 +70,7 @@ func DefaultConfig() Config {
 		Logger:      slog.New(slog.DiscardHandler),
 		Now:         time.Now,
 		Workers:     8,
-		Watches:     32,
+		Watches:     2000,
 		UserQueries: 100,
 		UserWatches: 16,
 		Lease:       6 * time.Second,

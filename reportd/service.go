@@ -25,6 +25,8 @@ type Service struct {
 	jobs    *bus.Queue // a lane for each user
 	watches *bus.Queue // jobs that do not end by themselves
 	frames  *bus.Stream
+	writes  *bus.Stream // announcements, and
+	heard   uint64      // the last one before the service was made
 	history *bus.Stream // reports that have ended and are to be kept
 	records records
 
@@ -33,6 +35,8 @@ type Service struct {
 	full     atomic.Bool                       // whether the records held more than they should, a moment ago
 	buffers  sync.Pool                         // of websockets that write
 	closing  chan struct{}                     // closed when Run is told to end
+
+	standing *standing
 
 	seen seen // what was told of vocabularies
 
@@ -55,6 +59,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		sockets: map[*socket]struct{}{},
 		crowd:   map[string]int{},
 	}
+	s.standing = newStanding(s)
 	s.waiting.Store(&map[string]uint64{})
 	var err error
 	s.jobs, err = cfg.Bus.Queue(ctx, bus.QueueConfig{Name: "reportd-queries", MaxBytes: cfg.QueueBytes, LaneMessages: int64(cfg.UserQueries)})
@@ -65,6 +70,14 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open watch queue: %w", err)
 	}
+	if s.writes, err = openWritten(ctx, cfg.Bus); err != nil {
+		return nil, err
+	}
+	written, err := s.writes.State(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open announcements: %w", err)
+	}
+	s.heard = written.Last
 	s.history, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
 		Name: "reportd-history", Subjects: []string{historySubject}, WorkQueue: true, MaxBytes: historyBytes,
 	})
@@ -101,6 +114,8 @@ func (s *Service) Run(ctx context.Context) error {
 		})
 	}
 	if s.cfg.Workers > 0 && s.cfg.Watches > 0 {
+		defer s.standing.wg.Wait()
+		g.Go(func() error { return s.standing.hear(ctx) })
 		g.Go(func() error {
 			return s.watches.Consume(ctx, bus.ConsumerConfig{
 				Name: workerGroup, Concurrency: s.cfg.Watches + 1, AckWait: s.cfg.Lease, Retry: retryAfter, // one more says that there is no room

@@ -45,7 +45,9 @@ type Bundle struct {
 }
 
 // NewBundle makes a bundle whose id comes from a name, such as that of a report.
-func NewBundle(w io.Writer, name string) *Bundle { return &Bundle{w: w, name: name, seen: map[string]bool{}} }
+func NewBundle(w io.Writer, name string) *Bundle {
+	return &Bundle{w: w, name: name, seen: map[string]bool{}}
+}
 
 // Fit returns ErrRows unless rows with these fields can be written.
 func Fit(fields []string) error {

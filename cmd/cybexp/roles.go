@@ -129,6 +129,7 @@ type platform struct {
 	ingest  *ingest.Service
 	runs    *source.Service // what comes by itself
 	reports *reportd.Service
+	herald  *reportd.Herald
 	group   *errgroup.Group
 	closers []func() error
 }
@@ -201,6 +202,9 @@ func (p *platform) openIdentity(ctx context.Context) error {
 func (p *platform) openIngest(ctx context.Context) error {
 	keys, err := ingest.LoadOrCreateKeys(filepath.Join(p.data, "keys"))
 	if err != nil {
+		return err
+	}
+	if p.herald, err = reportd.NewHerald(ctx, p.bus); err != nil {
 		return err
 	}
 	p.ingest, err = ingest.New(ctx, ingest.Config{
