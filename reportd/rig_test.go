@@ -189,8 +189,10 @@ func (f frame) rows(tb testing.TB) []json.RawMessage {
 	return rows
 }
 
-func (c *client) read() (frame, error) {
-	if err := c.conn.SetReadDeadline(time.Now().Add(soon)); err != nil {
+func (c *client) read() (frame, error) { return c.readWithin(soon) }
+
+func (c *client) readWithin(patience time.Duration) (frame, error) {
+	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return frame{}, err
 	}
 	_, data, err := c.conn.ReadMessage()
