@@ -29,6 +29,9 @@ type StreamConfig struct {
 	subjectMessages int64 // of a work queue: most messages of one subject; 0 is no limit
 }
 
+// maxReaders bounds the consumers and running Reads of one stream.
+const maxReaders = 1_000_000
+
 // Stream keeps messages in order.
 type Stream struct {
 	bus  *Bus
@@ -47,6 +50,8 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		MaxAge:      c.MaxAge,
 		MaxBytes:    -1,
 		AllowDirect: true,
+		// Each Read is a consumer. Without a number the server allows a thousand.
+		MaxConsumers: maxReaders,
 	}
 	if c.MaxBytes > 0 {
 		sc.MaxBytes = c.MaxBytes
@@ -62,6 +67,9 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		sc.MaxMsgsPerSubject, sc.DiscardNewPerSubject = c.subjectMessages, true
 	}
 	js, err := b.js.Stream(ctx, c.Name)
+	if err == nil {
+		sc.MaxConsumers = js.CachedInfo().Config.MaxConsumers // it cannot be changed
+	}
 	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
 		js, err = b.js.CreateOrUpdateStream(ctx, sc)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,13 @@ import (
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
-func TestMain(m *testing.M) { testdgraph.Main(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(loadURL); url != "" {
+		listenToReports(url)
+		return
+	}
+	testdgraph.Main(m)
+}
 
 // soon bounds every wait of a test.
 const soon = 20 * time.Second
