@@ -42,8 +42,9 @@ bin/dgraph: dgraph/go.mod dgraph/go.sum
 	cd dgraph && go build -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
 
 .PHONY: debian
-debian: ## install what the tests use from Debian's packages, where it is missing: Chromium and jq
+debian: ## install what the tests use from Debian's packages, where it is missing: Chromium, jq and Node
 	@need=; command -v jq >/dev/null || need=jq; \
+	command -v node >/dev/null || need="$$need nodejs node-ws"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need="$$need chromium"; \
 	[ -z "$$need" ] && exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
