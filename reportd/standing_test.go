@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
@@ -155,4 +158,58 @@ func TestAThousandWatches(t *testing.T) {
 	if n := db.queries.Load() - before; n > 4 {
 		t.Errorf("events of others, and one of two different watches, took %d queries", n)
 	}
+}
+
+// TestAWatchLooksAtEverythingWhenAnnouncementsAreLost writes without a word, and then sends one that nobody understands.
+func TestAWatchLooksAtEverythingWhenAnnouncementsAreLost(t *testing.T) {
+	b := openBus(t)
+	g := watched(t, b)
+	r := start(t, b, g)
+	c := r.dial(t, "alice")
+	c.send(query("w", "watch events login"))
+	c.until("w", "header")
+	if _, err := g.Write(t.Context(), []tahoe.Record{login(t, red, 1), login(t, red, 2)}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Stream(t.Context(), bus.StreamConfig{
+		Name: "graph-written", Subjects: []string{"graph.written"}, Storage: bus.Memory, MaxAge: 10 * time.Minute, MaxBytes: 64 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), "graph.written", nil, []byte("not of this version")); err != nil {
+		t.Fatal(err)
+	}
+	c.hashes("w", map[string]bool{}, 2)
+}
+
+// TestWatchesThatAskTheSameAreAskedOnce has a user watch the same over and over, and another with other rights.
+func TestWatchesThatAskTheSameAreAskedOnce(t *testing.T) {
+	b := openBus(t)
+	g := watched(t, b)
+	db := &counted{Querier: g}
+	both := func(_ context.Context, id string) ([]tdql.Org, error) {
+		if id == "bob" {
+			return []tdql.Org{blue}, nil
+		}
+		return []tdql.Org{red}, nil
+	}
+	r := start(t, b, db, func(c *reportd.Config) { c.Rights = both })
+	var conns []*client
+	for _, who := range []string{"alice", "alice", "alice", "alice", "bob"} {
+		c := r.dial(t, who)
+		c.send(query("w", "watch events"))
+		c.until("w", "header")
+		conns = append(conns, c)
+	}
+	before := db.queries.Load()
+	g.write(red, 1, 2)
+	for _, c := range conns[:4] {
+		c.hashes("w", map[string]bool{}, 1)
+	}
+	if n := db.queries.Load() - before; n != 1 {
+		t.Errorf("one event took %d queries for four watches that ask the same, want 1", n)
+	}
+	g.write(blue, 10, 11)
+	conns[4].hashes("w", map[string]bool{}, 1)
 }
