@@ -11,6 +11,7 @@ import (
 
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/internal/benchgraph"
 	"github.com/cybexp/cybexp/internal/testdgraph"
 )
 
@@ -139,11 +140,23 @@ func BenchmarkPipeline(b *testing.B) {
 	run(b, s)
 	const n = 10_000
 	text := logins(n)
+	want := &benchgraph.Contents{}
 	for b.Loop() {
 		finish(b, s, accept(b, s, "cowrie", text).ID)
+		b.StopTimer()
+		for out, err := range ingest.Try(ingest.Upload{Typetag: "cowrie", Org: org}, time.Now(), strings.NewReader(text)) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			want.Add(out.Record)
+		}
+		b.StartTimer()
 		text = strings.ReplaceAll(text, `"session":"`, `"session":"x`)
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "records/s")
+	if err := want.Verify(testdgraph.Server(b).HTTP()); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // BenchmarkAccept is what a record costs until it is on disk.

@@ -126,7 +126,7 @@ func sameChains(t *rapid.T, got, want [][]walk.ID, n int) {
 func toIDs(list []uint64) []walk.ID {
 	out := make([]walk.ID, len(list))
 	for i, n := range list {
-		out[i] = walk.ID(n)
+		out[i] = n
 	}
 	return out
 }

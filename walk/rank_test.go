@@ -54,22 +54,20 @@ func (g *incidence) Attributes(_ context.Context, ids []walk.ID, reach walk.Reac
 			if mal {
 				a.Malicious++
 			}
-			if reach == walk.All || (reach == walk.Malicious || reach == walk.Few) && mal {
+			if reach == walk.All || reach == walk.Malicious && mal {
 				a.Events = append(a.Events, e)
 			}
-		}
-		if reach == walk.Few && len(a.Events) > 2 {
-			a.Events = nil
 		}
 		list = append(list, a)
 	}
 	return list, nil
 }
 
-func (g *incidence) Around(_ context.Context, attributes []walk.ID, most int) (events []walk.ID, all bool, err error) {
+func (g *incidence) Around(_ context.Context, attributes []walk.ID, malicious bool, most int) (events []walk.ID, all bool, err error) {
 	for _, a := range attributes {
 		events = append(events, g.attributes[a]...)
 	}
+	events = slices.DeleteFunc(events, func(id walk.ID) bool { return malicious && !g.events[id].Malicious })
 	slices.Sort(events)
 	events = slices.Compact(events)
 	return events, len(events) <= most, nil

@@ -200,37 +200,34 @@ func (s *store) keepEvent(e Event, attributes bool) {
 	s.size += len(e.Attributes)
 }
 
-// loadCounts fetches the degrees of the attributes that are new; with lists, also their malicious events where those are few.
-func (s *store) loadCounts(ctx context.Context, list []*attribute, lists bool) error {
-	var missing []ID
+// loadCounts fetches the degrees of the attributes that have none.
+func (s *store) loadCounts(ctx context.Context, list []*attribute) error {
+	missing := map[Reach][]ID{}
 	for _, a := range list {
-		if a.degree == 0 {
-			missing = append(missing, a.id)
+		switch {
+		case a.degree > 0:
+		case a.known:
+			missing[Degrees] = append(missing[Degrees], a.id)
+		default:
+			missing[Counts] = append(missing[Counts], a.id)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	reach := Counts
-	if lists {
-		reach = Few
-	}
-	counts, err := s.in.Attributes(ctx, missing, reach)
-	if err != nil {
-		return fmt.Errorf("count events: %w", err)
-	}
-	s.state++
-	var few []Attribute
-	for _, c := range counts {
-		if a := s.attributes[c.ID]; a != nil && c.Degree > 0 {
-			a.degree, a.malicious, a.weight = c.Degree, c.Malicious, 1/float64(c.Degree)
-			a.known = a.known || c.Malicious == 0
-			if c.Degree > 1 && len(c.Events) > 0 && len(c.Events) == c.Malicious {
-				few = append(few, c)
+	for reach, ids := range missing {
+		counts, err := s.in.Attributes(ctx, ids, reach)
+		if err != nil {
+			return fmt.Errorf("count events: %w", err)
+		}
+		s.state++
+		for _, c := range counts {
+			if a := s.attributes[c.ID]; a != nil && c.Degree > 0 {
+				a.degree, a.weight = c.Degree, 1/float64(c.Degree)
+				if reach == Counts {
+					a.malicious, a.known = c.Malicious, c.Malicious == 0
+				}
 			}
 		}
 	}
-	return s.keepLists(ctx, few, Malicious)
+	return nil
 }
 
 // loadLists fetches the events of attributes.

@@ -293,7 +293,7 @@ func (r *rig) bury(typetag, record string) string {
 	dead := must(r.bus.Stream(r.t.Context(), bus.StreamConfig{Name: "lake-dead", Subjects: []string{"lake-dead.>"}}))(r.t)
 	plain := binary.AppendUvarint([]byte{1}, uint64(len(record)))
 	header := map[string]string{
-		"Upload": "buried", "Try": "1", "Chunk": "0", "Line": "1", "Records": "1", "Typetag": typetag, "Org": r.org.Hash.String(),
+		"Upload": "buried", "Try": "1", "Chunk": "0", "Record": "1", "Line": "1", "Records": "1", "Typetag": typetag, "Org": r.org.Hash.String(),
 		"Timezone": "UTC", bus.HeaderReason: "test",
 	}
 	subject := "lake-dead.lake." + typetag + "." + r.org.Hash.String() + ".buried.1.0-1.1"

@@ -35,7 +35,9 @@ func suites(o options) []suite {
 		{"./reportd", "SocketCount", "300x", nil},
 		{"./reportd", "Load", "1x", nil},
 		{"./ingest", "Filter", o.benchtime, nil},
-		{"./reportd", "Scan|Path|ThreatRank", "1x", nil},
+		{"./internal/endtoend", "Upload", "1x", []string{"CYBEXP_UPLOAD_MIB=1024"}},
+		{"./reportd", "Path|ThreatRank", "1x", nil},
+		{"./reportd", "Stream", "3x", nil},
 		{"./walk", ".", "1x", nil},
 		{"./graph", ".", "1x", nil},
 		{"./cmd/cybexp", "Import", "1x", nil},
@@ -81,6 +83,9 @@ type pair struct {
 // pairs are the comparisons that the benchmarks make.
 var pairs = []pair{
 	{"median-ms", "naive-ms", "the same filters in DQL by hand", true},
+	{"path-median-ms", "shortest-median-ms", "Dgraph's `shortest` over the same edges, given up after 3 s", true},
+	{"rank-median-ms", "enumeration-median-ms", "enumerating the paths in memory, given up after 5 s", true},
+	{"rows/s", "dgraph-rows/s", "Dgraph itself, in its own order, without rights", false},
 	{"s/1000-counts", "s/1000-scans", "found by a value without index", true},
 	{"socket-ms", "direct-ms", "the same query of Dgraph itself", true},
 	{"events/s", "live-events/s", "`dgraph live`, which looks for nothing", false},
