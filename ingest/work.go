@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -124,7 +123,7 @@ func (s *Service) write(ctx context.Context, l label, from uint64, records []Out
 		return nil
 	}
 	_, err := s.Graph.Write(ctx, batch)
-	s.tell(batch) // an error may be about some of the records only
+	s.tell(ctx, batch) // an error may be about some of the records only
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -173,29 +172,10 @@ func (s *Service) noteRefusals(ctx context.Context, l label, refused map[int]err
 }
 
 // tell says that records are written.
-func (s *Service) tell(batch []tahoe.Record) {
-	if s.Written == nil {
-		return
+func (s *Service) tell(ctx context.Context, batch []tahoe.Record) {
+	if s.Written != nil {
+		s.Written(context.WithoutCancel(ctx), batch)
 	}
-	var from, to time.Time
-	note := func(events []*tahoe.Event) {
-		for _, e := range events {
-			at := e.Time()
-			if from.IsZero() || at.Before(from) {
-				from = at
-			}
-			if at.After(to) {
-				to = at
-			}
-		}
-	}
-	for _, r := range batch {
-		note(r.Events)
-		for _, session := range r.Sessions {
-			note(session.Events())
-		}
-	}
-	s.Written(from, to)
 }
 
 // refusals gathers from err which records were refused and why. It tells whether err says nothing else.

@@ -1,4 +1,8 @@
 package web
 
-// DecodeClassic reads the body of POST /query, for its fuzz test.
-var DecodeClassic = decodeClassic
+// What the fuzz tests look at.
+var (
+	DecodeClassic = decodeClassic
+	NewCursor     = newCursor
+	ReadCursor    = readCursor
+)

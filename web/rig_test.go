@@ -160,6 +160,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	after  http.Header // what followed the body
 }
 
 // do sends a call and reads the whole answer.
@@ -177,7 +178,8 @@ func (r *rig) do(c call) answer {
 	}
 	resp := must(http.DefaultClient.Do(req))(r.t)
 	defer resp.Body.Close()
-	return answer{resp.StatusCode, resp.Header, must(io.ReadAll(resp.Body))(r.t)}
+	body := must(io.ReadAll(resp.Body))(r.t)
+	return answer{resp.StatusCode, resp.Header, body, resp.Trailer}
 }
 
 func (r *rig) get(as person, path string) answer {

@@ -47,6 +47,7 @@ func (a *app) upCommand() *cobra.Command {
 	}
 	s.bind(cmd)
 	s.bindReports(cmd)
+	s.bindReportStore(cmd)
 	s.bindUploads(cmd)
 	s.bindSources(cmd)
 	f := cmd.Flags()

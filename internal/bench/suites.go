@@ -24,6 +24,7 @@ func suites(o options) []suite {
 			{"./ledger", ".", "10x", nil},
 			{"./cmd/cybexp", "Spell", "1x", nil},
 			{"./reportd", "Growth", "1x", []string{"CYBEXP_BENCH_EVENTS=10000"}},
+			{"./reportd", "Load", "1x", []string{"CYBEXP_BENCH_CONNECTIONS=200", "CYBEXP_BENCH_ROWS=20000", "CYBEXP_BENCH_SECONDS=2"}},
 		}
 	}
 	return []suite{
@@ -32,6 +33,7 @@ func suites(o options) []suite {
 		{"./tdql", "Query", o.benchtime, nil},
 		{"./bus", ".", o.benchtime, nil},
 		{"./reportd", "SocketCount", "300x", nil},
+		{"./reportd", "Load", "1x", nil},
 		{"./ingest", "Filter", o.benchtime, nil},
 		{"./ingest", "HoneypotLog", "1x", nil},
 		{"./internal/endtoend", "Upload", "1x", []string{"CYBEXP_UPLOAD_MIB=1024"}},
