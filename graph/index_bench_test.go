@@ -22,8 +22,8 @@ var lessSchema = []struct{ name, pattern string }{
 	{"category", ` @search\(by: \[exact\]\)( @dgraph\(pred: "category"\))`},
 	{"session-times", ` @search(?:\(by: \[hour\]\))?( @dgraph\(pred: "(?:start_time|end_time|duration)"\))`},
 	{"raw-orgs-state", ` @search\(by: \[exact\]\)( @dgraph\(pred: "(?:orgs|state)"\))`},
-	{"reverse-ref", `(?m)^  events: \[Event\] @dgraph\(pred: "~ref"\)()$`},
-	{"reverse-contexts", `(?m)^  (?:mal|ben)Events: \[Event\] @dgraph\(pred: "~(?:mal|ben)_ref"\)()$`},
+	{"reverse-ref", `(?m)^  "[^"]*"\n  events: \[Event\] @dgraph\(pred: "~ref"\)()$`},
+	{"reverse-contexts", `(?m)^  "[^"]*"\n  (?:mal|ben)Events: \[Event\] @dgraph\(pred: "~(?:mal|ben)_ref"\)()$`},
 }
 
 // BenchmarkIndexCost writes the same records with the whole schema, and with one index less: the processor time of Dgraph that

@@ -29,8 +29,12 @@ var sampleTypetags = []struct{ folder, typetag string }{
 	{"network_logs/suricata", "suricata"}, {"network_logs", "zeek"}, {"other_honeypots", "docker_api"}, {"misp_vocab", "misp_vocab"},
 }
 
-// samplesBytes is how much of a file of lines is sent, unless CYBEXP_SAMPLES is "all".
-const samplesBytes = 32 << 10
+// Bounds, unless CYBEXP_SAMPLES is "all".
+const (
+	samplesBytes  = 32 << 10  // of a file of lines
+	samplesWhole  = 256 << 10 // of a file that is one record
+	samplesFolder = 2         // files of a folder
+)
 
 // sampleFile is a file of samples, and what became of it.
 type sampleFile struct {
@@ -42,7 +46,7 @@ type sampleFile struct {
 
 // TestSamples sends every file of the samples beside the repository with its typetag to a platform, and holds the account of each to what it
 // promises: all records are there, none is given up, none is stuck, no filter panics. It logs a table. With CYBEXP_SAMPLES=all nothing is
-// cut off.
+// cut off or left out.
 func TestSamples(t *testing.T) {
 	files := sampleFiles(t)
 	p := up(t, filepath.Join(t.TempDir(), "data"))
@@ -70,6 +74,8 @@ func sampleFiles(t *testing.T) (files []sampleFile) {
 	if _, err := os.Stat(root); os.IsNotExist(err) {
 		t.Skip("no folder of samples beside the repository")
 	}
+	all := os.Getenv("CYBEXP_SAMPLES") == "all"
+	taken := map[string]int{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || d.Name() == "README.md" {
 			return err
@@ -78,10 +84,17 @@ func sampleFiles(t *testing.T) (files []sampleFile) {
 		if f.typetag = sampleTypetag(f.name); f.typetag == "" {
 			return fmt.Errorf("nobody knows what %s is", f.name)
 		}
-		f.text, err = os.ReadFile(path)
-		f.cut()
+		if f.text, err = os.ReadFile(path); err != nil {
+			return err
+		}
+		if dir := filepath.Dir(path); !all {
+			if taken[dir] == samplesFolder || !f.cut() {
+				return nil
+			}
+			taken[dir]++
+		}
 		files = append(files, f)
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,15 +111,16 @@ func sampleTypetag(name string) string {
 	return ""
 }
 
-// cut shortens a file of lines, unless all of it is wanted.
-func (f *sampleFile) cut() {
+// cut shortens a file of lines. It returns false for one that is long and cannot be cut.
+func (f *sampleFile) cut() bool {
 	switch f.typetag {
 	case "email", "misp_event", "stix", "misp_vocab":
-		return
+		return len(f.text) <= samplesWhole
 	}
-	if os.Getenv("CYBEXP_SAMPLES") != "all" && len(f.text) > samplesBytes {
+	if len(f.text) > samplesBytes {
 		f.text = f.text[:bytes.LastIndexByte(f.text[:samplesBytes], '\n')+1]
 	}
+	return true
 }
 
 // check holds the account of a file to the file. It gathers its raws.
