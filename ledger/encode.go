@@ -77,13 +77,14 @@ func (r *reader) segment() Segment {
 	}
 	limit := math.MaxInt64 / s.step
 	s.entries = make([]entry, 0, r.count(2))
-	for range cap(s.entries) {
-		e := r.entry(s.entries)
-		r.bad = r.bad || e.key >= len(s.keys) || e.at > limit || e.at < -limit
-		if r.bad {
+	var last entry
+	for first := true; len(s.entries) < cap(s.entries); first = false {
+		last = r.entry(last, first)
+		if r.bad || last.key >= len(s.keys) || last.at > limit || last.at < -limit {
+			r.bad = true
 			return s
 		}
-		s.entries = append(s.entries, e)
+		s.entries = append(s.entries, last)
 	}
 	for i := 1; i < len(s.keys); i++ {
 		r.bad = r.bad || compareKeys(s.keys[i-1], s.keys[i]) >= 0
@@ -91,16 +92,15 @@ func (r *reader) segment() Segment {
 	return s
 }
 
-// entry reads an entry, which must come after the others.
-func (r *reader) entry(before []entry) entry {
+// entry reads an entry, which must come after the last one, unless it is the first.
+func (r *reader) entry(last entry, first bool) entry {
 	e := entry{at: r.varint(), n: 1}
 	key := r.uvarint()
 	if key&1 == 1 {
 		e.n = r.varint()
 	}
 	e.key = int(min(key>>1, math.MaxInt32))
-	if len(before) > 0 {
-		last := before[len(before)-1]
+	if !first {
 		r.bad = r.bad || e.at < 0 || e.at > math.MaxInt64-max(last.at, 0) || e.at == 0 && e.key <= last.key
 		e.at += last.at
 	}
@@ -125,21 +125,28 @@ func (r *reader) text() string {
 	return text
 }
 
+// uvarint reads a number. Most have one byte, which is read without a call.
 func (r *reader) uvarint() uint64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 {
+		v := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return v
+	}
+	return r.long()
+}
+
+func (r *reader) long() uint64 {
 	v, n := binary.Uvarint(r.rest)
-	return advance(r, v, n)
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.rest)
-	return advance(r, v, n)
-}
-
-func advance[T uint64 | int64](r *reader, v T, n int) T {
 	if n <= 0 {
 		r.bad, r.rest = true, nil
 		return 0
 	}
 	r.rest = r.rest[n:]
 	return v
+}
+
+// varint reads a number that may be negative, which the lowest bit tells.
+func (r *reader) varint() int64 {
+	u := r.uvarint()
+	return int64(u>>1) ^ -int64(u&1) //nolint:gosec // two's complement is meant
 }

@@ -293,15 +293,26 @@ func (a *accountant) add(text string) error {
 		places = append(places, a.place(k))
 	}
 	bucket, until := int64(0), int64(math.MinInt64)
+	sums := make([]int64, len(a.places)) // of the bucket in hand
+	settle := func() {
+		for place, n := range sums {
+			if n != 0 {
+				a.groups[group{bucket, place}] += n
+				sums[place] = 0
+			}
+		}
+	}
 	for at, c := range s.Entries() {
 		if places[c.Key] < 0 {
 			continue
 		}
 		if at >= until {
+			settle()
 			bucket, until = a.bucket(at)
 		}
-		a.groups[group{bucket, places[c.Key]}] += c.N
+		sums[places[c.Key]] += c.N
 	}
+	settle()
 	return nil
 }
 
