@@ -40,7 +40,7 @@ func suites(o options) []suite {
 		{"./reportd", "Path|ThreatRank", "1x", nil},
 		{"./reportd", "Stream", "3x", nil},
 		{"./walk", ".", "1x", nil},
-		{"./graph", ".", "1x", nil},
+		{"./graph", "Write|Remove", "1x", nil},
 		{"./cmd/cybexp", "Import", "1x", nil},
 		{"./reportd", "HotCount", "20x", nil},
 		{"./reportd", "Growth", "1x", nil},
