@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -46,7 +47,7 @@ func Dial(ctx context.Context, base, token string) (*Client, error) {
 	d := websocket.Dialer{
 		HandshakeTimeout:  10 * time.Second,
 		Subprotocols:      []string{Subprotocol},
-		EnableCompression: true,
+		EnableCompression: !loopback(u.Hostname()), // it would cost more than it spares
 		Proxy:             http.ProxyFromEnvironment,
 	}
 	conn, resp, err := d.DialContext(ctx, u.String(), http.Header{"Authorization": {"Bearer " + token}})
@@ -61,6 +62,12 @@ func Dial(ctx context.Context, base, token string) (*Client, error) {
 		return answer(text)
 	})
 	return &Client{conn: conn}, nil
+}
+
+// loopback says whether a host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // RefusedError is a server's refusal to open the websocket.
