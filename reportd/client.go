@@ -47,7 +47,7 @@ func Dial(ctx context.Context, base, token string) (*Client, error) {
 	d := websocket.Dialer{
 		HandshakeTimeout:  10 * time.Second,
 		Subprotocols:      []string{Subprotocol},
-		EnableCompression: !loopback(u.Hostname()), // it would cost more than it spares
+		EnableCompression: !Loopback(u.Hostname()), // it would cost more than it spares
 		Proxy:             http.ProxyFromEnvironment,
 	}
 	conn, resp, err := d.DialContext(ctx, u.String(), http.Header{"Authorization": {"Bearer " + token}})
@@ -64,8 +64,8 @@ func Dial(ctx context.Context, base, token string) (*Client, error) {
 	return &Client{conn: conn}, nil
 }
 
-// loopback says whether a host is this machine.
-func loopback(host string) bool {
+// Loopback says whether a host, a name or an address, is this machine.
+func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

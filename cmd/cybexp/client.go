@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cybexp/cybexp/reportd"
 )
 
 // defaultListen is where the platform listens, and so where a client looks for it, unless told otherwise.
@@ -49,7 +50,7 @@ func (r *remote) resolve() error {
 	if r.token != "" {
 		return nil
 	}
-	if !isLoopback(u.Hostname()) {
+	if !reportd.Loopback(u.Hostname()) {
 		return usageError{errors.New("no token: give --token or set CYBEXP_TOKEN")}
 	}
 	path := filepath.Join(r.data, adminTokenFile)
@@ -62,14 +63,6 @@ func (r *remote) resolve() error {
 	}
 	r.token = strings.TrimSpace(string(text))
 	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // problem is an RFC 9457 answer, as much of it as a person is shown.
