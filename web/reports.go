@@ -106,11 +106,13 @@ func owner(c echo.Context) reportd.Caller {
 	return reportd.Caller{ID: caller(c).Hash.String()}
 }
 
-// socket is GET /ws. A caller who sends a token with the request is signed in; others sign in with their first message.
+// socket is GET /ws. A caller who sends a token or the page's cookie with the request is signed in; others sign in with their first
+// message. A page of another site has neither: the cookie is not sent for it, and its origin is refused.
 func (s *Server) socket(c echo.Context) error {
 	cfg := reportd.SocketConfig{SignIn: s.socketSignIn}
-	if header := c.Request().Header.Get(echo.HeaderAuthorization); header != "" {
-		token, err := bearer(header)
+	_, err := c.Cookie(s.cookieName(c))
+	if err == nil || c.Request().Header.Get(echo.HeaderAuthorization) != "" {
+		token, err := s.tokenOf(c)
 		if err != nil {
 			return err
 		}
@@ -127,9 +129,9 @@ func (s *Server) socket(c echo.Context) error {
 }
 
 func (s *Server) socketSignIn(ctx context.Context, token string) (reportd.Caller, error) {
-	user, err := s.authenticate(ctx, token)
+	who, err := s.authenticate(ctx, token, identity.Read)
 	if err != nil {
 		return reportd.Caller{}, err
 	}
-	return s.asker(ctx, user)
+	return s.asker(ctx, who.User)
 }

@@ -169,7 +169,7 @@ func (p *platform) openGraph(ctx context.Context) error {
 }
 
 func (p *platform) openIdentity(ctx context.Context) error {
-	key, err := identity.LoadOrCreateKey(filepath.Join(p.data, "keys", "token.key"))
+	keys, err := identity.LoadOrCreateKeys(filepath.Join(p.data, tokenKeyFile))
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (p *platform) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
-	p.users, err = identity.New(identity.Config{Store: identityStore{kv}, Key: key})
+	p.users, err = identity.New(identity.Config{Store: identityStore{kv}, Keys: keys})
 	return err
 }
 
