@@ -1,6 +1,10 @@
 package web
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
 
 // DecodeClassic reads the body of POST /query, for its fuzz test.
 var DecodeClassic = decodeClassic
@@ -17,4 +21,16 @@ func (s *Server) Routes() iter.Seq[string] {
 			}
 		}
 	}
+}
+
+// DecodeOrgBody decodes the body of a classic call about an organisation, and tells its users' hashes.
+func DecodeOrgBody(body []byte) ([]tahoe.Hash, error) {
+	var b orgBody
+	if err := decodeOldBody(body, &b); err != nil {
+		return nil, err
+	}
+	if err := need(member{"user", b.User == nil}); err != nil {
+		return nil, err
+	}
+	return hashesOf(*b.User)
 }
