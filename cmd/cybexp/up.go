@@ -52,8 +52,8 @@ func (a *app) upCommand() *cobra.Command {
 	s.bindReports(cmd)
 	s.bindUploads(cmd)
 	s.bindSources(cmd)
+	s.bindWeb(cmd, "`ADDR` to serve on; port 0 is any free one")
 	f := cmd.Flags()
-	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
 	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
 	s.bindDgraph(cmd)
 	return cmd
