@@ -124,7 +124,8 @@ func (s *Service) remember(ctx context.Context, user tahoe.Hash, from netip.Addr
 	}
 	_, err := update(ctx, s, keyOf(knownKeys, user), func(places *[]place) error {
 		others := slices.DeleteFunc(*places, func(p place) bool { return p.is(from, now) || now.Sub(p.At) >= placesLast })
-		*places = append(others[max(len(others)-maxPlaces+1, 0):], place{network(from), now.UTC()})
+		others = append(others, place{network(from), now.UTC()})
+		*places = others[max(len(others)-maxPlaces, 0):]
 		return nil
 	})
 	return err

@@ -110,17 +110,18 @@ func owner(c echo.Context) reportd.Caller {
 // message. A page of another site has neither: the cookie is not sent for it, and its origin is refused.
 func (s *Server) socket(c echo.Context) error {
 	cfg := reportd.SocketConfig{SignIn: s.socketSignIn}
-	_, err := c.Cookie(s.cookieName(c))
-	if err == nil || c.Request().Header.Get(echo.HeaderAuthorization) != "" {
-		token, err := s.tokenOf(c)
-		if err != nil {
-			return err
-		}
+	if token, err := s.tokenOf(c); err == nil {
 		who, err := s.socketSignIn(c.Request().Context(), token)
-		if err != nil {
+		var refused *problem
+		stale := c.Request().Header.Get(echo.HeaderAuthorization) == "" && errors.As(err, &refused) // a cookie: they may have a token
+		switch {
+		case err == nil:
+			cfg.Caller = &who
+		case !stale:
 			return err
 		}
-		cfg.Caller = &who
+	} else if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
+		return err
 	}
 	_, done := s.streaming(c.Request().Context())
 	defer done()

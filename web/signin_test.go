@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/web"
 )
@@ -47,6 +49,28 @@ func TestPageSession(t *testing.T) {
 	if got := me(with(cookie)); got.status != http.StatusOK || got.text(t, "email") != "rita@example.org" {
 		t.Errorf("with the cookie: got %d %s", got.status, got.body)
 	}
+	socket := func(h http.Header, origin string) int {
+		t.Helper()
+		h.Set("Origin", origin)
+		conn, resp, err := websocket.DefaultDialer.DialContext(t.Context(), strings.Replace(r.url, "http", "ws", 1)+"/ws", h)
+		if err != nil {
+			return resp.StatusCode
+		}
+		defer conn.Close()
+		check(t, conn.WriteJSON(map[string]string{"op": "query", "id": "q", "tdql": "events"}))
+		var frame any
+		err = conn.ReadJSON(&frame)
+		if websocket.IsCloseError(err, 4401) {
+			return http.StatusUnauthorized
+		}
+		check(t, err)
+		return resp.StatusCode
+	}
+	for origin, want := range map[string]int{r.url: http.StatusSwitchingProtocols, "http://127.0.0.1:1": http.StatusForbidden} {
+		if got := socket(with(cookie), origin); got != want {
+			t.Errorf("a websocket of %s: got %d, want %d", origin, got, want)
+		}
+	}
 	foreign := with(cookie)
 	foreign.Set("Origin", "https://evil.example")
 	if got := r.do(call{method: http.MethodDelete, path: "/api/v1/session", header: foreign}); got.status != http.StatusForbidden {
@@ -57,6 +81,9 @@ func TestPageSession(t *testing.T) {
 	}
 	if got := me(with(cookie)); got.status != http.StatusUnauthorized {
 		t.Errorf("after it: got %d %s", got.status, got.body)
+	}
+	if got := socket(with(cookie), r.url); got != http.StatusUnauthorized {
+		t.Errorf("a websocket after it: got %d", got)
 	}
 	if got := r.get(r.reader, "/api/v1/me"); got.status != http.StatusOK {
 		t.Errorf("another token: got %d", got.status)
