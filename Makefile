@@ -42,8 +42,9 @@ bin/dgraph: dgraph/go.mod dgraph/go.sum
 	cd dgraph && go build -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
 
 .PHONY: debian
-debian: ## install what the tests use from Debian's packages, where it is missing: Chromium and jq
+debian: ## install what the tests use from Debian's packages, where it is missing: Chromium, jq and Node
 	@need=; command -v jq >/dev/null || need=jq; \
+	command -v node >/dev/null || need="$$need nodejs node-ws"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need="$$need chromium"; \
 	[ -z "$$need" ] && exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -80,7 +81,7 @@ golden-clean: ## rewriting the golden files changes nothing
 	after=$$(git status --porcelain | sha256sum); \
 	[ "$$before" = "$$after" ] || { git --no-pager diff --stat; echo 'goldens are not current: run make golden and read the diff'; exit 1; }
 
-GOLDEN := -run 'Golden|Stages|Problems|Transcript' ./tdql/... ./ingest/filter ./reportd ./web
+GOLDEN := -run 'Golden|Stages|Problems|Transcript' ./tdql/... ./ingest/filter ./reportd ./stix ./web
 
 .PHONY: bench
 bench: build ## measure: one table of our figures beside those of Dgraph's own tools, about 25 minutes

@@ -29,6 +29,7 @@ type ConsumerConfig struct {
 	Name        string
 	Filter      string                            // subject, wildcards allowed; empty is all
 	Concurrency int                               // handlers at a time here; 0 is 1
+	Share       int                               // handlers at a time here of one lane of a queue; 0 is all
 	AckWait     time.Duration                     // silence after which a message goes to somebody else; 0 is 15 s; handlers may take longer
 	MaxDeliver  int                               // tries before a message is dead; 0 is no limit
 	DeadLetter  *Stream                           // where dead messages go, under its first subject, which ends in ".>"; nil drops them with a log line
@@ -72,11 +73,24 @@ type worker struct {
 	ConsumerConfig
 
 	stream *Stream
-	cons   jetstream.Consumer
+	cons   jetstream.Consumer // of a stream
 	handle Handler
 }
 
 func (s *Stream) worker(ctx context.Context, c ConsumerConfig, handle Handler) (*worker, error) {
+	w, err := newWorker(s, c, handle)
+	if err != nil {
+		return nil, err
+	}
+	config := w.config()
+	config.Durable, config.FilterSubject = c.Name, c.Filter
+	if w.cons, err = s.js.CreateOrUpdateConsumer(ctx, config); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func newWorker(s *Stream, c ConsumerConfig, handle Handler) (*worker, error) {
 	if c.DeadLetter != nil && !strings.HasSuffix(c.DeadLetter.pre, ".>") {
 		return nil, fmt.Errorf("dead-letter subject %q does not end in .>", c.DeadLetter.pre)
 	}
@@ -86,19 +100,12 @@ func (s *Stream) worker(ctx context.Context, c ConsumerConfig, handle Handler) (
 	if c.Retry == nil {
 		c.Retry = Backoff
 	}
-	// The limit of tries is kept here, not in the server, which would drop a message silently.
-	cons, err := s.js.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable:       c.Name,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       c.AckWait,
-		MaxDeliver:    -1,
-		FilterSubject: c.Filter,
-		MaxAckPending: 10_000,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &worker{ConsumerConfig: c, stream: s, cons: cons, handle: handle}, nil
+	return &worker{ConsumerConfig: c, stream: s, handle: handle}, nil
+}
+
+// config is what the server is told. The limit of tries is kept here, not in the server, which would drop a message silently.
+func (w *worker) config() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, AckWait: w.AckWait, MaxDeliver: -1, MaxAckPending: 10_000}
 }
 
 // run handles one message after the other. It asks for one at a time, so that none waits here while another process is idle.

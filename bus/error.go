@@ -2,6 +2,7 @@ package bus
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -14,6 +15,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("key was changed by somebody else")
 	ErrFull     = errors.New("queue is full")
+	ErrLaneFull = errors.New("lane of the queue is full")
 	ErrTooLarge = errors.New("message is too large")
 	ErrClosed   = errors.New("bus is closed")
 )
@@ -33,6 +35,8 @@ func fault(err error) error {
 		return ErrClosed
 	case errors.Is(err, nats.ErrMaxPayload):
 		return ErrTooLarge
+	case errors.As(err, &api) && strings.Contains(api.Description, "messages per subject"): // it has no code of its own
+		return ErrLaneFull
 	case errors.As(err, &api) && (api.ErrorCode == codeStoreFailed || api.ErrorCode == codeNoStorage || api.ErrorCode == codeNoResources):
 		return ErrFull
 	case errors.Is(err, jetstream.ErrMsgNotFound):

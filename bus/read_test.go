@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/cybexp/cybexp/bus"
@@ -130,4 +131,28 @@ func TestReadersLeaveNothingBehind(t *testing.T) {
 	if st, err := s.State(t.Context()); err != nil || st.Readers != 0 {
 		t.Errorf("got %+v, %v, want no readers", st, err)
 	}
+}
+
+// TestMoreThanAThousandReaders passes the limit that the server has for streams which name none.
+func TestMoreThanAThousandReaders(t *testing.T) {
+	s := stream(t, open(t, t.TempDir()), bus.StreamConfig{Name: "s", Subjects: []string{"s.*"}, Storage: bus.Memory})
+	publish(t, s, "s.a", "x")
+	const readers = 1010
+	ctx, stop := context.WithCancel(t.Context())
+	got := make(chan error, readers)
+	var reading sync.WaitGroup
+	for range readers {
+		reading.Go(func() {
+			for _, err := range s.Read(ctx, "s.a", 0) {
+				got <- err
+			}
+		})
+	}
+	for range readers {
+		if err := within(t, got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	reading.Wait()
 }

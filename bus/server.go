@@ -17,14 +17,15 @@ const maxPayload = 20 << 20
 // startServer runs a server that writes to dir, syncs every write, and can be reached only from this process.
 func startServer(ctx context.Context, dir string, log *slog.Logger) (*server.Server, error) {
 	srv, err := server.NewServer(&server.Options{
-		ServerName: "cybexp",
-		StoreDir:   dir,
-		JetStream:  true,
-		SyncAlways: true,
-		DontListen: true,
-		NoSigs:     true,
-		MaxPayload: maxPayload,
-		MaxPending: 4 * maxPayload, // what waits for one reader; each asks for one message at a time
+		ServerName:      "cybexp",
+		StoreDir:        dir,
+		JetStream:       true,
+		SyncAlways:      true,
+		DontListen:      true,
+		NoSigs:          true,
+		MaxPayload:      maxPayload,
+		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: -1}, // each Watch of a bucket is one
+		MaxPending:      4 * maxPayload,                              // what waits for one reader; each asks for one message at a time
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure embedded server: %w", err)

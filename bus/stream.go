@@ -25,7 +25,12 @@ type StreamConfig struct {
 	Latest    bool          // only the newest message of a subject is kept
 	MaxAge    time.Duration // older messages go; 0 keeps them
 	MaxBytes  int64         // 0 is no limit; a full work queue refuses with ErrFull, others drop the oldest
+
+	subjectMessages int64 // of a work queue: most messages of one subject; 0 is no limit
 }
+
+// maxReaders bounds the consumers and running Reads of one stream.
+const maxReaders = 1_000_000
 
 // Stream keeps messages in order.
 type Stream struct {
@@ -45,6 +50,8 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		MaxAge:      c.MaxAge,
 		MaxBytes:    -1,
 		AllowDirect: true,
+		// Each Read is a consumer. Without a number the server allows a thousand.
+		MaxConsumers: maxReaders,
 	}
 	if c.MaxBytes > 0 {
 		sc.MaxBytes = c.MaxBytes
@@ -53,10 +60,16 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		sc.Retention, sc.Discard = jetstream.WorkQueuePolicy, jetstream.DiscardNew
 	}
 	sc.MaxMsgsPerSubject = -1
-	if c.Latest {
+	switch {
+	case c.Latest:
 		sc.MaxMsgsPerSubject = 1
+	case c.subjectMessages > 0:
+		sc.MaxMsgsPerSubject, sc.DiscardNewPerSubject = c.subjectMessages, true
 	}
 	js, err := b.js.Stream(ctx, c.Name)
+	if err == nil {
+		sc.MaxConsumers = js.CachedInfo().Config.MaxConsumers // it cannot be changed
+	}
 	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
 		js, err = b.js.CreateOrUpdateStream(ctx, sc)
 	}
@@ -75,7 +88,8 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 func sameStream(have, want jetstream.StreamConfig) bool {
 	return slices.Equal(have.Subjects, want.Subjects) && have.Storage == want.Storage && have.Replicas == want.Replicas &&
 		have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Retention == want.Retention &&
-		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject
+		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject &&
+		have.DiscardNewPerSubject == want.DiscardNewPerSubject
 }
 
 // Publish appends a message and waits until the stream has it: on disk, if it is a File stream.

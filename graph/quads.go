@@ -193,7 +193,7 @@ func (q *quads) nodes(uid, predicate string, nodes []tahoe.Node) {
 }
 
 func (q *quads) edges(uid, predicate string, to []tahoe.Hash) {
-	slices.SortFunc(to, tahoe.Hash.Compare)
+	to = slices.SortedFunc(slices.Values(to), tahoe.Hash.Compare) // a copy: the batch may be tried again
 	for _, h := range slices.Compact(to) {
 		q.edge(uid, predicate, q.names[h])
 	}

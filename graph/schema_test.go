@@ -131,30 +131,6 @@ func TestBrokenSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// Ratel opens a vertex with expand(_all_) and labels it with the first property that is called name.
-func TestVerticesOpenInRatel(t *testing.T) {
-	s := testdgraph.Open(t)
-	g := newGenerator(t, 21)
-	ip := g.attribute("ipv4", tahoe.String("203.0.113.9"))
-	e := event(g, g.object("src", ip))
-	write(t, s, tahoe.Record{Raw: rawOf(g, "o1"), State: tahoe.Mapped, Events: []*tahoe.Event{e}})
-	var answer struct {
-		Data struct{ Q []map[string]any }
-	}
-	askDgraph(t, `{ q(func: eq(hash, "`+e.Hash().String()+`")) { uid dgraph.type expand(_all_) { uid name expand(_all_) } } }`, &answer)
-	if len(answer.Data.Q) != 1 {
-		t.Fatalf("got %v", answer.Data.Q)
-	}
-	v := answer.Data.Q[0]
-	if refs, _ := v["ref"].([]any); v["name"] != "e" || len(refs) != 2 || v["category"] != "unknown" {
-		t.Errorf("event opens as %v", v)
-	}
-	askDgraph(t, `{ q(func: eq(hash, "`+ip.Hash().String()+`")) { expand(_all_) } }`, &answer)
-	if v := answer.Data.Q[0]; v["name"] != "203.0.113.9" || v["value"] != "203.0.113.9" {
-		t.Errorf("attribute opens as %v", v)
-	}
-}
-
 func TestGraphQLReadsWhatWasWritten(t *testing.T) {
 	s := testdgraph.Open(t)
 	g := newGenerator(t, 22)

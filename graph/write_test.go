@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -88,6 +89,32 @@ func TestRacingWritersMakeEachVertexOnce(t *testing.T) {
 	check(t, records)
 	if aborts.Load() == 0 {
 		t.Error("no transaction was aborted, so that the retry was not tried")
+	}
+}
+
+// Two processes write one record at once, again and again, so that one of them has to try again. The record names its events twice.
+func TestRecordIsWrittenAgainAsItIs(t *testing.T) {
+	var aborts atomic.Int64
+	testdgraph.Wipe(t)
+	log := slog.New(&counter{&aborts, "transaction aborted"})
+	stores := []*graph.Store{open(t, graph.Config{Logger: log}), open(t, graph.Config{Logger: log})}
+	records := newGenerator(t, 13).records(40)
+	for i, r := range records {
+		records[i].Events = slices.Concat(r.Events, r.Events)
+		var g errgroup.Group
+		for _, s := range stores {
+			g.Go(func() error {
+				_, err := s.Write(t.Context(), records[i:i+1])
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, records)
+	if aborts.Load() == 0 {
+		t.Error("no transaction was aborted, so that nothing was tried again")
 	}
 }
 

@@ -59,7 +59,8 @@ type label struct {
 	Upload   string
 	Try      string // tells the tries of one upload apart
 	Number   int    // of the chunk in the upload, from 0
-	Line     int    // of a record of it that was buried alone; 0 for all of the chunk
+	Record   int    // which of its records this is alone, from 1; 0 is all of them
+	Line     int    // of that record
 	Records  int
 	Typetag  string
 	Org      string
@@ -83,22 +84,33 @@ func readSubject(subject string) (key string, records int, err error) {
 	if len(words) != 7 {
 		return "", 0, fmt.Errorf("%w: subject", errChunk)
 	}
-	if records, err = strconv.Atoi(words[6]); err != nil {
-		return "", 0, fmt.Errorf("%w: %w", errChunk, err)
+	if records, err = count(words[6]); err != nil {
+		return "", 0, err
 	}
 	return chunkKeys(words[3], words[4]) + words[5], records, nil
 }
 
 // place is where in its upload it is.
 func (l label) place() string {
-	if l.Line > 0 {
-		return strconv.Itoa(l.Number) + "-" + strconv.Itoa(l.Line)
+	if l.Record > 0 {
+		return strconv.Itoa(l.Number) + "-" + strconv.Itoa(l.Record)
 	}
 	return strconv.Itoa(l.Number)
 }
 
 // key is where the account of the chunk is kept.
 func (l label) key() string { return chunkKeys(l.Upload, l.Try) + l.place() }
+
+// refusalsKey is where it is kept how often the graph has refused records of the chunk.
+func (l label) refusalsKey() string { return "refused." + l.Upload + "." + l.Try + "." + l.place() }
+
+// alone labels a record of the chunk that leaves it.
+func (l label) alone(record, line int) label {
+	if l.Record == 0 {
+		l.Record, l.Line, l.Records = record, line, 1
+	}
+	return l
+}
 
 func (l label) header() map[string]string {
 	h := map[string]string{
@@ -110,8 +122,8 @@ func (l label) header() map[string]string {
 		"Org":      l.Org,
 		"Timezone": l.Timezone,
 	}
-	if l.Line > 0 {
-		h["Line"] = strconv.Itoa(l.Line)
+	if l.Record > 0 {
+		h["Record"], h["Line"] = strconv.Itoa(l.Record), strconv.Itoa(l.Line)
 	}
 	if !l.Received.IsZero() {
 		h["Received"] = l.Received.Format(time.RFC3339Nano)
@@ -120,18 +132,31 @@ func (l label) header() map[string]string {
 }
 
 func readLabel(h map[string]string) (l label, err error) {
-	var errs [4]error
 	l = label{Upload: h["Upload"], Try: h["Try"], Typetag: h["Typetag"], Org: h["Org"], Timezone: h["Timezone"]}
-	l.Number, errs[0] = strconv.Atoi(h["Chunk"])
-	l.Records, errs[1] = strconv.Atoi(h["Records"])
-	if text := h["Line"]; text != "" {
-		l.Line, errs[2] = strconv.Atoi(text)
+	numbers := map[string]*int{"Chunk": &l.Number, "Records": &l.Records}
+	if h["Record"] != "" {
+		numbers["Record"], numbers["Line"] = &l.Record, &l.Line
+	}
+	errs := []error{checkID(l.Upload), checkID(l.Try)}
+	for name, into := range numbers {
+		*into, err = count(h[name])
+		errs = append(errs, err)
 	}
 	if text := h["Received"]; text != "" {
-		l.Received, errs[3] = time.Parse(time.RFC3339Nano, text)
+		l.Received, err = time.Parse(time.RFC3339Nano, text)
+		errs = append(errs, err)
 	}
-	if err := errors.Join(errs[0], errs[1], errs[2], errs[3], checkID(l.Upload), checkID(l.Try)); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return l, fmt.Errorf("%w: %w", errChunk, err)
 	}
 	return l, nil
+}
+
+// count reads a number that is not negative.
+func count(text string) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errChunk, err)
+	}
+	return int(n), nil
 }

@@ -126,11 +126,6 @@ func (s *Service) Retry(ctx context.Context, id uint64) error {
 	if err != nil {
 		return fmt.Errorf("retry dead letter %d: %w: nobody knows where it came from: %w", id, ErrInvalid, err)
 	}
-	if l.Received.IsZero() { // it came as a chunk, whose time the bus has kept
-		if l.Received, err = time.Parse(time.RFC3339Nano, m.Header[bus.HeaderTime]); err != nil {
-			l.Received = m.Time
-		}
-	}
 	// What an earlier try of it said goes first: a redelivery would take it for its own.
 	if err := s.accounts.Delete(ctx, l.key()); err != nil {
 		return fmt.Errorf("retry dead letter %d: %w", id, err)

@@ -39,7 +39,8 @@ func TestRecordComesBackFromTheDead(t *testing.T) {
 	if err := s.Retry(t.Context(), list[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if st := finish(t, s, id); st.Dead != 1 || st.Mapped != 19 {
+	st := finish(t, s, id)
+	if st.Dead != 1 || st.Mapped != 19 || st.ProblemTotal != 1 || len(st.Reasons) != 1 || st.Reasons[0].Count != 1 {
 		t.Errorf("refused again: got %+v", st)
 	}
 	again := letters(t, s)
@@ -52,11 +53,37 @@ func TestRecordComesBackFromTheDead(t *testing.T) {
 	if err := s.Retry(t.Context(), again[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if st := finish(t, s, id); st.Dead != 0 || st.Mapped != 20 || st.Events != 20 {
+	st = finish(t, s, id)
+	if st.Dead != 0 || st.Mapped != 20 || st.Events != 20 || st.ProblemTotal != 0 || len(st.Reasons) != 0 || len(st.Problems) != 0 {
 		t.Errorf("got %+v", st)
 	}
 	if left := letters(t, s); len(left) != 0 {
 		t.Errorf("left: %+v", left)
+	}
+}
+
+// TestRecordsOfOneLineDieApart has several records on one line, two of which the graph refuses.
+func TestRecordsOfOneLineDieApart(t *testing.T) {
+	g := &memory{refuse: "7"}
+	s := service(t, openBus(t, t.TempDir()), g)
+	run(t, s)
+	other := strings.Replace(login(7), `"username":"root"`, `"username":"ada"`, 1)
+	id := accept(t, s, "cowrie", "["+login(7)+","+login(8)+","+other+"]").ID
+	if st := finish(t, s, id); st.Dead != 2 || st.Mapped != 1 || st.ProblemTotal != 2 {
+		t.Errorf("got %+v", st)
+	}
+	list := letters(t, s)
+	if len(list) != 2 {
+		t.Fatalf("got %+v, want a letter for each", list)
+	}
+	g.mu.Lock()
+	g.refuse = "none"
+	g.mu.Unlock()
+	if err := s.Retry(t.Context(), list[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	if st := finish(t, s, id); st.Dead != 1 || st.Mapped != 2 || st.ProblemTotal != 1 {
+		t.Errorf("one is back: got %+v", st)
 	}
 }
 

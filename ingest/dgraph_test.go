@@ -1,7 +1,11 @@
 package ingest_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,9 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cybexp/cybexp"
 	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/internal/benchgraph"
 	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 func TestMain(m *testing.M) { testdgraph.Main(m) }
@@ -139,11 +147,122 @@ func BenchmarkPipeline(b *testing.B) {
 	run(b, s)
 	const n = 10_000
 	text := logins(n)
+	want := &benchgraph.Contents{}
 	for b.Loop() {
 		finish(b, s, accept(b, s, "cowrie", text).ID)
+		b.StopTimer()
+		for out, err := range ingest.Try(ingest.Upload{Typetag: "cowrie", Org: org}, time.Now(), strings.NewReader(text)) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			want.Add(out.Record)
+		}
+		b.StartTimer()
 		text = strings.ReplaceAll(text, `"session":"`, `"session":"x`)
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "records/s")
+	if err := want.Verify(testdgraph.Server(b).HTTP()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkHoneypotLog brings real honeypot logs from upload to Dgraph: sealed, archived, filtered, written. Beside it Dgraph's live loader
+// brings in the same quads, made before, which knows all vertices of the file by name.
+func BenchmarkHoneypotLog(b *testing.B) {
+	text, n := honeypotLogs(b)
+	var records []tahoe.Record
+	want := &benchgraph.Contents{}
+	for out, err := range ingest.Try(ingest.Upload{Typetag: "cowrie", Org: org}, time.Now(), strings.NewReader(text)) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		records = append(records, out.Record)
+		want.Add(out.Record)
+	}
+	file := filepath.Join(b.TempDir(), "records.rdf")
+	var quads bytes.Buffer
+	w := bufio.NewWriter(&quads)
+	if _, err := graph.RDF(w, records); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(file, quads.Bytes(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	lines := bytes.Count(quads.Bytes(), []byte{'\n'})
+	for b.Loop() {
+		server, store := benchgraph.Fresh(b, cybexp.Schema)
+		s := service(b, openBus(b, b.TempDir()), store)
+		stop := runUntil(b, s)
+		alpha, own := cpu(b, server), cpu(b, nil)
+		began := time.Now()
+		finishLooking(b, s, accept(b, s, "cowrie", text).ID, 100*time.Millisecond)
+		ours := time.Since(began)
+		alpha, own = cpu(b, server)-alpha, cpu(b, nil)-own
+		stop()
+		if err := want.Verify(server.HTTP()); err != nil {
+			b.Fatal(err)
+		}
+		store.Close()
+		server.Stop()
+
+		server, store = benchgraph.Fresh(b, cybexp.Schema)
+		liveAlpha := cpu(b, server)
+		began = time.Now()
+		benchgraph.Live(b, server, file, "--xidmap", b.TempDir())
+		live := time.Since(began)
+		liveAlpha = cpu(b, server) - liveAlpha
+		if err := want.Verify(server.HTTP()); err != nil {
+			b.Fatal(err)
+		}
+		store.Close()
+		server.Stop()
+		b.ReportMetric(float64(n)/ours.Seconds(), "records/s")
+		b.ReportMetric(float64(n)/live.Seconds(), "live-records/s")
+		b.ReportMetric(float64(lines)/float64(n), "quads/record")
+		b.ReportMetric(alpha.Seconds()*1e6/float64(n), "alpha-cpu-µs/record")
+		b.ReportMetric(own.Seconds()*1e6/float64(n), "own-cpu-µs/record")
+		b.ReportMetric(liveAlpha.Seconds()*1e6/float64(n), "live-alpha-cpu-µs/record")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// cpu is what processors have spent on the alpha of a server, or on this process.
+func cpu(b *testing.B, server *dgraphd.Server) time.Duration {
+	b.Helper()
+	alpha := 0
+	if server != nil {
+		_, alpha = server.PIDs()
+	}
+	took, err := benchgraph.CPU(alpha)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
+
+// honeypotLogs are the lines of the logs of honeypots beside the repository, and their number.
+func honeypotLogs(b *testing.B) (string, int) {
+	b.Helper()
+	var text strings.Builder
+	err := filepath.WalkDir("../../shared/data/cowrie/internet", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(d.Name(), ".json") {
+			return err
+		}
+		part, err := os.ReadFile(path)
+		text.Write(bytes.TrimSpace(part))
+		text.WriteByte('\n')
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		b.Skip("no folder of samples beside the repository")
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return text.String(), strings.Count(text.String(), "\n")
 }
 
 // BenchmarkAccept is what a record costs until it is on disk.

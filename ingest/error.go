@@ -1,6 +1,10 @@
 package ingest
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/cybexp/cybexp/ingest/envelope"
+)
 
 // Errors that a caller may want to tell apart.
 var (
@@ -9,4 +13,5 @@ var (
 	ErrBusy     = errors.New("too much is waiting to be worked on")
 	ErrNotFound = errors.New("no such upload")
 	ErrBody     = errors.New("upload broke off")
+	ErrSealed   = envelope.ErrSealed // no key of this process opens it
 )

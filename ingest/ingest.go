@@ -59,9 +59,9 @@ type Config struct {
 	// Archive reads back what Graph has; without it nothing is processed again and no raw is found.
 	Archive Archive
 
-	// Written, unless it is nil, is called after each write to the graph, by many at a time, with the times of the earliest
-	// and the latest event in it, both zero when there was none. It is not called again when a process dies in between.
-	Written func(from, to time.Time)
+	// Written, unless it is nil, is called after each write to the graph, by many at a time, with what was written. When a process dies in
+	// between, the chunk is written, and told of, again.
+	Written func(ctx context.Context, records []tahoe.Record)
 
 	Workers int           // chunks that are worked on at a time
 	Keep    time.Duration // how long the account of an upload is kept

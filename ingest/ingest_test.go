@@ -109,17 +109,24 @@ func logger(tb testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelError + 1}))
 }
 
+// run works the lake off until the test ends.
 func run(tb testing.TB, s *ingest.Service) {
+	tb.Helper()
+	tb.Cleanup(runUntil(tb, s))
+}
+
+// runUntil works the lake off until the function that it returns is called.
+func runUntil(tb testing.TB, s *ingest.Service) (stop func()) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	tb.Cleanup(func() {
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			tb.Errorf("run: %v", err)
 		}
-	})
+	}
 }
 
 var org = tahoe.OrgHash("acme")
@@ -136,7 +143,13 @@ func accept(tb testing.TB, s *ingest.Service, typetag, text string) ingest.Recei
 // finish waits until an upload is done.
 func finish(tb testing.TB, s *ingest.Service, id string) ingest.Status {
 	tb.Helper()
-	deadline, tick := time.After(60*time.Second), time.NewTicker(5*time.Millisecond)
+	return finishLooking(tb, s, id, 5*time.Millisecond)
+}
+
+// finishLooking looks now and then whether an upload is done.
+func finishLooking(tb testing.TB, s *ingest.Service, id string, every time.Duration) ingest.Status {
+	tb.Helper()
+	deadline, tick := time.After(60*time.Second), time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		st, err := s.Upload(context.Background(), id)

@@ -121,9 +121,11 @@ func TestFullLakeHoldsBack(t *testing.T) {
 	b := openBus(t, t.TempDir())
 	s := open(t, ingest.Config{Bus: b, Graph: &memory{}, Keys: sharedKeys(t), Logger: logger(t), Backlog: 200 << 10})
 	u := ingest.Upload{ID: "large", Typetag: "cowrie", Org: org}
+	all, half := logins(20_000), len(logins(10_000))
+	gate := make(gate)
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.Accept(context.Background(), u, strings.NewReader(logins(20_000)))
+		_, err := s.Accept(context.Background(), u, io.MultiReader(strings.NewReader(all[:half]), gate, strings.NewReader(all[half:])))
 		done <- err
 	}()
 	until(t, "the lake is full", func() bool {
@@ -132,10 +134,13 @@ func TestFullLakeHoldsBack(t *testing.T) {
 		_, err := s.Accept(ctx, ingest.Upload{Typetag: "cowrie", Org: org}, strings.NewReader("x"))
 		return errors.Is(err, ingest.ErrBusy)
 	})
+	full := time.Now()
+	until(t, "it looks for room again", func() bool { return time.Since(full) > 300*time.Millisecond })
+	close(gate)
 	select {
 	case err := <-done:
-		t.Errorf("it went on: %v", err)
-	default:
+		t.Fatalf("it went on: %v", err)
+	case <-time.After(200 * time.Millisecond):
 	}
 	run(t, s)
 	if err := <-done; err != nil {
@@ -144,6 +149,14 @@ func TestFullLakeHoldsBack(t *testing.T) {
 	if st := finish(t, s, u.ID); st.Mapped != 20_000 {
 		t.Errorf("got %+v", st)
 	}
+}
+
+// gate is a reader that ends when it is closed, and gives nothing.
+type gate chan struct{}
+
+func (g gate) Read([]byte) (int, error) {
+	<-g
+	return 0, io.EOF
 }
 
 func TestLimitsOfAgeAndDisk(t *testing.T) {

@@ -199,7 +199,7 @@ func (r *rerun) flush(ctx context.Context) error {
 		return nil
 	}
 	added, err := r.Graph.Write(ctx, r.batch)
-	r.tell(r.batch)
+	r.tell(ctx, r.batch)
 	refused := map[int]error{}
 	if err != nil && (ctx.Err() != nil || !refusals(err, refused)) {
 		return err

@@ -1,10 +1,13 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/bus"
@@ -33,7 +36,7 @@ type account struct {
 func (a account) complete() bool   { return !a.Ended.IsZero() && a.Failed == "" }
 func (a account) receipt() Receipt { return Receipt{a.ID, a.Records, a.Rejected, a.Bytes} }
 
-// result is what became of a chunk.
+// result is what became of a chunk, or of a record that left it.
 type result struct {
 	Mapped       int      `json:"mapped,omitempty"`
 	Kept         int      `json:"kept,omitempty"`
@@ -42,6 +45,9 @@ type result struct {
 	Dead         int      `json:"dead,omitempty"`
 	Events       int      `json:"events,omitempty"`
 	Problems     problems `json:"problems"`
+
+	// Refused has the records that left the chunk as dead letters, by their place. What became of one of them since is in a result of its own.
+	Refused map[string]Problem `json:"refused,omitempty"`
 }
 
 func (r *result) count(m Outcome) {
@@ -137,14 +143,17 @@ func (s *Service) sum(ctx context.Context, a account) (Status, error) {
 	}
 	var total result
 	total.Problems.merge(a.Problems)
+	results := make(map[string]result, len(entries))
 	for _, e := range entries {
 		var r result
 		if err := json.Unmarshal(e.Value, &r); err != nil {
 			return Status{}, fmt.Errorf("read account %s: %w", e.Key, err)
 		}
 		total.add(r)
+		results[e.Key] = r
 		delete(waiting, e.Key)
 	}
+	total.addRefused(refused(chunkKeys(a.ID, a.Try), results, waiting))
 	st := total.status()
 	st.ID, st.Name, st.Typetag, st.Org, st.Begun, st.Failed = a.ID, a.Name, a.Typetag, a.Org, a.Begun, a.Failed
 	st.Rejected, st.Pending, st.Received = a.Rejected, len(waiting), st.Processed()
@@ -163,6 +172,23 @@ func (s *Service) sum(ctx context.Context, a account) (Status, error) {
 	}
 	st.Done = st.State == Finished || st.State == Interrupted && st.Pending == 0
 	return st, nil
+}
+
+// refused gathers the records that are dead letters now: not those that are back in the lake, or were taken since.
+func refused(keys string, results map[string]result, waiting map[string]int) (list []Problem) {
+	for key, r := range results {
+		for place, p := range r.Refused {
+			_, again := results[keys+place]
+			_, back := waiting[keys+place]
+			if key == keys+place || !again && !back {
+				list = append(list, p)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Message, b.Message))
+	})
+	return list
 }
 
 // waiting counts the records of the chunks of a that are in the lake, by the keys of their accounts.
@@ -190,6 +216,11 @@ func (r *result) add(other result) {
 	r.Dead += other.Dead
 	r.Events += other.Events
 	r.Problems.merge(other.Problems)
+}
+
+func (r *result) addRefused(list []Problem) {
+	r.Dead += len(list)
+	r.Problems.add(list...)
 }
 
 func (r *result) status() Status {

@@ -97,8 +97,8 @@ func (s *Status) Count(o Outcome) {
 
 // CountDead adds a record that the graph does not take.
 func (s *Status) CountDead(line int, why error) {
-	r := result{Dead: 1}
-	r.Problems.add(refusal(line, why))
+	var r result
+	r.addRefused([]Problem{refusal(line, why)})
 	s.Received++
 	s.sum(r)
 }

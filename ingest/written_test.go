@@ -1,12 +1,14 @@
 package ingest_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 func TestWritesAreTold(t *testing.T) {
@@ -15,13 +17,17 @@ func TestWritesAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	var spans [][2]time.Time
+	told := map[string]bool{} // times of events
 	s, err := ingest.New(t.Context(), ingest.Config{
 		Bus: openBus(t, t.TempDir()), Graph: testdgraph.Open(t), Keys: k, Logger: logger(t),
-		Written: func(from, to time.Time) {
+		Written: func(_ context.Context, records []tahoe.Record) {
 			mu.Lock()
 			defer mu.Unlock()
-			spans = append(spans, [2]time.Time{from, to})
+			for _, r := range records {
+				for _, e := range r.Events {
+					told[e.Time().Format(time.DateOnly)] = true
+				}
+			}
 		},
 	})
 	if err != nil {
@@ -35,8 +41,7 @@ func TestWritesAreTold(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-	if len(spans) != 1 || !spans[0][0].Equal(from) || !spans[0][1].Equal(to) {
-		t.Errorf("told of %v, want one write from %s to %s", spans, from, to)
+	if len(told) != 2 || !told["2026-01-01"] || !told["2026-01-02"] {
+		t.Errorf("told of events of %v, want those of both days", told)
 	}
 }

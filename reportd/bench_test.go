@@ -69,3 +69,42 @@ func median(d []time.Duration) float64 {
 	slices.Sort(d)
 	return float64(d[len(d)/2].Microseconds()) / 1000
 }
+
+// BenchmarkLoadQueries asks 200 queries at once, of two users over ten connections, and measures how long they take to their ends.
+func BenchmarkLoadQueries(b *testing.B) {
+	const connections, each = 10, 20
+	store := seeded(b)
+	r := start(b, openBus(b), store, func(c *reportd.Config) { c.UserQueries = 0 })
+	texts := []string{"count ipv4 10.0.0.1 by day", "ipv4 10.0.0.1 | events", "events login | limit 50", "events | attributes username | top 5"}
+	var took []time.Duration
+	var whole time.Duration
+	for b.Loop() {
+		began := time.Now()
+		ended := make(chan time.Duration, connections*each)
+		for n := range connections {
+			c := r.dial(b, []string{"alice", "bob"}[n%2])
+			for i := range each {
+				c.send(query(fmt.Sprint("q", i), texts[i%len(texts)]))
+			}
+			go func() {
+				for left := each; left > 0; {
+					f, err := c.readWithin(time.Minute)
+					if err != nil || f.Type == "error" {
+						b.Errorf("got %s, %v", f.raw, err)
+					}
+					if err != nil || f.Type == "end" || f.Type == "error" {
+						left--
+						ended <- time.Since(began)
+					}
+				}
+			}()
+		}
+		for range connections * each {
+			took = append(took, <-ended)
+		}
+		whole += time.Since(began)
+	}
+	b.ReportMetric(float64(len(took))/whole.Seconds(), "queries/s")
+	b.ReportMetric(median(took), "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Milliseconds()), "p99-ms")
+}

@@ -22,6 +22,8 @@ type Config struct {
 	Bus *bus.Bus
 	// DB answers the queries of Workers; a process that only takes questions and shows answers has neither.
 	DB Querier
+	// History, unless it is nil, keeps who asked what, beyond the life of reports. Only processes with workers need it.
+	History History
 	// Rights tells what a user may read now. A worker asks when it runs a query, which may be long after it was sent.
 	Rights func(ctx context.Context, userID string) ([]tdql.Org, error)
 	Logger *slog.Logger
@@ -29,6 +31,7 @@ type Config struct {
 
 	Workers     int              // queries that run at a time here; 0 runs none
 	Watches     int              // watches that run at a time here, beside Workers and only with them; 0 runs none
+	UserQueries int              // queries of one user that wait or run, on all servers together; 0 is no limit
 	UserWatches int              // watches of one user that run at a time, on all servers together; 0 is no limit
 	Lease       time.Duration    // silence after which the query of a worker that died goes to another
 	Attempts    int              // how often a query is begun before it is given up, when workers die
@@ -37,11 +40,13 @@ type Config struct {
 	QueryBytes  int           // longest text of a query
 	QueryTime   time.Duration // longest run of a query
 	QueryRows   uint64        // most rows of a report; 0 is no limit
+	QueryWork   uint64        // most vertices that a query may read, as far as is known after each answer of the database; 0 is no limit
 	WatchRows   int           // most instances that a watch shows; it remembers each, in some 80 bytes
 	QueueBytes  int64         // most bytes of waiting queries
 	FrameBytes  int64         // most bytes of frames kept, of all reports
 	ReportBytes int64         // most bytes of report records kept
-	ReportTTL   time.Duration // how long a report is kept
+	ReportTTL   time.Duration // how long a report and its rows are kept
+	HistoryTTL  time.Duration // how long History keeps a report; 0 is for ever
 
 	Socket SocketLimits
 }
@@ -50,6 +55,7 @@ type Config struct {
 type SocketLimits struct {
 	MessageBytes int64         // longest message of a client
 	Operations   int           // operations at a time
+	UserSockets  int           // connections of one user to this process; 0 is no limit
 	SignIn       time.Duration // time to sign in
 	Write        time.Duration // longest wait for a client to take one frame
 	Ping         time.Duration // time between pings
@@ -64,20 +70,25 @@ func DefaultConfig() Config {
 		Logger:      slog.New(slog.DiscardHandler),
 		Now:         time.Now,
 		Workers:     8,
-		Watches:     32,
+		Watches:     2000,
+		UserQueries: 100,
 		UserWatches: 16,
 		Lease:       6 * time.Second,
 		Attempts:    5,
 		QueryBytes:  64 << 10,
 		QueryTime:   10 * time.Minute,
+		QueryRows:   5_000_000,
+		QueryWork:   100_000_000,
 		WatchRows:   2_000_000,
 		QueueBytes:  256 << 20,
 		FrameBytes:  512 << 20,
 		ReportBytes: 64 << 20,
 		ReportTTL:   time.Hour,
+		HistoryTTL:  90 * 24 * time.Hour,
 		Socket: SocketLimits{
 			MessageBytes: 1 << 20,
 			Operations:   32,
+			UserSockets:  200,
 			SignIn:       10 * time.Second,
 			Write:        30 * time.Second,
 			Ping:         25 * time.Second,
@@ -97,6 +108,7 @@ func (c Config) Validate() error {
 		require(c.Now != nil, "a clock is needed"),
 		require(c.Workers >= 0, "workers: %d is negative", c.Workers),
 		require(c.Watches >= 0, "watches: %d is negative", c.Watches),
+		require(c.UserQueries >= 0, "queries of a user: %d is negative", c.UserQueries),
 		require(c.UserWatches >= 0, "watches of a user: %d is negative", c.UserWatches),
 		require(c.Watches == 0 || c.WatchRows > 0, "watch rows: %d is too few", c.WatchRows),
 		require(c.Workers == 0 || c.DB != nil, "workers need a database"),
@@ -107,8 +119,10 @@ func (c Config) Validate() error {
 		require(c.QueryTime > 0, "query time: %s is too short", c.QueryTime),
 		require(c.QueueBytes > 0 && c.FrameBytes > 0 && c.ReportBytes > 0, "queue, frame and report bytes need bounds"),
 		require(c.ReportTTL > c.QueryTime, "report ttl: %s is not longer than a query may run, %s", c.ReportTTL, c.QueryTime),
+		require(c.HistoryTTL >= 0, "history ttl: %s is negative", c.HistoryTTL),
 		require(s.MessageBytes > 0, "message bytes: %d is too few", s.MessageBytes),
 		require(s.Operations > 0, "operations: %d is too few", s.Operations),
+		require(s.UserSockets >= 0, "connections of a user: %d is negative", s.UserSockets),
 		require(s.SignIn > 0 && s.Write > 0 && s.Ping > 0 && s.Drain > 0, "sign-in, write, ping and drain times must be positive"),
 		require(s.Silence > s.Ping, "silence: %s is not longer than the time between pings, %s", s.Silence, s.Ping),
 		require(s.Linger >= 0, "linger: %s is negative", s.Linger),

@@ -15,6 +15,8 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrBusy says that too many queries wait already.
 	ErrBusy = errors.New("too many queries wait")
+	// ErrUserBusy says that too many queries of the asker wait already, or run.
+	ErrUserBusy = errors.New("too many queries of one user wait")
 )
 
 // Causes with which a running query's context ends.
@@ -23,6 +25,7 @@ var (
 	errTimeLimit   = errors.New("the query passed the time limit")
 	errGivenUp     = errors.New("begun too often")
 	errRowLimit    = errors.New("the query passed the row limit")
+	errWorkLimit   = errors.New("the query passed the limit of work")
 	errWatches     = errors.New("too many watches run")
 	errUserWatches = errors.New("too many watches of the user run")
 	errWatchFull   = errors.New("the watch has shown more than it can remember")

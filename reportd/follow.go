@@ -10,8 +10,11 @@ import (
 	"time"
 )
 
-// lookEvery is how often a reader that hears nothing looks whether there is anything left to hear.
-const lookEvery = 5 * time.Second
+// A reader that hears nothing looks whether there is anything left to hear, first after lookFirst, and ever less often.
+const (
+	lookFirst = 5 * time.Second
+	lookLast  = time.Minute
+)
 
 // errEnded says that a report has ended although its log does not.
 var errEnded = errors.New("report has ended")
@@ -87,9 +90,10 @@ func (s *Service) unseen(f Frame, seen *uint64) (Frame, error) {
 // watchEnd stops a reader that would wait for ever: its report is gone, or has ended and the log does not say so, because the
 // log was dropped or its last writer died.
 func (s *Service) watchEnd(ctx context.Context, user, id string, turns *atomic.Int64, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(lookEvery)
+	wait := lookFirst
+	tick := time.NewTimer(wait)
 	defer tick.Stop()
-	for before := int64(-1); ; {
+	for before := int64(-1); ; tick.Reset(wait) {
 		select {
 		case <-ctx.Done():
 			return
@@ -97,9 +101,10 @@ func (s *Service) watchEnd(ctx context.Context, user, id string, turns *atomic.I
 		}
 		now := turns.Load()
 		if now != before || now%2 == 1 {
-			before = now
+			before, wait = now, lookFirst
 			continue
 		}
+		wait = min(2*wait, lookLast)
 		r, err := s.records.load(ctx, user, id)
 		switch {
 		case errors.Is(err, ErrNotFound):

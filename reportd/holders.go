@@ -90,3 +90,21 @@ func (o *operation) release(ctx context.Context, c Caller) {
 		s.cfg.Logger.WarnContext(ctx, "report not released", "report", o.report, "err", err)
 	}
 }
+
+// heldSubject is where connections signal that they are there for a report; the report's id follows.
+const heldSubject = "reportd.held."
+
+// keep signals every half lease that somebody is there for a report, until ctx ends.
+func (s *Service) keep(ctx context.Context, id string) {
+	tick := time.NewTicker(s.cfg.Lease / 2)
+	defer tick.Stop()
+	for {
+		// What is not heard is said again.
+		_ = s.cfg.Bus.Notify(heldSubject+id, nil)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -34,7 +34,7 @@ type message struct {
 	Token  string                 `json:"token,omitempty"`
 	TDQL   string                 `json:"tdql,omitempty"`
 	Params map[string]tahoe.Value `json:"params,omitempty"`
-	Redo   bool                   `json:"redo,omitempty"`
+	Redo   *bool                  `json:"redo,omitempty"` // false: an equal report of the same clock hour will do
 	Report string                 `json:"report,omitempty"`
 	After  uint64                 `json:"after,omitempty"`
 	Credit *uint64                `json:"credit,omitempty"` // rows welcome from the start; nil is no limit

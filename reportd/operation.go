@@ -67,7 +67,7 @@ func (k *socket) signIn(ctx context.Context, token string) error {
 		return errUnknown
 	}
 	k.caller = &c
-	return nil
+	return k.enlist()
 }
 
 func (k *socket) operation(id string) *operation {
@@ -113,9 +113,13 @@ func (o *operation) send(f Frame) error {
 	return o.sock.write(f.answering(o.id))
 }
 
-// query asks a query and sends its report.
+// query asks a query and sends its report, which is a new one unless the client says that it need not be.
 func (o *operation) query(ctx context.Context, m message) {
 	s, c := o.sock.Service, *o.sock.caller
+	if m.Redo != nil && !*m.Redo {
+		o.shared(ctx, m)
+		return
+	}
 	j, err := s.prepare(c, Request{TDQL: m.TDQL, Params: m.Params})
 	if err != nil {
 		o.fail(ctx, err)
@@ -136,6 +140,18 @@ func (o *operation) query(ctx context.Context, m message) {
 	err = o.stream(ctx, s.follow(fctx, c.ID, o.report, 0))
 	queued.Wait()
 	o.conclude(ctx, err)
+}
+
+// shared sends the report of the hour, which is kept for others who ask, so that it goes on when nobody is connected.
+func (o *operation) shared(ctx context.Context, m message) {
+	s, c := o.sock.Service, *o.sock.caller
+	r, err := s.Submit(context.WithoutCancel(ctx), c, Request{TDQL: m.TDQL, Params: m.Params, Shared: true})
+	if err != nil {
+		o.fail(ctx, err)
+		return
+	}
+	o.report = r.ID
+	o.conclude(ctx, o.stream(ctx, s.Frames(ctx, c, r.ID, 0)))
 }
 
 // subscribe sends a report that was asked before.

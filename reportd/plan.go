@@ -49,11 +49,13 @@ const (
 	codeExpired  = "report.expired"
 	codeTime     = "report.time_limit"
 	codeRows     = "report.row_limit"
+	codeWork     = "report.work_limit"
 	codeFailed   = "report.failed"
 	codeWatchMax = "report.watch_limit"
 	codeWatch    = "report.watch_lost"
 	codeTooLarge = "query.too_large"
 	codeBusy     = "query.busy"
+	codeUserBusy = "query.too_many"
 	codeWatches  = "query.too_many_watches"
 	codeRequest  = "query.bad_request"
 )
@@ -68,6 +70,8 @@ func failure(err error) (f Failure, ours bool) {
 		return Failure{Code: codeNotFound, Message: "there is no such report"}, false
 	case errors.Is(err, ErrExpired):
 		return Failure{Code: codeExpired, Message: "rows of the report are no longer kept: ask again"}, false
+	case errors.Is(err, errWorkLimit):
+		return Failure{Code: codeWork, Message: "the query read more than the server allows before it found a row: narrow it"}, false
 	case errors.Is(err, errTimeLimit):
 		return Failure{Code: codeTime, Message: "the query ran longer than the server allows"}, false
 	case errors.Is(err, ErrTooLarge):
@@ -82,6 +86,8 @@ func failure(err error) (f Failure, ours bool) {
 		return Failure{Code: codeBusy, Message: "too many watches run: end one, or try again later"}, false
 	case errors.Is(err, errUserWatches):
 		return Failure{Code: codeWatches, Message: "you run as many watches as one user may: end one first"}, false
+	case errors.Is(err, ErrUserBusy):
+		return Failure{Code: codeUserBusy, Message: "as many of your queries wait or run as one user may have: end one, or try again later"}, false
 	case errors.Is(err, ErrBusy):
 		return Failure{Code: codeBusy, Message: "too many queries wait: try again later"}, false
 	}

@@ -14,8 +14,10 @@ import (
 // Status is where a report stands in its life.
 type Status string
 
-// A report goes from wait to processing to one of the other three.
+// A report goes from wait to processing to one of the last three. One that may be shared is invalid before it waits: until it is
+// sure to be made.
 const (
+	StatusInvalid    Status = "invalid"
 	StatusWait       Status = "wait"
 	StatusProcessing Status = "processing"
 	StatusReady      Status = "ready"
@@ -33,12 +35,14 @@ type Report struct {
 	ID        string      `json:"id"`
 	Status    Status      `json:"status"`
 	Canonical string      `json:"canonical"`
+	Classic   *Classic    `json:"classic,omitempty"` // the question, if it was asked in that form
 	User      string      `json:"user"`
 	Shared    bool        `json:"shared,omitempty"`
 	Created   time.Time   `json:"created"`
 	Started   *time.Time  `json:"started,omitempty"`
 	Ended     *time.Time  `json:"ended,omitempty"`
 	Rows      uint64      `json:"rows"`
+	Scanned   uint64      `json:"scanned,omitempty"` // vertices that were read to make it
 	ElapsedMS int64       `json:"elapsed_ms"`
 	Error     *Failure    `json:"error,omitempty"` // why it failed
 	Warnings  tdql.Errors `json:"warnings,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,13 @@ import (
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
-func TestMain(m *testing.M) { testdgraph.Main(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(loadURL); url != "" {
+		listenToReports(url)
+		return
+	}
+	testdgraph.Main(m)
+}
 
 // soon bounds every wait of a test.
 const soon = 20 * time.Second
@@ -189,8 +196,10 @@ func (f frame) rows(tb testing.TB) []json.RawMessage {
 	return rows
 }
 
-func (c *client) read() (frame, error) {
-	if err := c.conn.SetReadDeadline(time.Now().Add(soon)); err != nil {
+func (c *client) read() (frame, error) { return c.readWithin(soon) }
+
+func (c *client) readWithin(patience time.Duration) (frame, error) {
+	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return frame{}, err
 	}
 	_, data, err := c.conn.ReadMessage()

@@ -101,17 +101,3 @@ func TestScansAreWholeAndInOrder(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkScan(b *testing.B) {
-	org := tdql.Org{Hash: tahoe.OrgHash("scan"), Name: "scan"}
-	db := scanGraph(b, org, 25000)
-	for _, text := range []string{"events", "ipv4 8.8.8.8 | events", "ipv4 8.8.8.8 | events | attributes url"} {
-		b.Run(text, func(b *testing.B) {
-			for b.Loop() {
-				r := scan(b, db, org, text)
-				b.ReportMetric(float64(r.rows)/r.took.Seconds(), "rows/s")
-				b.ReportMetric(float64(r.first.Milliseconds()), "ms-to-first")
-			}
-		})
-	}
-}

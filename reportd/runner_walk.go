@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +69,7 @@ func (k *walker) walk(ctx context.Context) error {
 }
 
 // find runs a part of the walk, and returns the vertices that it finds.
-func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start []string) ([]string, error) {
+func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start []walk.ID) ([]walk.ID, error) {
 	x := p.StartAt(start)
 	scanned := k.stats.Scanned
 	for {
@@ -80,6 +78,7 @@ func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start [
 		}
 		q, ok := x.Next()
 		if !ok {
+			k.stats.Warnings = append(k.stats.Warnings, x.Warnings()...)
 			return x.Found(), nil
 		}
 		asked, known := time.Now(), len(x.Found())
@@ -103,82 +102,6 @@ func (k *walker) tell() {
 	}
 }
 
-// vertex is a vertex as the queries of a walk tell it.
-type vertex struct {
-	UID       string  `json:"uid"`
-	Hash      string  `json:"hash"`
-	IType     string  `json:"itype"`
-	SubType   string  `json:"sub_type"`
-	Data      string  `json:"data"`
-	Brief     string  `json:"brief"` // of an event, with its data
-	Timestamp string  `json:"timestamp"`
-	Category  string  `json:"category"`
-	N         int     `json:"n"`
-	M         int     `json:"m"`
-	Ref       uidList `json:"ref"`
-	C         uidList `json:"c"`
-	D         uidList `json:"d"`
-	E         uidList `json:"e"`
-	F         uidList `json:"f"`
-	G         uidList `json:"g"`
-	H         uidList `json:"h"`
-	I         uidList `json:"i"`
-	J         uidList `json:"j"`
-	K         uidList `json:"k"`
-	S         uidList `json:"s"`
-	T         []struct {
-		UID string  `json:"uid"`
-		V   uidList `json:"v"`
-	} `json:"t"`
-}
-
-func (v *vertex) id() walk.ID { return parseUID(v.UID) }
-
-// uidList are vertices of which only the number is told.
-type uidList []walk.ID
-
-// UnmarshalJSON reads [{"uid":"0x1"},…].
-func (l *uidList) UnmarshalJSON(text []byte) error {
-	list := make(uidList, 0, bytes.Count(text, []byte(`"0x`)))
-	for {
-		_, rest, ok := bytes.Cut(text, []byte(`"0x`))
-		if !ok {
-			*l = list
-			return nil
-		}
-		end := bytes.IndexByte(rest, '"')
-		id, err := strconv.ParseUint(string(rest[:max(0, end)]), 16, 64)
-		if err != nil {
-			return fmt.Errorf("read vertices: %w", err)
-		}
-		list, text = append(list, walk.ID(id)), rest[end:]
-	}
-}
-
-func parseUID(text string) walk.ID {
-	id, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
-	if err != nil {
-		return 0
-	}
-	return walk.ID(id)
-}
-
-func uidTexts(ids []walk.ID) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = "0x" + strconv.FormatUint(uint64(id), 16)
-	}
-	return out
-}
-
-func parseUIDs(list []string) []walk.ID {
-	out := make([]walk.ID, len(list))
-	for i, text := range list {
-		out[i] = parseUID(text)
-	}
-	return out
-}
-
 // ask asks about vertices, so many at a time. The name is for the trace.
 func (k *walker) ask(ctx context.Context, name string, ids []walk.ID, query func([]walk.ID) dql.Query) ([]vertex, error) {
 	var queries []dql.Query
@@ -188,7 +111,7 @@ func (k *walker) ask(ctx context.Context, name string, ids []walk.ID, query func
 	answers, err := k.askAll(ctx, name, queries)
 	var all []vertex
 	for _, a := range answers {
-		all = append(append(append(append(all, a.R...), a.P...), a.Q...), a.O...)
+		all = append(all, a.list...)
 	}
 	return all, err
 }
@@ -231,41 +154,25 @@ func (k *walker) askAll(ctx context.Context, name string, queries []dql.Query) (
 	return answers, nil
 }
 
-// vertices are the blocks of an answer.
-type vertices struct {
-	R, P, Q, O []vertex // what was asked about
-	D, M       []vertex // what was found
-}
-
-func (v *vertices) n() int { return len(v.R) + len(v.P) + len(v.Q) + len(v.O) + len(v.D) + len(v.M) }
-
 func (k *walker) query(ctx context.Context, q dql.Query, at uint64) (vertices, uint64, error) {
 	body, ts, err := k.db.Query(ctx, q, at)
 	if err != nil {
 		return vertices{}, 0, fmt.Errorf("ask graph: %w", err)
 	}
-	var answer vertices
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return vertices{}, 0, fmt.Errorf("read answer: %w", err)
-	}
-	return answer, ts, nil
-}
-
-// about makes a query about vertices of one that takes their texts.
-func about(query func([]string) dql.Query) func([]walk.ID) dql.Query {
-	return func(ids []walk.ID) dql.Query { return query(uidTexts(ids)) }
+	answer, err := readVertices(body)
+	return answer, ts, err
 }
 
 // details asks for what is shown of vertices.
 func (k *walker) details(ctx context.Context, ids []walk.ID) (map[walk.ID]*vertex, error) {
 	slices.Sort(ids)
-	list, err := k.ask(ctx, "what is shown", slices.Compact(ids), about(k.Details))
+	list, err := k.ask(ctx, "what is shown", slices.Compact(ids), k.Details)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[walk.ID]*vertex, len(list))
 	for i := range list {
-		found[list[i].id()] = &list[i]
+		found[list[i].ID] = &list[i]
 	}
 	return found, nil
 }

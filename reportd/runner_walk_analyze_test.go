@@ -40,7 +40,7 @@ func TestExplainAnalyzeOfWalks(t *testing.T) {
 		capped []string // of the steps that have something, the last one among them
 	}{
 		{store, "events category unknown | limit 3 | threatrank", []string{"find the start", "attributes of events",
-			"level 1: events", "level 1: attributes of events", "level 2: events", "level 2: attributes of events", "level 3: first malicious events of attributes", "what is shown", "threatrank"}, nil},
+			"level 1: events", "level 1: attributes of events", "level 2: events", "level 2: attributes of events", "level 3: events", "level 3: attributes of events", "what is shown", "threatrank"}, nil},
 		{store, "path ipv4 1.1.1.1 to ipv4 2.2.2.2", []string{"find the start", "find the end",
 			"up to 2 edges: what is between", "numbers of neighbours", "level 1 from the end: neighbours", "up to 3 edges: what is between",
 			"level 1 from the start: neighbours", "up to 4 edges: what is between", "what is shown", "path"}, nil},
@@ -48,7 +48,7 @@ func TestExplainAnalyzeOfWalks(t *testing.T) {
 		{store, "related ipv4 1.1.1.1 summary graph", []string{"find the start", "find what is related", "what holds what", "summary_graph"}, nil},
 		{inflated{store}, "path ipv4 1.1.1.1 to ipv4 2.2.2.2", []string{"find the start", "find the end", "up to 2 edges: what is between",
 			"numbers of neighbours", "what is shown", "path"}, []string{"2 vertices reached and not followed"}},
-		{inflated{store}, "threatrank event " + v.Events["e3"].Hash, []string{"find the start", "attributes of events", "level 1: events", "level 1: numbers of events of attributes",
+		{inflated{store}, "threatrank event " + v.Events["e3"].Hash, []string{"find the start", "attributes of events", "level 1: events", "level 1: numbers of events and malicious events of attributes",
 			"level 1: malicious events of attributes", "level 1: numbers of attributes of events", "level 1: bound on the work", "what is shown", "threatrank"},
 			[]string{"540000013 edges not followed", "1 ranks not exact"}},
 	} {

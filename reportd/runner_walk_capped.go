@@ -2,58 +2,34 @@ package reportd
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/walk"
 )
 
-// codeCapped is of warnings that a walk did not go on from an instance, because it has too many neighbours.
-const codeCapped = "report.capped"
-
-const (
-	cappedNamed = 5  // how many are named in warnings, the others are counted
-	cappedData  = 60 // characters of the value of one
-)
-
 // mostCapped are those that are named in warnings; it sorts the list by degree.
 func mostCapped(list []walk.Capped) []walk.ID {
 	slices.SortStableFunc(list, func(a, b walk.Capped) int { return cmp.Compare(b.Degree, a.Degree) })
 	var ids []walk.ID
-	for _, c := range list[:min(len(list), cappedNamed)] {
+	for _, c := range list[:min(len(list), tdql.CappedNamed)] {
 		ids = append(ids, c.ID)
 	}
 	return ids
 }
 
-// warnCapped warns of instances that were reached and not followed; the list is sorted by mostCapped.
-func (k *walker) warnCapped(list []walk.Capped, known map[walk.ID]*vertex) {
+// warnCapped warns of instances that were reached and not followed, because they have too many neighbours, in words that say what
+// those are; the list is sorted by mostCapped.
+func (k *walker) warnCapped(list []walk.Capped, known map[walk.ID]*vertex, neighbours string) {
 	for i, c := range list {
-		if i == cappedNamed {
-			k.warn("%d more instances were not followed, of up to %d neighbours", len(list)-i, c.Degree)
+		if i == tdql.CappedNamed {
+			k.stats.Warnings = append(k.stats.Warnings, tdql.MoreCapped(len(list)-i, c.Degree, neighbours))
 			return
 		}
-		name := "an instance"
+		one := tdql.Capped{Degree: c.Degree}
 		if v := known[c.ID]; v != nil {
-			name = v.name()
+			one.Hash, one.IType, one.SubType, one.Data = v.Hash, v.IType, v.SubType, v.Data
 		}
-		k.warn("%s was not followed: it has %d neighbours", name, c.Degree)
+		k.stats.Warnings = append(k.stats.Warnings, one.Warning(neighbours))
 	}
-}
-
-func (k *walker) warn(format string, args ...any) {
-	k.stats.Warnings = append(k.stats.Warnings, &tdql.Error{Code: codeCapped, Message: fmt.Sprintf(format, args...)})
-}
-
-// name names a vertex for a reader.
-func (v *vertex) name() string {
-	if v.IType != "attribute" || v.Data == "" {
-		return fmt.Sprintf("%s %s", v.IType, v.Hash)
-	}
-	data := []rune(v.Data)
-	if len(data) > cappedData {
-		data = append(data[:cappedData], '…')
-	}
-	return fmt.Sprintf("%s %s", v.SubType, string(data))
 }

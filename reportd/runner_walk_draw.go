@@ -33,7 +33,7 @@ type drawing struct {
 }
 
 // draw tells what is related as nodes and edges, or as values with their ways back to the start.
-func (k *walker) draw(ctx context.Context, from []string) error {
+func (k *walker) draw(ctx context.Context, from []walk.ID) error {
 	found, err := k.find(ctx, "find what is related", k.Related, from)
 	if err != nil {
 		return err
@@ -42,18 +42,18 @@ func (k *walker) draw(ctx context.Context, from []string) error {
 		return tooMuch("%d instances are related; a graph has at most %d: narrow the query", len(found), walkDrawn)
 	}
 	d := drawing{known: make(map[walk.ID]*vertex, len(found))}
-	if d.list, err = k.ask(ctx, "what holds what", parseUIDs(found), about(k.Edges)); err != nil {
+	if d.list, err = k.ask(ctx, "what holds what", found, k.Edges); err != nil {
 		return err
 	}
 	edges := make(map[walk.ID][]walk.ID, len(found))
 	keys := make(map[walk.ID]string, len(found))
 	for i := range d.list {
 		v := &d.list[i]
-		id := v.id()
+		id := v.ID
 		d.known[id], keys[id] = v, v.Hash
-		edges[id] = slices.Concat[[]walk.ID](v.C, v.D, v.E, v.F)
+		edges[id] = slices.Concat(v.to('c'), v.to('d'), v.to('e'), v.to('f'))
 	}
-	d.tree = walk.NewTree(parseUIDs(from), edges, keys)
+	d.tree = walk.NewTree(from, edges, keys)
 	if k.Kind == tdql.WalkSummary {
 		return k.emit(d.summary())
 	}
@@ -65,7 +65,7 @@ func (k *walker) emitDrawing(d *drawing) error {
 		v := &d.list[i]
 		row := drawnNode{Type: "node", node: v.node()}
 		if v.IType == "attribute" {
-			for _, id := range d.tree.Way(v.id()) {
+			for _, id := range d.tree.Way(v.ID) {
 				row.Way = append(row.Way, d.known[id].Hash)
 			}
 		}
@@ -83,10 +83,10 @@ func (k *walker) emitDrawing(d *drawing) error {
 
 func (k *walker) emitEdges(v *vertex, d *drawing) error {
 	for _, kind := range []struct {
-		name string
-		to   uidList
-	}{{"cref", v.C}, {"ocref", v.D}, {"sref", v.E}, {"sattr", v.F}} {
-		for _, id := range kind.to {
+		name   string
+		letter byte
+	}{{"cref", 'c'}, {"ocref", 'd'}, {"sref", 'e'}, {"sattr", 'f'}} {
+		for _, id := range v.to(kind.letter) {
 			if to := d.known[id]; to != nil {
 				if err := k.emit(drawnEdge{Type: "edge", Edge: kind.name, From: v.Hash, To: to.Hash}); err != nil {
 					return err
@@ -108,7 +108,7 @@ func (d *drawing) summary() summaryRow {
 		return cmp.Or(cmp.Compare(a.Data, b.Data), cmp.Compare(a.Hash, b.Hash))
 	})
 	for _, v := range byValue {
-		way := d.tree.Way(v.id())
+		way := d.tree.Way(v.ID)
 		if v.IType != "attribute" || way == nil || !json.Valid([]byte(v.Data)) {
 			continue
 		}

@@ -19,12 +19,12 @@ type pathRow struct {
 }
 
 // path looks for the shortest chains.
-func (k *walker) path(ctx context.Context, from []string) error {
+func (k *walker) path(ctx context.Context, from []walk.ID) error {
 	to, err := k.find(ctx, "find the end", k.To, nil)
 	if err != nil {
 		return err
 	}
-	found, err := walk.FindChains(ctx, pathGraph{k, map[walk.ID]kind{}}, parseUIDs(from), parseUIDs(to),
+	found, err := walk.FindChains(ctx, pathGraph{k, map[walk.ID]kind{}}, from, to,
 		walk.ChainOptions{Max: k.Max, Paths: k.Paths, Work: walkEdges, Hub: walkHub, Level: k.chainLevel})
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (k *walker) path(ctx context.Context, from []string) error {
 	if err != nil {
 		return err
 	}
-	k.warnCapped(found.Capped, known)
+	k.warnCapped(found.Capped, known, "neighbours")
 	if len(found.Nodes) == 0 && len(found.Capped) > 0 {
 		return k.emit(pathRow{Nodes: []node{}, Edges: []string{}, LeftOut: len(found.Capped)})
 	}
@@ -98,12 +98,12 @@ const (
 // byKind sorts vertices by kind.
 func (g pathGraph) byKind(ids []walk.ID) tdql.ByKind {
 	var by tdql.ByKind
-	add := func(list *[]string, id string, own, wanted kind) {
+	add := func(list *[]walk.ID, id walk.ID, own, wanted kind) {
 		if own == anyKind || own == wanted {
 			*list = append(*list, id)
 		}
 	}
-	for i, id := range uidTexts(ids) {
+	for i, id := range ids {
 		own := g.kinds[ids[i]]
 		add(&by.Events, id, own, eventKind)
 		add(&by.Parts, id, own, partKind)
@@ -118,7 +118,7 @@ func (g pathGraph) Degrees(ctx context.Context, ids []walk.ID) (map[walk.ID]int,
 	found, err := g.ask(ctx, "numbers of neighbours", ids, func(ids []walk.ID) dql.Query { return g.Sizes(g.byKind(ids)) })
 	degrees := make(map[walk.ID]int, len(ids))
 	for _, v := range found {
-		degrees[v.id()] += v.N // a vertex has the edges of one kind only
+		degrees[v.ID] += v.N // a vertex has the edges of one kind only
 	}
 	return degrees, err
 }
@@ -132,33 +132,33 @@ func (g pathGraph) Neighbours(ctx context.Context, ids []walk.ID) ([]walk.Vertex
 	}
 	list := make([]walk.Vertex, 0, len(found))
 	for _, v := range found {
-		for _, l := range []struct {
-			ids  []walk.ID
-			kind kind
-		}{
-			{v.E, eventKind}, {v.F, eventKind}, {v.I, eventKind}, {v.G, partKind}, {v.H, partKind}, {v.S, sessionKind}, {v.K, sessionKind},
-			{v.identified(), sessionKind}, {v.J, rawKind},
-		} {
-			if len(l.ids) > 0 {
-				list = append(list, walk.Vertex{ID: v.id(), Links: l.ids})
-			}
-			for _, id := range l.ids {
-				g.kinds[id] = l.kind
+		for letter, to := range edgesTo {
+			g.found(&list, v.ID, v.to(letter), to)
+		}
+		var sessions []walk.ID
+		for _, s := range v.sessions {
+			if s.visible {
+				sessions = append(sessions, s.id)
 			}
 		}
+		g.found(&list, v.ID, sessions, sessionKind)
 	}
 	return list, nil
 }
 
-// identified are the visible sessions that an attribute or object identifies.
-func (v *vertex) identified() []walk.ID {
-	var list []walk.ID
-	for _, s := range v.T {
-		if len(s.V) > 0 {
-			list = append(list, parseUID(s.UID))
-		}
+// edgesTo are the kinds of what the edges lead to that a search for chains asks for.
+var edgesTo = map[byte]kind{
+	'e': eventKind, 'f': eventKind, 'i': eventKind, 'g': partKind, 'h': partKind, 's': sessionKind, 'k': sessionKind, 'j': rawKind,
+}
+
+// found takes note of neighbours of one kind.
+func (g pathGraph) found(list *[]walk.Vertex, from walk.ID, to []walk.ID, own kind) {
+	if len(to) > 0 {
+		*list = append(*list, walk.Vertex{ID: from, Links: to})
 	}
-	return list
+	for _, id := range to {
+		g.kinds[id] = own
+	}
 }
 
 // Between implements walk.Links.
@@ -172,12 +172,15 @@ func (g pathGraph) Between(ctx context.Context, a, b []walk.ID, n int) (next, co
 	list := func(found []vertex) []walk.Vertex {
 		out := make([]walk.Vertex, len(found))
 		for i, v := range found {
-			out[i] = walk.Vertex{ID: v.id(), Links: slices.Concat[[]walk.ID](v.E, v.F, v.G, v.H, v.S, v.I, v.J)}
-			for _, s := range v.T {
-				out[i].Links = append(out[i].Links, parseUID(s.UID))
+			out[i].ID = v.ID
+			for _, l := range v.links {
+				out[i].Links = append(out[i].Links, l.to...)
+			}
+			for _, s := range v.sessions {
+				out[i].Links = append(out[i].Links, s.id)
 			}
 		}
 		return out
 	}
-	return list(answers[0].D), list(answers[0].M), nil
+	return list(answers[0].d), list(answers[0].m), nil
 }

@@ -3,11 +3,11 @@ package reportd
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 	"github.com/cybexp/cybexp/walk"
 )
@@ -39,8 +39,8 @@ type ranked struct {
 }
 
 // rank ranks events, in their order or in that of their scores. The neighbourhoods that they share are fetched once.
-func (k *walker) rank(ctx context.Context, from []string) error {
-	events := parseUIDs(from)
+func (k *walker) rank(ctx context.Context, from []walk.ID) error {
+	events := from
 	if k.Sort == 0 {
 		events = events[min(int64(len(events)), k.cut):]
 		k.cut = 0
@@ -50,6 +50,7 @@ func (k *walker) rank(ctx context.Context, from []string) error {
 	}
 	ranker := walk.NewRanker(rankGraph{k}, walk.RankOptions{Depth: k.Depth, Decay: k.Decay, Work: walkEdges, Paths: rankPaths, Level: k.rankLevel})
 	var list []ranked
+	capped := map[walk.ID]int{} // the degrees of what was not followed
 	size := 1
 	for i, id := range events {
 		r, err := ranker.Rank(ctx, id)
@@ -57,6 +58,9 @@ func (k *walker) rank(ctx context.Context, from []string) error {
 			return err
 		}
 		k.traceRank(r)
+		for _, c := range r.Capped {
+			capped[c.ID] = c.Degree
+		}
 		list = append(list, ranked{id, r})
 		switch {
 		case k.Sort != 0 && k.Take >= 0 && int64(len(list)) > 2*(k.cut+k.Take)+rankBatch:
@@ -76,6 +80,23 @@ func (k *walker) rank(ctx context.Context, from []string) error {
 			return err
 		}
 	}
+	return k.tellCapped(ctx, capped)
+}
+
+// tellCapped warns of the attributes that were not followed for one of the ranks.
+func (k *walker) tellCapped(ctx context.Context, degrees map[walk.ID]int) error {
+	list := make([]walk.Capped, 0, len(degrees))
+	for _, id := range slices.Sorted(maps.Keys(degrees)) {
+		list = append(list, walk.Capped{ID: id, Degree: degrees[id]})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	known, err := k.details(ctx, mostCapped(list))
+	if err != nil {
+		return err
+	}
+	k.warnCapped(list, known, "events")
 	return nil
 }
 
@@ -132,20 +153,24 @@ func (k *walker) emitRanks(ctx context.Context, list []ranked) error {
 type rankGraph struct{ *walker }
 
 // Events implements walk.Incidence.
-func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) ([]walk.Event, error) {
-	name := "numbers of attributes of events"
-	if attributes {
-		name = "attributes of events"
+func (g rankGraph) Events(ctx context.Context, ids []walk.ID, detail walk.Detail) ([]walk.Event, error) {
+	name, query := "attributes of events", g.EventLists
+	switch detail {
+	case walk.Sizes:
+		name, query = "numbers of attributes of events", g.EventSizes
+	case walk.Edges:
+		query = g.EventEdges
+	case walk.Attributes:
 	}
-	found, err := g.ask(ctx, name, ids, func(ids []walk.ID) dql.Query { return g.walker.Events(uidTexts(ids), attributes) })
+	found, err := g.ask(ctx, name, ids, query)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]walk.Event, len(found))
 	for i, v := range found {
-		list[i] = walk.Event{ID: v.id(), Days: g.days(v.Timestamp), Malicious: v.Category == "malicious", Degree: v.N, Attributes: v.Ref}
-		if attributes {
-			list[i].Degree = len(v.Ref)
+		list[i] = walk.Event{ID: v.ID, Days: g.days(v.Timestamp), Malicious: v.Category == "malicious", Degree: v.N, Attributes: v.to('a')}
+		if detail != walk.Sizes {
+			list[i].Degree = len(list[i].Attributes)
 		}
 	}
 	return list, nil
@@ -155,19 +180,16 @@ func (g rankGraph) Events(ctx context.Context, ids []walk.ID, attributes bool) (
 const maxAround = 500_000
 
 // Around implements walk.Incidence.
-func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, most int) ([]walk.ID, bool, error) {
+func (g rankGraph) Around(ctx context.Context, attributes []walk.ID, most int) (walk.Surroundings, error) {
 	if len(attributes) > maxAround {
-		return nil, false, nil
+		return walk.Surroundings{}, nil
 	}
-	answers, err := g.askAll(ctx, "events", []dql.Query{g.walker.Around(uidTexts(attributes), most+1)})
+	answers, err := g.askAll(ctx, "events", []dql.Query{g.walker.Around(attributes, most+1)})
 	if err != nil {
-		return nil, false, err
+		return walk.Surroundings{}, err
 	}
-	events := make([]walk.ID, len(answers[0].R))
-	for i := range answers[0].R {
-		events[i] = answers[0].R[i].id()
-	}
-	return events, len(events) <= most, nil
+	events, malicious := vertexIDs(answers[0].list), vertexIDs(answers[0].m)
+	return walk.Surroundings{Events: events, Malicious: malicious, All: len(events) <= most, EveryMalicious: len(malicious) <= most}, nil
 }
 
 // days is how many whole days have gone by since a time.
@@ -182,44 +204,25 @@ func (g rankGraph) days(timestamp string) int64 {
 
 // Attributes implements walk.Incidence.
 func (g rankGraph) Attributes(ctx context.Context, ids []walk.ID, reach walk.Reach) ([]walk.Attribute, error) {
-	name, query := "numbers of events of attributes", g.Counts
+	name, query := "numbers of events of attributes", g.Degrees
 	switch reach {
+	case walk.Degrees:
 	case walk.Counts:
-	case walk.Few:
-		return g.few(ctx, ids)
+		name, query = "numbers of events and malicious events of attributes", g.Counts
 	case walk.Malicious, walk.All:
 		name = "events of attributes"
 		if reach == walk.Malicious {
 			name = "malicious events of attributes"
 		}
-		query = func(uids []string) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
+		query = func(uids []walk.ID) dql.Query { return g.Holders(uids, reach == walk.Malicious) }
 	}
-	found, err := g.ask(ctx, name, ids, about(query))
+	found, err := g.ask(ctx, name, ids, query)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]walk.Attribute, len(found))
 	for i, v := range found {
-		list[i] = walk.Attribute{ID: v.id(), Degree: v.N, Malicious: v.M, Events: v.E}
+		list[i] = walk.Attribute{ID: v.ID, Degree: v.N, Malicious: v.M, Events: v.to('e')}
 	}
 	return list, nil
-}
-
-// few asks for the first malicious events of attributes, and counts those that have more.
-func (g rankGraph) few(ctx context.Context, ids []walk.ID) ([]walk.Attribute, error) {
-	found, err := g.ask(ctx, "first malicious events of attributes", ids, about(g.Few))
-	if err != nil {
-		return nil, err
-	}
-	var list []walk.Attribute
-	var many []walk.ID
-	for _, v := range found {
-		if len(v.E) > tdql.FewEvents {
-			many = append(many, v.id())
-			continue
-		}
-		list = append(list, walk.Attribute{ID: v.id(), Degree: v.N, Malicious: len(v.E), Events: v.E})
-	}
-	rest, err := g.Attributes(ctx, many, walk.Counts)
-	return append(list, rest...), err
 }

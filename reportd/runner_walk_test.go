@@ -411,7 +411,7 @@ func crowd(org tahoe.Hash, events, attributes int) []tahoe.Record {
 	return records
 }
 
-func TestPathWarnsOfWhatItDidNotFollow(t *testing.T) {
+func TestWalksWarnOfWhatTheyDidNotFollow(t *testing.T) {
 	v := loadVectors(t)
 	store := testdgraph.Open(t)
 	if _, err := store.Write(t.Context(), v.records()); err != nil {
@@ -422,8 +422,19 @@ func TestPathWarnsOfWhatItDidNotFollow(t *testing.T) {
 		t.Fatalf("got %s, %v, %v", rows, stats.Warnings, err)
 	}
 	for _, w := range stats.Warnings {
-		if w.Code != codeCapped || !strings.HasPrefix(w.Message, "ipv4 ") || !strings.Contains(w.Message, "it has 27000000") {
+		if w.Code != tdql.CodeCapped || !strings.HasPrefix(w.Message, "ipv4 ") || !strings.Contains(w.Message, "it has 27000000") {
 			t.Errorf("warning %+v", w)
 		}
+	}
+	rows, stats, err = tryAsk(t.Context(), inflated{store}, tdql.Env{Now: testNow, Orgs: v.orgs("")}, "events category unknown | threatrank")
+	if err != nil || len(rows) < 2 || len(stats.Warnings) == 0 {
+		t.Fatalf("got %s, %v, %v", rows, stats.Warnings, err)
+	}
+	told := map[string]bool{}
+	for _, w := range stats.Warnings {
+		if w.Code != tdql.CodeCapped || told[w.Message] || !strings.Contains(w.Message, "not followed") || !strings.HasSuffix(w.Message, " events") {
+			t.Errorf("warning %+v", w)
+		}
+		told[w.Message] = true
 	}
 }

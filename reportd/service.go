@@ -14,31 +14,36 @@ import (
 )
 
 const (
-	jobSubject    = "reportd.jobs"
-	watchSubject  = "reportd.watches"
 	cancelSubject = "reportd.cancel"
 	workerGroup   = "workers"
+	watchLane     = "all" // watches run as long as they like, so turns mean nothing to them
 )
 
 // Service takes queries, runs them, and streams their reports. Its methods may be called concurrently.
 type Service struct {
 	cfg     Config
-	jobs    *bus.Stream
-	watches *bus.Stream // jobs that do not end by themselves
+	jobs    *bus.Queue // a lane for each user
+	watches *bus.Queue // jobs that do not end by themselves
 	frames  *bus.Stream
+	writes  *bus.Stream // announcements, and
+	heard   uint64      // the last one before the service was made
+	history *bus.Stream // reports that have ended and are to be kept
 	records records
 
-	watching atomic.Int64  // watches in hand here
-	waiting  atomic.Int64  // jobs in the queue and in hand, a moment ago
-	full     atomic.Bool   // whether the records held more than they should, a moment ago
-	buffers  sync.Pool     // of websockets that write
-	closing  chan struct{} // closed when Run is told to end
+	watching atomic.Int64                      // watches in hand here
+	waiting  atomic.Pointer[map[string]uint64] // jobs in the queue and in hand by user, a moment ago
+	full     atomic.Bool                       // whether the records held more than they should, a moment ago
+	buffers  sync.Pool                         // of websockets that write
+	closing  chan struct{}                     // closed when Run is told to end
+
+	standing *standing
 
 	seen seen // what was told of vocabularies
 
 	mu      sync.Mutex
 	running map[*attempt]context.CancelCauseFunc // what the workers here have in hand
 	sockets map[*socket]struct{}
+	crowd   map[string]int // sockets by user
 	closed  bool
 }
 
@@ -52,19 +57,32 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		closing: make(chan struct{}),
 		running: map[*attempt]context.CancelCauseFunc{},
 		sockets: map[*socket]struct{}{},
+		crowd:   map[string]int{},
 	}
+	s.standing = newStanding(s)
+	s.waiting.Store(&map[string]uint64{})
 	var err error
-	s.jobs, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
-		Name: "reportd-jobs", Subjects: []string{jobSubject}, WorkQueue: true, Storage: bus.File, MaxBytes: cfg.QueueBytes,
-	})
+	s.jobs, err = cfg.Bus.Queue(ctx, bus.QueueConfig{Name: "reportd-queries", MaxBytes: cfg.QueueBytes, LaneMessages: int64(cfg.UserQueries)})
 	if err != nil {
 		return nil, fmt.Errorf("open query queue: %w", err)
 	}
-	s.watches, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
-		Name: "reportd-watches", Subjects: []string{watchSubject}, WorkQueue: true, Storage: bus.File, MaxBytes: cfg.QueueBytes,
-	})
+	s.watches, err = cfg.Bus.Queue(ctx, bus.QueueConfig{Name: "reportd-standing", MaxBytes: cfg.QueueBytes})
 	if err != nil {
 		return nil, fmt.Errorf("open watch queue: %w", err)
+	}
+	if s.writes, err = openWritten(ctx, cfg.Bus); err != nil {
+		return nil, err
+	}
+	written, err := s.writes.State(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open announcements: %w", err)
+	}
+	s.heard = written.Last
+	s.history, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
+		Name: "reportd-history", Subjects: []string{historySubject}, WorkQueue: true, MaxBytes: historyBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
 	}
 	s.frames, err = cfg.Bus.Stream(ctx, bus.StreamConfig{
 		Name: "reportd-frames", Subjects: []string{frameSubject + "*"}, Storage: bus.Memory,
@@ -91,16 +109,24 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Go(func() error { return s.hearCancels(ctx, cancels) })
 		g.Go(func() error {
 			return s.jobs.Consume(ctx, bus.ConsumerConfig{
-				Name: workerGroup, Concurrency: s.cfg.Workers, AckWait: s.cfg.Lease, Retry: retryAfter,
+				Name: workerGroup, Concurrency: s.cfg.Workers, Share: share(s.cfg.Workers), AckWait: s.cfg.Lease, Retry: retryAfter,
 			}, s.work)
 		})
 	}
 	if s.cfg.Workers > 0 && s.cfg.Watches > 0 {
+		defer s.standing.wg.Wait()
+		g.Go(func() error { return s.standing.hear(ctx) })
 		g.Go(func() error {
 			return s.watches.Consume(ctx, bus.ConsumerConfig{
 				Name: workerGroup, Concurrency: s.cfg.Watches + 1, AckWait: s.cfg.Lease, Retry: retryAfter, // one more says that there is no room
 			}, s.watchWork)
 		})
+	}
+	if s.cfg.History != nil {
+		g.Go(func() error { return s.keepHistory(ctx) })
+	}
+	if s.cfg.History != nil && s.cfg.HistoryTTL > 0 {
+		g.Go(func() error { s.forgetHistory(ctx); return nil })
 	}
 	g.Go(func() error { s.lookAround(ctx); return nil })
 	g.Go(func() error {
@@ -114,6 +140,10 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
+// share is how many of some workers one user may have: not all, where there are more than one, so that others need not wait for
+// somebody's long queries to end.
+func share(workers int) int { return max(1, workers-max(1, workers/4)) }
+
 // retryAfter is short, because somebody waits: 1 s, 2 s, 4 s …
 func retryAfter(delivered int) time.Duration {
 	return min(time.Minute, time.Second<<min(max(delivered-1, 0), 6))
@@ -125,8 +155,8 @@ func (s *Service) lookAround(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if n, err := s.jobs.Pending(ctx, workerGroup); err == nil {
-			s.waiting.Store(int64(n))
+		if lanes, err := s.jobs.Lanes(ctx); err == nil {
+			s.waiting.Store(&lanes)
 		}
 		// The bucket takes twice as much, so that reports which were accepted can end even when it is full.
 		if n, err := s.records.kv.Size(ctx); err == nil {

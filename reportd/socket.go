@@ -55,6 +55,7 @@ var (
 	errUnknown  = closing{CloseUnauthorised, "not signed in"}
 	errTooMany  = closing{CloseTooMany, "too many operations"}
 	errTwice    = closing{CloseDuplicateID, "an operation with this id is under way"}
+	errCrowd    = closing{CloseTooMany, "too many connections of one user"}
 	errSignedIn = closing{CloseTooMany, "signed in already"}
 )
 
@@ -71,6 +72,8 @@ type socket struct {
 	stop   context.CancelCauseFunc
 	over   <-chan struct{} // closed when the connection is to end
 	done   chan struct{}   // closed when all that it began has ended
+
+	counted string // the user among whose connections it counts
 
 	deaf  chan struct{} // closed when no more is read
 	clean bool          // whether the client said good-bye; known when deaf
@@ -132,6 +135,11 @@ func (k *socket) serve(ctx context.Context) {
 		<-ctx.Done()
 		k.goodbye(context.Cause(ctx))
 	})
+	if k.caller != nil {
+		if err := k.enlist(); err != nil {
+			k.stop(err)
+		}
+	}
 	err := k.readAll(ctx)
 	k.clean = ctx.Err() == nil &&
 		websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
@@ -277,6 +285,22 @@ func (s *Service) dismiss(k *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sockets, k)
+	if s.crowd[k.counted]--; s.crowd[k.counted] <= 0 {
+		delete(s.crowd, k.counted)
+	}
+}
+
+// enlist counts a connection among those of its user.
+func (k *socket) enlist() error {
+	s := k.Service
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if most := s.cfg.Socket.UserSockets; most > 0 && s.crowd[k.caller.ID] >= most {
+		return errCrowd
+	}
+	k.counted = k.caller.ID
+	s.crowd[k.counted]++
+	return nil
 }
 
 // closeSockets takes no more connections, closes those that there are, and waits for them.

@@ -89,21 +89,23 @@ func (s *Service) prepare(c Caller, req Request) (job, error) {
 		return job{}, err
 	}
 	j := job{Watch: p.plan.Watch(), TDQL: req.TDQL, Params: req.Params, Classic: req.Classic, Report: Report{
-		ID: newID(), Status: StatusWait, Canonical: p.canonical, User: c.ID, Shared: req.Shared, Created: now, Warnings: p.warnings,
-		Position: int(s.waiting.Load()) + 1,
+		ID: newID(), Status: StatusWait, Canonical: p.canonical, Classic: req.Classic, User: c.ID, Shared: req.Shared, Created: now, Warnings: p.warnings,
+		Position: s.place(c.ID),
 	}}
 	return j, nil
 }
 
 // submitShared puts a shared query on the queue, unless its report exists. The first report of the hour has the name that the
-// question gives it; one that redoes it has a name of its own, which the first then points to.
+// question gives it; one that redoes it has a name of its own, which the first then points to. One that was cancelled is no answer,
+// so it is done again.
 func (s *Service) submitShared(ctx context.Context, j job, redo bool) (Report, error) {
 	redone := j
 	j.Report.ID = sharedID(j)
 	first := j.record()
+	first.Status = StatusInvalid
 	err := s.records.create(ctx, first)
 	if err == nil {
-		return j.Report, s.forgetUnless(ctx, j, s.queue(ctx, j))
+		return j.Report, s.forgetUnless(ctx, j, s.validate(ctx, j, first))
 	}
 	if !errors.Is(err, bus.ErrExists) {
 		return Report{}, err
@@ -111,14 +113,31 @@ func (s *Service) submitShared(ctx context.Context, j job, redo bool) (Report, e
 	if first, err = s.records.load(ctx, j.Report.User, j.Report.ID); err != nil {
 		return Report{}, err
 	}
-	if !redo {
-		return s.newest(ctx, first)
+	if first.Status == StatusInvalid && s.cfg.Now().Sub(first.Created) > settleTime { // who asked died before it was queued
+		return j.Report, s.validate(ctx, j, first)
+	}
+	newest, err := s.newest(ctx, first)
+	if err != nil || !redo && newest.Status != StatusCancelled {
+		return newest, err
 	}
 	if err := s.enqueue(ctx, redone); err != nil {
 		return Report{}, err
 	}
 	return redone.Report, s.records.change(ctx, first, func(r *record) error {
 		r.Newer = redone.Report.ID
+		return nil
+	})
+}
+
+// validate puts the job of a shared report on the queue, after which the report waits, unless a worker was faster.
+func (s *Service) validate(ctx context.Context, j job, r *record) error {
+	if err := s.queue(ctx, j); err != nil {
+		return err
+	}
+	return s.records.change(ctx, r, func(r *record) error {
+		if r.Status == StatusInvalid {
+			r.Status = StatusWait
+		}
 		return nil
 	})
 }
@@ -167,16 +186,34 @@ func (s *Service) queue(ctx context.Context, j job) error {
 	if _, err := s.log(j.Report.ID).append(ctx, statusFrame(j.Report.ID, StatusWait, j.Report.Position), 0); err != nil {
 		return err
 	}
-	queue, subject := s.jobs, jobSubject
 	if j.Watch {
-		queue, subject = s.watches, watchSubject
+		err = s.watches.Put(ctx, watchLane, data)
+	} else {
+		err = s.jobs.Put(ctx, j.Report.User, data)
 	}
-	if _, err := queue.Publish(ctx, subject, nil, data); errors.Is(err, bus.ErrFull) {
+	switch {
+	case errors.Is(err, bus.ErrFull):
 		return ErrBusy
-	} else if err != nil {
+	case errors.Is(err, bus.ErrLaneFull):
+		return ErrUserBusy
+	case err != nil:
 		return fmt.Errorf("queue query: %w", err)
 	}
 	return nil
+}
+
+// place is about how many queries have their turn until the next one of a user has, that one included: of each other user no more than
+// of this one.
+func (s *Service) place(user string) int {
+	waiting := *s.waiting.Load()
+	mine := waiting[user] + 1
+	n := mine
+	for other, theirs := range waiting {
+		if other != user {
+			n += min(theirs, mine)
+		}
+	}
+	return int(n)
 }
 
 // Report returns a report of the caller.

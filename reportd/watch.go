@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,13 +17,15 @@ import (
 )
 
 // A watch is a report that does not end by itself. It has a queue and workers of its own, so that it takes none from reports
-// that end. Its worker listens for writes first, then looks at the graph, and looks again after each write, at a newer
-// snapshot. What it has shown it knows by hash.
+// that end. It joins a group, which hears of writes, then looks at the graph, and then shows what its group finds among what is
+// written. What it has shown it knows by hash.
 
 const (
-	watchPause = 200 * time.Millisecond // from the beginning of one look to that of the next, at least
-	watchWhole = 30 * time.Second       // from one look at everything to the next, at most: signals may get lost, and clocks move
-	watchTries = 3                      // workers without room that a watch is offered to before its asker is told
+	watchPause  = 200 * time.Millisecond // from the beginning of one look to that of the next, at least
+	watchWhole  = 10 * time.Minute       // from one look at everything to the next, about: clocks move
+	watchRights = 30 * time.Second       // from one look at an asker's rights to the next, when nothing is written
+	watchInbox  = 16                     // what groups found and a watch has not shown yet
+	watchTries  = 3                      // workers without room that a watch is offered to before its asker is told
 )
 
 // watchWork runs a job of the watches' queue.
@@ -45,21 +48,25 @@ type watcher struct {
 	told     map[tahoe.Hash]struct{} // instances that were shown
 	full     bool                    // whether there were more than can be remembered
 	orgs     []tdql.Org              // whose events the last look saw
+	group    *group                  // nil before the first look
+	inbox    chan []match            // what the group found
+	whole    chan struct{}           // holds an item when everything is to be looked at
 	warnings tdql.Errors
 	renewed  time.Time    // when the report was last written down
+	asked    time.Time    // when the rights were last looked at
 	heard    atomic.Int64 // when somebody was last there for it, in nanoseconds since 1970
 }
 
 // watch shows what matches, and then what comes to match, until ctx ends.
-func (a *attempt) watch(ctx context.Context) (uint64, tdql.Errors, error) {
+func (a *attempt) watch(ctx context.Context) (outcome, error) {
 	if err := a.admitWatch(ctx); err != nil {
-		return a.past.rows, nil, err
+		return outcome{rows: a.past.rows}, err
 	}
 	told, err := a.shown(ctx)
 	if err != nil {
-		return a.past.rows, nil, err
+		return outcome{rows: a.past.rows}, err
 	}
-	w := &watcher{attempt: a, told: told, renewed: time.Now()}
+	w := &watcher{attempt: a, told: told, renewed: time.Now(), inbox: make(chan []match, watchInbox), whole: make(chan struct{}, 1)}
 	w.out = &writer{attempt: a, made: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows}
 	w.heard.Store(time.Now().UnixNano())
 
@@ -67,18 +74,20 @@ func (a *attempt) watch(ctx context.Context) (uint64, tdql.Errors, error) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop(nil)
-	n := newNews()
-	writes, holders := a.cfg.Bus.Listen(ctx, writtenSubject), a.cfg.Bus.Listen(ctx, heldSubject+a.rec.ID)
-	wg.Go(func() { stop(n.gather(writes)) })
+	holders := a.cfg.Bus.Listen(ctx, heldSubject+a.rec.ID)
 	wg.Go(func() { stop(w.hear(holders)) })
-	err = w.follow(ctx, n)
-	if errors.Is(err, errRowLimit) {
-		w.warnings, err = append(w.warnings, rowLimitReached(a.cfg.QueryRows)), nil
+	err = w.follow(ctx)
+	if w.group != nil {
+		w.group.leave(w)
 	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return w.out.made, w.warnings, err
+	out := outcome{rows: w.out.made, warnings: w.warnings}
+	if cut := a.cut(err); cut != nil {
+		out.warnings, err = append(out.warnings, cut), nil
+	}
+	return out, err
 }
 
 // admitWatch counts the watches of the user that began before this one: errUserWatches when they are as many as a user may run. Of
@@ -152,81 +161,81 @@ func (w *watcher) hear(signals func(func(bus.Message, error) bool)) error {
 	return nil
 }
 
-// follow looks at everything, and then again when there is news, or has been none for long.
-func (w *watcher) follow(ctx context.Context, n *news) error {
+// follow looks at everything, and then shows what the group finds; it looks at everything again when it is told to, and now and then.
+func (w *watcher) follow(ctx context.Context) error {
 	renew := time.NewTicker(min(w.cfg.Lease, w.cfg.ReportTTL/4))
 	defer renew.Stop()
-	pause, whole := time.NewTimer(0), time.NewTimer(0)
+	pause, again := time.NewTimer(0), time.NewTimer(watchWhole/2+rand.N(watchWhole/2))
 	defer pause.Stop()
-	defer whole.Stop()
-	<-pause.C
-	ready := true
-	var next span
+	defer again.Stop()
+	w.lookAgain()
+	ready := false
 	for {
-		var wake <-chan struct{}
-		var again <-chan time.Time
+		var whole <-chan struct{}
 		if ready {
-			wake, again = n.wake, whole.C
+			whole = w.whole
 		}
+		var err error
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-renew.C:
-			if err := w.renew(ctx); err != nil {
-				return err
-			}
-			continue
+			err = w.renew(ctx)
+		case found := <-w.inbox:
+			err = w.show(ctx, found)
 		case <-pause.C:
 			ready = true
-			continue
-		case <-wake:
-			next = n.take()
-		case <-again:
-			next = span{all: true}
+		case <-again.C:
+			w.lookAgain()
+		case <-whole:
+			began := time.Now()
+			err = w.look(ctx)
+			took := time.Since(began)
+			ready = false
+			pause.Reset(max(watchPause-took, took))
+			again.Reset(max(watchWhole, 100*took))
 		}
-		began := time.Now()
-		all, err := w.look(ctx, next)
 		if err != nil {
 			return err
-		}
-		took := time.Since(began)
-		ready = false
-		pause.Reset(max(watchPause-took, took))
-		if all {
-			whole.Reset(max(watchWhole, 10*took))
 		}
 	}
 }
 
-// look runs the query at a new snapshot and shows what was not shown before. It asks only about the span if that is sure to
-// find all; it says whether it asked about everything.
-func (w *watcher) look(ctx context.Context, news span) (all bool, err error) {
-	orgs, err := w.cfg.Rights(ctx, w.job.Report.User)
+// lookAgain has the watch look at everything, soon.
+func (w *watcher) lookAgain() {
+	select {
+	case w.whole <- struct{}{}:
+	default:
+	}
+}
+
+// look runs the query at a new snapshot and shows what was not shown before. First it joins the group that it belongs to, so that it
+// misses nothing that is written after the snapshot.
+func (w *watcher) look(ctx context.Context) error {
+	orgs, err := w.rights(ctx)
 	if err != nil {
-		return false, fmt.Errorf("resolve rights: %w", err)
+		return err
 	}
 	p, err := w.plan(w.job.request(), orgs, w.cfg.Now())
 	if err != nil {
-		return false, err
+		return err
 	}
-	plan := p.plan
-	all = news.all || !slices.Equal(orgs, w.orgs)
-	if !all {
-		narrowed, sure := plan.Between(news.from, news.to)
-		switch {
-		case !sure:
-			all = true
-		case !news.any || narrowed == nil: // no event that it could find was written
-			return false, nil
-		default:
-			plan = narrowed
+	if w.group == nil || !slices.Equal(orgs, w.orgs) {
+		if w.group != nil {
+			w.group.leave(w)
 		}
+		w.group, w.orgs = w.standing.join(w, p, orgs), orgs
 	}
-	program, err := tdql.Compile(plan)
+	program, err := tdql.Compile(p.plan)
 	if err != nil {
-		return false, fmt.Errorf("compile: %w", err)
+		return fmt.Errorf("compile: %w", err)
 	}
-	w.orgs, w.warnings = orgs, p.warnings
+	done, err := w.standing.ask(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	w.warnings = p.warnings
 	w.out.db = &snapshot{db: w.cfg.DB}
 	w.out.head = Header{Type: TypeHeader, Kind: program.Kind, Fields: program.Fields, Canonical: p.canonical}
 	_, err = execute(ctx, w.out.db, program.StartFresh(w.fresh), func(rows []tdql.Row) error { return w.out.rows(ctx, rows) }, nil)
@@ -234,9 +243,46 @@ func (w *watcher) look(ctx context.Context, news span) (all bool, err error) {
 		err = errWatchFull
 	}
 	if err != nil {
-		return all, err
+		return err
 	}
-	return all, w.out.header(ctx)
+	return w.out.header(ctx)
+}
+
+// rights tells what the asker may read now.
+func (w *watcher) rights(ctx context.Context) ([]tdql.Org, error) {
+	w.asked = time.Now()
+	orgs, err := w.cfg.Rights(ctx, w.job.Report.User)
+	if err != nil {
+		return nil, fmt.Errorf("resolve rights: %w", err)
+	}
+	return orgs, nil
+}
+
+// show shows what the group found and was not shown before, if the asker still has the rights that it was found with.
+func (w *watcher) show(ctx context.Context, found []match) error {
+	orgs, err := w.rights(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(orgs, w.orgs) {
+		w.lookAgain()
+		return nil
+	}
+	rows := make([]tdql.Row, 0, len(found))
+	for _, m := range found {
+		if w.fresh(m.hash) {
+			rows = append(rows, m.row)
+		}
+	}
+	if len(rows) > 0 {
+		if err := w.out.rows(ctx, rows); err != nil {
+			return err
+		}
+	}
+	if w.full {
+		return errWatchFull
+	}
+	return nil
 }
 
 // fresh says whether an instance was not shown before, and takes note of it.
@@ -268,6 +314,15 @@ func (w *watcher) renew(ctx context.Context) error {
 	silence := time.Since(time.Unix(0, w.heard.Load()))
 	if w.job.Tied && silence > w.cfg.Socket.Linger+2*w.cfg.Lease {
 		return errCancelled // the server of its asker died, or told the asker to come back, who did not
+	}
+	if time.Since(w.asked) > watchRights {
+		orgs, err := w.rights(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(orgs, w.orgs) {
+			w.lookAgain()
+		}
 	}
 	if time.Since(w.renewed) < w.cfg.ReportTTL/4 {
 		return nil

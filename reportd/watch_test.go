@@ -20,16 +20,20 @@ import (
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
-// graphOf is an empty graph whose writes are signalled on a bus, as ingest does.
+// graphOf is an empty graph whose writes are announced on a bus, as ingest does.
 type graphOf struct {
 	*graph.Store
-	tb  testing.TB
-	bus *bus.Bus
+	tb     testing.TB
+	herald *reportd.Herald
 }
 
 func watched(tb testing.TB, b *bus.Bus) graphOf {
 	tb.Helper()
-	return graphOf{testdgraph.Open(tb), tb, b}
+	herald, err := reportd.NewHerald(tb.Context(), b)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return graphOf{testdgraph.Open(tb), tb, herald}
 }
 
 // write writes the logins from one number to another, without the last, and returns when that was.
@@ -42,7 +46,7 @@ func (g graphOf) write(org tdql.Org, from, to int) time.Time {
 	if _, err := g.Write(g.tb.Context(), records); err != nil {
 		g.tb.Error(err)
 	}
-	if err := reportd.NotifyWritten(g.bus, records[0].Events[0].Time(), records[len(records)-1].Events[0].Time()); err != nil {
+	if err := g.herald.Announce(g.tb.Context(), records); err != nil {
 		g.tb.Error(err)
 	}
 	return time.Now()
@@ -317,8 +321,8 @@ func TestAWatchIsRefusedWhereAnswersEnd(t *testing.T) {
 	}
 }
 
-// TestAWatchAsksOnlyAboutNewTimes counts what the looks after a write read.
-func TestAWatchAsksOnlyAboutNewTimes(t *testing.T) {
+// TestAWatchAsksOnlyAboutNewEvents counts what the looks after a write read.
+func TestAWatchAsksOnlyAboutNewEvents(t *testing.T) {
 	b := openBus(t)
 	g := watched(t, b)
 	g.write(red, 0, 300)

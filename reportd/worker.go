@@ -54,20 +54,21 @@ func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 	if m.Delivered > 1 || j.Watch {
 		<-a.claimed
 	}
-	rows, warnings, err := a.run(ctx)
+	out, err := a.run(ctx)
 	<-a.claimed
 	switch {
 	case errors.Is(a.claimErr, ErrFinished):
+		a.remember(ctx) // who ended it was not a worker, or died
 		return nil
 	case errors.Is(a.claimErr, errCancelled), errors.Is(a.claimErr, errGivenUp), errors.Is(a.claimErr, ErrExpired),
 		errors.Is(a.claimErr, errWatchLost):
-		return a.finish(ctx, a.past.rows, nil, a.claimErr)
+		return a.finish(ctx, outcome{rows: a.past.rows}, a.claimErr)
 	case a.claimErr != nil:
 		return s.giveBack(ctx, j, a.claimErr)
 	case err != nil && s.again(ctx, err, m.Delivered):
 		return s.giveBack(ctx, j, err)
 	}
-	return a.finish(ctx, rows, warnings, err)
+	return a.finish(ctx, out, err)
 }
 
 // again says whether a job that ended with err goes back to the queue: we are shutting down, or the database may come back.
@@ -165,13 +166,19 @@ func (a *attempt) record(ctx context.Context, delivered int) (*record, error) {
 	}
 }
 
+// outcome is what an attempt found.
+type outcome struct {
+	rows, scanned uint64
+	warnings      tdql.Errors
+}
+
 // run makes the report: it checks the query again, with the rights that the asker has now, and appends what the runner finds.
-func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, err error) {
+func (a *attempt) run(ctx context.Context) (outcome, error) {
 	if err := context.Cause(ctx); err != nil {
-		return 0, nil, err
+		return outcome{}, err
 	}
 	if a.refused != nil {
-		return 0, nil, a.refused
+		return outcome{}, a.refused
 	}
 	if a.job.Watch {
 		return a.watch(ctx)
@@ -180,59 +187,71 @@ func (a *attempt) run(ctx context.Context) (rows uint64, warnings tdql.Errors, e
 	defer cancel()
 	orgs, err := a.cfg.Rights(ctx, a.job.Report.User)
 	if err != nil {
-		return 0, nil, fmt.Errorf("resolve rights: %w", err)
+		return outcome{}, fmt.Errorf("resolve rights: %w", err)
 	}
 	p, err := a.plan(a.job.request(), orgs, a.job.Report.Created)
 	if err != nil {
-		return 0, nil, err
+		return outcome{}, err
 	}
 	program, err := tdql.Compile(p.plan)
 	if err != nil {
-		return 0, nil, fmt.Errorf("compile: %w", err)
+		return outcome{}, fmt.Errorf("compile: %w", err)
 	}
-	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot}
+	db := &snapshot{db: a.cfg.DB, at: a.past.snapshot, limit: a.cfg.QueryWork}
 	w := &writer{
 		attempt: a, db: db, skip: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows,
 		head: Header{Type: TypeHeader, Kind: program.Kind, Fields: program.Fields, Canonical: p.canonical},
 	}
 	stats, err := run(ctx, db, program,
 		func(rows []tdql.Row) error { return w.rows(ctx, rows) },
-		func(p Progress) { w.progress(ctx, p) })
-	if errors.Is(err, errRowLimit) {
-		p.warnings = append(p.warnings, rowLimitReached(a.cfg.QueryRows))
-		err = nil
-	}
-	p.warnings = append(p.warnings, stats.Warnings...)
-	if err == nil && w.nothing() {
-		p.warnings = append(p.warnings, a.unseen(ctx, a.job.request(), orgs)...)
-	}
+		func(p Progress) {
+			db.read.Store(p.Scanned)
+			w.progress(ctx, p)
+		})
 	if err == nil {
 		err = w.end(ctx)
 	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return max(w.made, w.skip), p.warnings, err
+	out := outcome{rows: max(w.made, w.skip), scanned: stats.Scanned, warnings: append(p.warnings, stats.Warnings...)}
+	if cut := a.cut(err); cut != nil && out.rows > 0 {
+		out.warnings = append(out.warnings, cut) // the rows that were shown stand
+		return out, nil
+	}
+	if err == nil && w.nothing() {
+		out.warnings = append(out.warnings, a.unseen(ctx, a.job.request(), orgs)...)
+	}
+	return out, err
 }
 
-func rowLimitReached(limit uint64) *tdql.Error {
-	return &tdql.Error{Code: codeRows, Message: fmt.Sprintf("stopped after %d rows, the limit of this server", limit)}
+// cut is the warning about a limit that cut the rows short; nil when err is something else.
+func (a *attempt) cut(err error) *tdql.Error {
+	switch {
+	case errors.Is(err, errRowLimit):
+		return &tdql.Error{Code: codeRows, Message: fmt.Sprintf("stopped after %d rows, the limit of this server", a.cfg.QueryRows)}
+	case errors.Is(err, errWorkLimit):
+		return &tdql.Error{Code: codeWork, Message: fmt.Sprintf("stopped after %d vertices were read, the limit of this server: there may be more rows", a.cfg.QueryWork)}
+	case errors.Is(err, errTimeLimit):
+		return &tdql.Error{Code: codeTime, Message: fmt.Sprintf("stopped after %s, the limit of this server: there may be more rows", a.cfg.QueryTime)}
+	}
+	return nil
 }
 
 // finish tells how the report ended, first its record and then its log, so that who has read the last frame finds the report
 // ended. It says nothing when another attempt has taken over.
-func (a *attempt) finish(ctx context.Context, rows uint64, warnings tdql.Errors, failed error) error {
+func (a *attempt) finish(ctx context.Context, out outcome, failed error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	err := a.records.change(ctx, a.rec, func(r *record) error {
 		if r.Status.Ended() || r.Epoch != a.epoch {
 			return ErrFinished
 		}
-		a.settle(&r.Report, rows, warnings, failed)
+		a.settle(&r.Report, out, failed)
 		return nil
 	})
 	if errors.Is(err, ErrNotFound) || errors.Is(err, bus.ErrNotFound) { // expired while it ran
-		a.settle(&a.rec.Report, rows, warnings, failed)
+		a.settle(&a.rec.Report, out, failed)
 		err = nil
 	}
 	if errors.Is(err, ErrFinished) {
@@ -243,13 +262,14 @@ func (a *attempt) finish(ctx context.Context, rows uint64, warnings tdql.Errors,
 	}
 	a.tell(ctx, failed)
 	_, err = a.log.append(ctx, a.rec.last(), a.epoch)
+	a.remember(ctx)
 	return err
 }
 
 // settle writes the outcome into the report.
-func (a *attempt) settle(r *Report, rows uint64, warnings tdql.Errors, failed error) {
+func (a *attempt) settle(r *Report, out outcome, failed error) {
 	now := a.cfg.Now().UTC()
-	r.Ended, r.Rows, r.Warnings = &now, rows, warnings
+	r.Ended, r.Rows, r.Scanned, r.Warnings = &now, out.rows, out.scanned, out.warnings
 	r.ElapsedMS = time.Since(a.start).Milliseconds()
 	switch {
 	case failed == nil:

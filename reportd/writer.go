@@ -26,14 +26,19 @@ var errMoved = errors.New("the snapshot of an interrupted report has changed")
 // snapshot is a Querier that asks everything of one state of the graph: that of an earlier attempt, or the one that the first
 // query finds.
 type snapshot struct {
-	db Querier
-	at uint64
+	db    Querier
+	at    uint64
+	limit uint64 // of vertices that may be read; 0 is none
 
 	seen atomic.Uint64
+	read atomic.Uint64 // vertices, as far as is known
 }
 
 // Query implements Querier.
 func (s *snapshot) Query(ctx context.Context, q dql.Query, at uint64) ([]byte, uint64, error) {
+	if s.limit > 0 && s.read.Load() > s.limit {
+		return nil, 0, errWorkLimit
+	}
 	if at == 0 {
 		at = s.at
 	}

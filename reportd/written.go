@@ -2,115 +2,131 @@ package reportd
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
-// writtenSubject is where the graph's writers signal that they have written.
-const writtenSubject = "graph.written"
+// Whoever writes to the graph announces what was written, after it is there, on a stream that keeps announcements for long enough that
+// a listener which falls behind, or loses its connection, misses none.
+const (
+	writtenSubject = "graph.written"
+	writtenAge     = 10 * time.Minute
+	writtenBytes   = 64 << 20
+	writtenEvents  = 500     // of one announcement, at most
+	writtenRefs    = 200_000 // bytes of what they hold, about
+)
 
-// written is the body of the signal: when the earliest and the latest event happened that were written, in microseconds since
-// 1970. Neither is there when no event was.
-type written struct {
-	From *int64 `json:"from,omitempty"`
-	To   *int64 `json:"to,omitempty"`
-}
-
-// NotifyWritten tells all watches that something was written to the graph and can be read: events from one time to another, or
-// none when the times are zero.
-func NotifyWritten(b *bus.Bus, from, to time.Time) error {
-	var w written
-	if !from.IsZero() {
-		f, t := from.UnixMicro(), to.UnixMicro()
-		w.From, w.To = &f, &t
-	}
-	data, err := json.Marshal(w)
+func openWritten(ctx context.Context, b *bus.Bus) (*bus.Stream, error) {
+	s, err := b.Stream(ctx, bus.StreamConfig{
+		Name: "graph-written", Subjects: []string{writtenSubject}, Storage: bus.Memory, MaxAge: writtenAge, MaxBytes: writtenBytes,
+	})
 	if err != nil {
-		return fmt.Errorf("write signal: %w", err)
+		return nil, fmt.Errorf("open announcements: %w", err)
 	}
-	return b.Notify(writtenSubject, data)
+	return s, nil
 }
 
-// span is a stretch of time in which there are new events, or all of it.
-type span struct {
-	all, any bool
-	from, to time.Time
+// Herald announces writes to the watches of all processes.
+type Herald struct{ stream *bus.Stream }
+
+// NewHerald makes a herald. It may be used concurrently.
+func NewHerald(ctx context.Context, b *bus.Bus) (*Herald, error) {
+	s, err := openWritten(ctx, b)
+	return &Herald{stream: s}, err
 }
 
-// news gathers signals until somebody has time for them.
-type news struct {
-	wake chan struct{} // holds one token when there is something
-
-	mu      sync.Mutex
-	pending span
-}
-
-func newNews() *news { return &news{wake: make(chan struct{}, 1)} }
-
-// gather adds the signals that come.
-func (n *news) gather(signals func(func(bus.Message, error) bool)) error {
-	for m, err := range signals {
-		if err != nil {
-			return fmt.Errorf("hear writes: %w", err)
+// Announce tells that records are in the graph and can be read.
+func (h *Herald) Announce(ctx context.Context, records []tahoe.Record) error {
+	for _, w := range announcements(records) {
+		data, err := json.Marshal(w)
+		if err == nil {
+			_, err = h.stream.Publish(ctx, writtenSubject, nil, data)
 		}
-		n.add(m.Data)
+		if err != nil {
+			return fmt.Errorf("announce write: %w", err)
+		}
 	}
 	return nil
 }
 
-func (n *news) add(signal []byte) {
-	var w written
-	err := json.Unmarshal(signal, &w)
-	n.mu.Lock()
-	p := &n.pending
-	switch {
-	case err != nil: // of another version
-		p.all = true
-	case w.From != nil && w.To != nil:
-		// A time in the graph may be rounded otherwise than a time here.
-		from, to := time.UnixMicro(*w.From).Add(-time.Millisecond).UTC(), time.UnixMicro(*w.To).Add(time.Millisecond).UTC()
-		if !p.any || from.Before(p.from) {
-			p.from = from
-		}
-		if !p.any || to.After(p.to) {
-			p.to = to
-		}
-		p.any = true
-	}
-	n.mu.Unlock()
-	select {
-	case n.wake <- struct{}{}:
-	default:
-	}
+// written is an announcement.
+type written struct {
+	Events []writtenEvent `json:"events,omitempty"`
+	Orgs   []string       `json:"orgs,omitempty"` // hashes of the organisations whose raws were written
 }
 
-// take returns what has come since the last time.
-func (n *news) take() span {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	p := n.pending
-	n.pending = span{}
-	return p
+// writtenEvent is what of an event tells whom it may concern.
+type writtenEvent struct {
+	Hash     tahoe.Hash `json:"hash"`
+	SubType  string     `json:"sub_type"`
+	Category string     `json:"category"`
+	Org      string     `json:"org"`
+	At       int64      `json:"at"`   // microseconds since 1970
+	Refs     []byte     `json:"refs"` // a mark of each attribute and object in it, see markOf
 }
 
-// heldSubject is where connections signal that they are there for a report; the report's id follows.
-const heldSubject = "reportd.held."
+// markSize is the length of a mark in bytes.
+const markSize = 8
 
-// keep signals every half lease that somebody is there for a report, until ctx ends.
-func (s *Service) keep(ctx context.Context, id string) {
-	tick := time.NewTicker(s.cfg.Lease / 2)
-	defer tick.Stop()
-	for {
-		// What is not heard is said again.
-		_ = s.cfg.Bus.Notify(heldSubject+id, nil)
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+// mark stands for an attribute or object. That two have the same is so rare that it costs nothing to look twice then.
+type mark uint64
+
+func markOf(h tahoe.Hash) mark { return mark(binary.BigEndian.Uint64(h[:markSize])) }
+
+// marks yields the marks of what the event holds.
+func (e *writtenEvent) marks(yield func(mark) bool) {
+	for refs := e.Refs; len(refs) >= markSize; refs = refs[markSize:] {
+		if !yield(mark(binary.BigEndian.Uint64(refs))) {
 			return
 		}
 	}
+}
+
+// announcements tells of records in messages of bounded size.
+func announcements(records []tahoe.Record) []written {
+	var list []written
+	var w written
+	refs := 0
+	told, orgs := map[tahoe.Hash]bool{}, map[string]bool{}
+	add := func(events []*tahoe.Event) {
+		for _, e := range events {
+			if told[e.Hash()] {
+				continue
+			}
+			told[e.Hash()] = true
+			if len(w.Events) == writtenEvents || refs > writtenRefs {
+				list, w, refs = append(list, w), written{}, 0
+			}
+			w.Events = append(w.Events, writtenOf(e))
+			refs += markSize * len(e.Refs())
+		}
+	}
+	for _, r := range records {
+		add(r.Events)
+		for _, s := range r.Sessions {
+			add(s.Events())
+		}
+		if r.Raw != nil && !orgs[r.Raw.OrgID()] {
+			orgs[r.Raw.OrgID()] = true
+			w.Orgs = append(w.Orgs, r.Raw.OrgID())
+		}
+	}
+	if len(w.Events)+len(w.Orgs) > 0 {
+		list = append(list, w)
+	}
+	return list
+}
+
+func writtenOf(e *tahoe.Event) writtenEvent {
+	w := writtenEvent{Hash: e.Hash(), SubType: e.SubType(), Category: string(e.Category()), Org: e.OrgID(), At: e.Time().UnixMicro()}
+	for _, n := range e.Refs() {
+		h := n.Hash()
+		w.Refs = append(w.Refs, h[:markSize]...)
+	}
+	return w
 }

@@ -212,7 +212,7 @@ var disguises = []struct {
 
 // refang takes the disguise off.
 func refang(text string) string {
-	if !strings.ContainsAny(text, `[({\.`) {
+	if !strings.ContainsAny(text, `[({\]`) { // each has one of these
 		return text
 	}
 	for _, d := range disguises {

@@ -2,7 +2,6 @@ package tdql
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -120,7 +119,7 @@ type accountant struct {
 	first   dql.Query
 	asked   bool
 	found   bool     // there is a ledger
-	partial []string // segments of which exact times are still to be read
+	partial []uint64 // segments of which exact times are still to be read
 	read    int      // segments, so far
 	groups  map[group]int64
 	places  []ledger.Key // what groups have in common, besides time
@@ -140,62 +139,25 @@ func (a *accountant) next() dql.Query {
 	if !a.asked {
 		return a.first
 	}
-	return exactQuery.With(map[dql.Param]string{"these": seedText(a.partial[:min(exactChunk, len(a.partial))])})
+	return exactQuery.With(map[dql.Param]string{"these": uidText(a.partial[:min(exactChunk, len(a.partial))])})
 }
 
 func (a *accountant) done() bool { return a.asked && len(a.partial) == 0 }
 
 // take reads an answer. It returns the groups as records when all is read, or what was counted one by one if there is no ledger.
 func (a *accountant) take(body []byte) ([]record, error) {
-	var answer struct {
-		R []record `json:"r"`
-		L []struct {
-			S []struct {
-				UID   string `json:"uid"`
-				From  int64  `json:"from"`
-				To    int64  `json:"to"`
-				Delta string `json:"delta"`
-				Roll  string `json:"roll"`
-			} `json:"s"`
-		} `json:"l"`
-		E []struct {
-			Exact string `json:"exact"`
-		} `json:"e"`
-	}
-	if len(body) > 0 {
-		if err := json.Unmarshal(body, &answer); err != nil {
-			return nil, fmt.Errorf("decode ledger: %w", err)
-		}
-	}
 	if !a.asked {
-		a.asked, a.found = true, len(answer.L) > 0
-		if !a.found {
-			return answer.R, nil
+		a.asked = true
+		records, err := decode(body)
+		if err != nil {
+			return nil, err
+		}
+		if a.found, err = a.segments(body); !a.found || err != nil {
+			return records, err
 		}
 	} else {
 		a.partial = a.partial[min(exactChunk, len(a.partial)):]
-	}
-	a.read += len(answer.E)
-	for _, l := range answer.L {
-		a.read += len(l.S)
-		for _, s := range l.S {
-			var err error
-			switch {
-			case s.To < a.low || s.From > a.high:
-			case s.Delta != "":
-				err = a.add(s.Delta)
-			case s.Roll != "" && s.From >= a.low && s.To <= a.high && a.aligned(s.From, s.To):
-				err = a.add(s.Roll)
-			default:
-				a.partial = append(a.partial, s.UID)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, e := range answer.E {
-		if err := a.add(e.Exact); err != nil {
+		if err := a.exact(body); err != nil {
 			return nil, err
 		}
 	}
@@ -203,6 +165,89 @@ func (a *accountant) take(body []byte) ([]record, error) {
 		return nil, nil
 	}
 	return a.records(), nil
+}
+
+// segment is a part of a ledger, as far as it was asked for.
+type segment struct {
+	uid         uint64
+	from, to    int64
+	delta, roll string
+}
+
+// segments counts what the segments of an answer hold, or notes that their exact times are wanted. It says whether there is a ledger.
+func (a *accountant) segments(body []byte) (found bool, err error) {
+	in := dql.NewAnswer(body)
+	one := func() {
+		var s segment
+		in.Object(func(name []byte) {
+			switch string(name) {
+			case "uid":
+				s.uid = in.UID()
+			case "from":
+				s.from = in.Int()
+			case "to":
+				s.to = in.Int()
+			case "delta":
+				s.delta = in.Text()
+			case "roll":
+				s.roll = in.Text()
+			default:
+				in.Skip()
+			}
+		})
+		a.read++
+		err = cmp.Or(err, a.segment(s))
+	}
+	in.Object(func(name []byte) {
+		if string(name) != "l" {
+			in.Skip()
+			return
+		}
+		in.List(func() {
+			found = true
+			in.Object(func(name []byte) {
+				if string(name) == "s" {
+					in.List(one)
+					return
+				}
+				in.Skip()
+			})
+		})
+	})
+	if err = cmp.Or(in.Err(), err); err != nil {
+		return false, fmt.Errorf("decode ledger: %w", err)
+	}
+	return found, nil
+}
+
+func (a *accountant) segment(s segment) error {
+	switch {
+	case s.to < a.low || s.from > a.high:
+	case s.delta != "":
+		return a.add(s.delta)
+	case s.roll != "" && s.from >= a.low && s.to <= a.high && a.aligned(s.from, s.to):
+		return a.add(s.roll)
+	default:
+		a.partial = append(a.partial, s.uid)
+	}
+	return nil
+}
+
+// exact counts what segments hold with exact times.
+func (a *accountant) exact(body []byte) (err error) {
+	in := dql.NewAnswer(body)
+	in.Object(func([]byte) {
+		in.List(func() {
+			in.Object(func([]byte) {
+				a.read++
+				err = cmp.Or(err, a.add(in.Text()))
+			})
+		})
+	})
+	if err = cmp.Or(in.Err(), err); err != nil {
+		return fmt.Errorf("decode ledger: %w", err)
+	}
+	return nil
 }
 
 // aligned says whether the buckets of time begin and end at steps, from one time to another.

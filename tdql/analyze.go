@@ -74,6 +74,8 @@ type analysis struct {
 	trips uint64
 	took  time.Duration
 	asked bool
+
+	warnings Errors // of the whole query
 }
 
 func (a *analysis) next() (dql.Query, bool) {
@@ -93,6 +95,9 @@ func (a *analysis) next() (dql.Query, bool) {
 func (a *analysis) take(body []byte) ([]Row, error) {
 	if _, more := a.x.Next(); !more {
 		p := a.parts[a.at]
+		if p.last {
+			a.warnings = a.x.Warnings()
+		}
 		a.at, a.x = a.at+1, nil
 		if p.estimate {
 			return []Row{newRow(2).text("part", "estimate").text("text", p.step+": "+roughly(a.rows)).done()}, nil

@@ -3,9 +3,6 @@ package tdql
 import (
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/cybexp/cybexp/tahoe"
 )
 
 // unwatched are the stages whose rows a later write would change, so that a watch cannot tell them once and for all.
@@ -65,44 +62,4 @@ func (c *checker) watchStages(list []*stage) {
 			c.unwatchable(word, span{from, from + len(word)})
 		}
 	}
-}
-
-// Between narrows a plan to events of a span of time, both ends included, for who has answered it and knows of what time the
-// events are that were written since. False says that such a write can make matches of other times, or of none, as well, so
-// that all must be asked again. The plan is nil when it asks for no event of that time. The canonical text is that of p.
-func (p *Plan) Between(from, to time.Time) (*Plan, bool) {
-	narrowed := *p
-	narrowed.steps = slices.Clone(p.steps)
-	moved := false
-	for i, s := range p.steps {
-		switch s := s.(type) {
-		case *seed:
-			if s.kind != "" && s.kind != tahoe.KindAttribute && s.kind != tahoe.KindObject {
-				return nil, false
-			}
-		case *move:
-			if s.to != tahoe.KindEvent || !slices.Contains([]tahoe.Kind{"", tahoe.KindAttribute, tahoe.KindObject, tahoe.KindEvent}, s.from) {
-				return nil, false
-			}
-			m := *s
-			m.narrow.window = s.narrow.window.within(window{low: from, high: to})
-			narrowed.steps[i], moved = &m, true
-		case *filter:
-			if s.kind != tahoe.KindEvent {
-				return nil, false
-			}
-		case *project:
-		default: // *relate and what a watch does not follow
-			return nil, false
-		}
-	}
-	if !moved {
-		return nil, false
-	}
-	for _, s := range narrowed.steps {
-		if m, ok := s.(*move); ok && m.narrow.window.high.Before(m.narrow.window.low) {
-			return nil, true
-		}
-	}
-	return &narrowed, true
 }

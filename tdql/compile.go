@@ -53,10 +53,11 @@ type compiler struct {
 	tally   *tally
 	best    *best
 	digest  bool
-	account *account   // when the plan counts the events of one vertex
-	ledger  dql.Filter // the root of that, while it is counted in one request
-	run     int        // phases of one run share a seed and a cut
-	seeded  tahoe.Kind // of the seed; "" in the first run
+	account *account    // when the plan counts the events of one vertex
+	ledger  dql.Filter  // the root of that, while it is counted in one request
+	run     int         // phases of one run share a seed and a cut
+	seeded  tahoe.Kind  // of the seed; "" in the first run
+	marks   []dql.Block // of the query: what is not followed, see related
 }
 
 // set is the set of instances that the pipeline carries, not yet bound to a variable: the vertices of a root that pass a

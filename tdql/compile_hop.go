@@ -50,7 +50,15 @@ func (c *compiler) eventTests(n *narrow, subTypes []string) dql.Filter {
 	if n.category != "" {
 		category = dql.Eq("category", c.q.Bind("c", n.category))
 	}
-	return dql.All(c.window(&n.window), category, c.subTypes(subTypes), c.cond(tahoe.KindEvent, n.where))
+	return dql.All(c.among(n), c.window(&n.window), category, c.subTypes(subTypes), c.cond(tahoe.KindEvent, n.where))
+}
+
+// among is the test that an event is one of a list; nil when there is none.
+func (c *compiler) among(n *narrow) dql.Filter {
+	if len(n.among) == 0 {
+		return nil
+	}
+	return dql.Eq("hash", c.params("h", hashTexts(n.among))...)
 }
 
 // window is the test of the time; nil when it is open. It is always between: le would read the index from its beginning.
@@ -72,7 +80,11 @@ func (c *compiler) time(t time.Time) dql.Param { return c.q.Bind("t", t.UTC().Fo
 func (c *compiler) scan(m *move) {
 	if m.to == tahoe.KindEvent {
 		c.set = set{kind: m.to, root: c.rights(&m.narrow)}
-		c.set.filter = c.eventTests(&m.narrow, m.subTypes)
+		n := m.narrow
+		if among := c.among(&n); among != nil { // the few first
+			c.set.filter, c.set.root, n.among = c.set.root, among, nil
+		}
+		c.set.filter = dql.All(c.set.filter, c.eventTests(&n, m.subTypes))
 		return
 	}
 	where := c.cond(m.to, m.narrow.where)

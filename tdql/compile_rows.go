@@ -108,6 +108,7 @@ func (c *compiler) paged(p phase, block dql.Block, fields func(*compiler) []dql.
 		fetch.add(dql.Block{Name: "r", Func: dql.UIDList(these), Fields: fields(fetch)})
 		p.fetch = *fetch.q
 	}
+	p.marked = c.mark()
 	block.Fields = fields(c)
 	block.Args.First = c.q.Declare("first", "int", "0")
 	if p.paging == byTime {
@@ -151,6 +152,7 @@ func (c *compiler) gatherQuery(block dql.Block, byTime bool) dql.Query {
 // countPhase lets the database count the set, in one request.
 func (c *compiler) countPhase() phase {
 	field := dql.Field{Alias: "n", Name: "uid", Count: true}
+	marked := c.mark()
 	s := c.set
 	switch {
 	case s.edge != "" && s.single:
@@ -165,7 +167,7 @@ func (c *compiler) countPhase() phase {
 		c.add(c.account.ledgerBlock(c.ledger))
 		return phase{run: c.run, paging: once, first: *c.q, count: true, account: c.account}
 	}
-	return phase{run: c.run, paging: once, first: *c.q, count: true}
+	return phase{run: c.run, paging: once, first: *c.q, count: true, marked: marked}
 }
 
 // groupPhase reads what the groups are made of, and nothing else.
@@ -225,70 +227,11 @@ func (c *compiler) bestPhase(collect bool) phase {
 	if len(s.events) > 0 {
 		seen = dql.UID(s.events...)
 	}
+	marked := c.mark()
 	n := c.name()
 	c.add(dql.Block{Func: dql.UID(names...), Fields: []dql.Field{{As: n, Name: "~ref", Count: true, Filter: seen}}})
 	c.add(dql.Block{Name: "r", Func: dql.UID(n), Filter: dql.Compare("gt", "val("+n+")", c.q.Bind("n", "0")),
 		Args:   dql.Args{Order: []dql.Order{{By: "val(" + n + ")", Desc: true}}, First: c.q.Declare("first", "int", "0"), Offset: c.q.Declare("offset", "int", "0")},
 		Fields: []dql.Field{{Name: "uid"}, {Name: "hash"}, {Name: "sub_type"}, {Name: "data"}, {Alias: "n", Name: "val(" + n + ")"}}})
-	return phase{run: c.run, paging: byOffset, first: *c.q, best: c.best, collect: collect, cut: c.cut}
-}
-
-// relate gathers what is related, all levels as one set.
-func (c *compiler) relate(r *relate) {
-	levels := c.gather(r, r.level)
-	var names []string
-	for _, l := range levels {
-		names = append(names, l...)
-	}
-	c.set = set{kind: kindRelated, root: dql.UID(names...)}
-}
-
-// gather binds what is related, level by level: the events in which the start is seen with all that they include; then, from
-// those, their sessions with all of those sessions' events, or the events that share an attribute, or both.
-func (c *compiler) gather(r *relate, depth int) [][]string {
-	var events []string
-	if r.from == tahoe.KindEvent {
-		c.keep(&move{from: r.from, to: tahoe.KindEvent, narrow: r.narrow})
-	} else {
-		c.toEvents(&move{from: r.from, to: tahoe.KindEvent, narrow: r.narrow})
-	}
-	events = slices.Clone(c.bound())
-	parts := c.follow(dql.UID(events...), nil, "ref")
-	levels := [][]string{slices.Concat(events, parts)}
-	for range depth - 1 {
-		var sessions, next []string
-		if r.via != "attributes" {
-			sessions = c.follow(dql.UID(events...), nil, "~sref")
-			next = c.follow(dql.UID(sessions...), c.access(), "sref")
-		}
-		if r.via != "sessions" {
-			shared := c.name()
-			c.add(dql.Block{As: shared, Func: dql.UID(parts...), Filter: typeFilter(tahoe.KindAttribute)})
-			next = append(next, c.follow(dql.UID(shared), c.access(), "~ref")...)
-		}
-		events = next
-		parts = c.follow(dql.UID(events...), nil, "ref")
-		levels = append(levels, slices.Concat(sessions, events, parts))
-	}
-	return levels
-}
-
-// levelPhases reads what is related one level after the other, so that what is near comes first and each instance once.
-func (c *compiler) levelPhases(r *relate, collect bool) []phase {
-	steps := c.done[:len(c.done)-1]
-	var phases []phase
-	for level := 1; level <= r.level; level++ {
-		c.fresh()
-		c.reseed()
-		for _, s := range steps {
-			c.walk(s)
-		}
-		levels := c.gather(r, level)
-		s := set{kind: kindRelated, root: dql.UID(levels[level-1]...)}
-		if level > 1 {
-			s.filter = dql.Not{Filter: dql.UID(slices.Concat(levels[:level-1]...)...)}
-		}
-		phases = append(phases, c.rowPhase(s, collect, level))
-	}
-	return phases
+	return phase{run: c.run, paging: byOffset, first: *c.q, best: c.best, collect: collect, cut: c.cut, marked: marked}
 }

@@ -120,27 +120,28 @@ func (p *Plan) rankQueries(w *Walk) {
 		return dql.All(c.access(), dql.Eq("category", c.q.Bind("c", "malicious")))
 	}
 	c := p.part()
-	events := c.name()
+	events, n := c.name(), dql.Args{First: c.q.Declare("n", "int", "0")}
 	c.add(dql.Block{Func: dql.UIDList(c.q.Declare("seed", "string", "[]")), Fields: []dql.Field{{As: events, Name: "~ref", Filter: c.access()}}})
-	c.add(dql.Block{Name: "r", Func: dql.UID(events), Args: dql.Args{First: c.q.Declare("n", "int", "0")}, Fields: uidOnly})
+	c.add(dql.Block{Name: "r", Func: dql.UID(events), Args: n, Fields: uidOnly})
+	c.add(dql.Block{Name: "m", Func: dql.UID(events), Args: n, Filter: dql.Eq("category", c.q.Bind("c", "malicious")), Fields: uidOnly})
 	w.queries[askAround] = *c.q
+	c = p.part()
+	w.about(askDegrees, c, attributesOnly, dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: c.access()})
 	c = p.part()
 	w.about(askCounts, c, attributesOnly,
 		dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: c.access()},
 		dql.Field{Alias: "m", Name: "~ref", Count: true, Filter: malicious(c)})
-	c = p.part()
-	first := edge("e", "~ref", malicious(c))
-	first.Args.FirstN = FewEvents + 1
-	w.about(askFew, c, attributesOnly, dql.Field{Alias: "n", Name: "~ref", Count: true, Filter: c.access()}, first)
 	c = p.part()
 	w.about(askMalicious, c, attributesOnly, edge("e", "~ref", malicious(c)))
 	c = p.part()
 	w.about(askAll, c, attributesOnly, edge("e", "~ref", c.access()))
 	degree := dql.Field{Alias: "n", Name: "ref", Count: true, Filter: attributesOnly}
 	c = p.part()
-	w.about(askDegrees, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, degree)
+	w.about(askEventSizes, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, degree)
 	c = p.part()
-	w.about(askAttributes, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, edge("ref", "ref", attributesOnly))
+	w.about(askEventLists, c, c.access(), dql.Field{Name: "timestamp"}, dql.Field{Name: "category"}, edge("a", "ref", attributesOnly))
+	c = p.part()
+	w.about(askEventEdges, c, c.access(), dql.Field{Name: "timestamp"}, edge("a", "ref", attributesOnly))
 	p.details(w)
 }
 

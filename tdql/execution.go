@@ -13,7 +13,7 @@ type Execution struct {
 	pager   *pager // nil before the phase is entered
 	scanned uint64
 
-	seed, found []string // vertices to start at, and those for the next run of phases
+	seed, found []uint64 // vertices to start at, and those for the next run of phases
 	left        int64    // rows still to take; below zero for all
 	skip        int64    // rows to leave out first
 
@@ -23,6 +23,7 @@ type Execution struct {
 
 	fresh    func(hash string) bool // says which instances become rows; nil for all
 	analysis *analysis              // of explain analyze
+	marks    marks                  // of what was left alone
 }
 
 // Start begins a run of the program.
@@ -47,10 +48,14 @@ func (x *Execution) Scanned() uint64 { return x.scanned }
 
 // Warnings tells, at the end, of what the rows lack.
 func (x *Execution) Warnings() Errors {
-	if g, ok := x.fold.(*grouper); ok {
-		return g.warnings()
+	if x.analysis != nil {
+		return x.analysis.warnings
 	}
-	return nil
+	list := x.marks.warnings()
+	if g, ok := x.fold.(*grouper); ok {
+		list = append(list, g.warnings()...)
+	}
+	return list
 }
 
 // Next returns the next query to ask; false at the end.
@@ -139,6 +144,11 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 		return x.drain(nil), nil
 	}
 	ph := &x.prog.phases[x.at]
+	if ph.marked && x.pager.asking == askFirst && len(body) > 0 {
+		if err := x.marks.take(body); err != nil {
+			return nil, err
+		}
+	}
 	records, read, err := x.pager.take(body)
 	if err != nil {
 		return nil, err
@@ -193,7 +203,7 @@ func (x *Execution) leaveRun() {
 // folded is what a page, or the end of a phase, gave: rows, or vertices when the phase collects.
 type folded struct {
 	rows []Row
-	uids []string
+	uids []uint64
 }
 
 // keep applies the cut, and notes vertices.

@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,6 +118,8 @@ func serves(of step, bound int64) string {
 		parts = append(parts, strconv.FormatInt(bound, 10)+" rows at most")
 	}
 	switch of.(type) {
+	case *relate:
+		parts = append(parts, fmt.Sprintf("goes on through what has %d events at most, with %d events a level: warnings name the others", relatedHub, relatedLevel))
 	case *order:
 		parts = append(parts, "holds "+strconv.Itoa(maxSorted)+" rows unless a limit follows")
 	case *rank, *chain, *diagram:

@@ -20,7 +20,7 @@ type folder interface {
 	// finish hands out what the phase gave as a whole, piece by piece, then nothing.
 	finish() []Row
 	// collected are the vertices that the phase gave as a whole.
-	collected() []string
+	collected() []uint64
 }
 
 func newFolder(p *Program, ph *phase) folder {
@@ -52,7 +52,7 @@ func (e *emitter) take(records []record) (bool, error) {
 	for i := range records {
 		r := &records[i]
 		switch {
-		case e.phase.probed && !r.visible():
+		case e.phase.probed && !r.visible:
 		case e.phase.collect:
 			e.out.uids = append(e.out.uids, r.UID)
 		case e.fresh != nil && !e.fresh(r.Hash):
@@ -65,7 +65,7 @@ func (e *emitter) take(records []record) (bool, error) {
 
 func (e *emitter) rows() folded        { return e.out }
 func (e *emitter) finish() []Row       { return nil }
-func (e *emitter) collected() []string { return nil }
+func (e *emitter) collected() []uint64 { return nil }
 
 // counter adds up what the database counted.
 type counter struct {
@@ -81,7 +81,7 @@ func (c *counter) take(records []record) (bool, error) {
 }
 
 func (c *counter) rows() folded        { return folded{} }
-func (c *counter) collected() []string { return nil }
+func (c *counter) collected() []uint64 { return nil }
 
 func (c *counter) finish() []Row {
 	if c.told {
@@ -126,11 +126,11 @@ func (k *ranker) finish() []Row {
 	return rows
 }
 
-func (k *ranker) collected() []string {
+func (k *ranker) collected() []uint64 {
 	if k.best == nil {
 		return nil
 	}
-	var uids []string
+	var uids []uint64
 	for _, r := range k.winners() {
 		uids = append(uids, r.UID)
 	}
@@ -154,7 +154,7 @@ func (d *digester) take(records []record) (bool, error) {
 }
 
 func (d *digester) rows() folded        { return folded{} }
-func (d *digester) collected() []string { return nil }
+func (d *digester) collected() []uint64 { return nil }
 
 func (d *digester) finish() []Row {
 	if d.told {
@@ -210,10 +210,10 @@ func (g *grouper) add(r *record, i int, key []string) {
 		return
 	}
 	seen := make([]string, 0, 4)
-	for _, v := range [...]dataList{r.D0, r.D1, r.D2, r.D3}[i] {
-		if !slices.Contains(seen, v.Data) {
-			seen = append(seen, v.Data)
-			g.add(r, i+1, append(key, v.Data))
+	for _, text := range r.values[i] {
+		if !slices.Contains(seen, text) {
+			seen = append(seen, text)
+			g.add(r, i+1, append(key, text))
 		}
 	}
 }
@@ -245,7 +245,7 @@ func (g *grouper) label(r *record, d dim) (string, bool) {
 }
 
 func (g *grouper) rows() folded        { return folded{} }
-func (g *grouper) collected() []string { return nil }
+func (g *grouper) collected() []uint64 { return nil }
 
 // groupChunk is how many rows of groups are handed out at once.
 const groupChunk = 4000

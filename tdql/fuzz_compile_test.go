@@ -20,7 +20,7 @@ var (
 	dqlWord  = regexp.MustCompile(`[a-zA-Z0-9_]+`)
 )
 
-// dqlWords are the words that the compiler writes itself. A name of a variable is one of them or a letter, with a number.
+// dqlWords are the words that the compiler writes itself. A name of a variable is one of them or a letter, with a number; so are names of blocks, and of marks.
 var dqlWords = func() map[string]bool {
 	own := map[string]bool{}
 	for _, w := range strings.Fields(`query tdql string int var as func filter cascade recurse depth loop false orderasc orderdesc
@@ -28,14 +28,14 @@ var dqlWords = func() map[string]bool {
 		Attribute Object Event Session Raw hash itype sub_type value data orgid orgs timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref start_time end_time duration timezone state ip host number
 		brief seed these low high has counted segment_of segment_from segment_to segment_delta segment_exact segment_quarter segment_day
-		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws`) {
+		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws hub named`) {
 		own[w] = true
 	}
 	return own
 }()
 
 var (
-	ownName   = regexp.MustCompile(`^[a-z][0-9]*$`)
+	ownName   = regexp.MustCompile(`^([a-z]|(hubs?|level)[0-9])[0-9]*$`)
 	ownNumber = regexp.MustCompile(`^(1|32|101)$`) // the first one, the deepest object, the first few
 )
 
@@ -177,14 +177,14 @@ func follow(t *testing.T, text string, g *fakeGraph, x *tdql.Execution) {
 // followWalk looks at every query of a walk.
 func followWalk(t *testing.T, text string, g *fakeGraph, w *tdql.Walk) {
 	t.Helper()
-	uids := []string{"0x1", "0x2"}
+	uids := []uint64{1, 2}
 	kinds := tdql.ByKind{Events: uids, Parts: uids, Sessions: uids, Raws: uids}
 	for _, p := range []*tdql.Program{w.From, w.To, w.Related} {
 		if p != nil {
 			follow(t, text, g, p.StartAt(uids))
 		}
 	}
-	for _, q := range []dql.Query{w.Counts(uids), w.Few(uids), w.Holders(uids, true), w.Holders(uids, false), w.Events(uids, true), w.Events(uids, false),
+	for _, q := range []dql.Query{w.Counts(uids), w.Degrees(uids), w.Holders(uids, true), w.Holders(uids, false), w.EventSizes(uids), w.EventLists(uids), w.EventEdges(uids),
 		w.Around(uids, 9), w.Sizes(kinds), w.Neighbours(kinds), w.Between(kinds, kinds, 9), w.Details(uids), w.Edges(uids)} {
 		checkDQL(t, text, q)
 	}

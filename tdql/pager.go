@@ -2,7 +2,6 @@ package tdql
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -43,7 +42,8 @@ type pager struct {
 	asking asking
 	page   int // rows asked for
 	pages  int
-	after  string // the vertex after which the next page begins
+	after  uint64 // the vertex after which the next page begins
+	whole  bool   // all vertices are gathered
 	offset int
 
 	// What is gathered, in order, and how far it is read.
@@ -90,8 +90,8 @@ func micros(text string) int64 {
 	return t.UnixMicro()
 }
 
-func newPager(ph *phase, seed []string, page int) *pager {
-	g := &pager{ph: ph, seed: seedText(seed), page: page, after: "0x0", hashes: map[uint64]string{}}
+func newPager(ph *phase, seed []uint64, page int) *pager {
+	g := &pager{ph: ph, seed: uidText(seed), page: page, hashes: map[uint64]string{}}
 	if ph.account != nil {
 		g.books = newAccountant(ph)
 	}
@@ -104,7 +104,7 @@ func (g *pager) next() dql.Query {
 		return g.books.next()
 	}
 	q := g.ph.first
-	values := map[dql.Param]string{"seed": g.seed, "first": strconv.Itoa(g.page), "after": g.after, "offset": strconv.Itoa(g.offset)}
+	values := map[dql.Param]string{"seed": g.seed, "first": strconv.Itoa(g.page), "after": "0x" + strconv.FormatUint(g.after, 16), "offset": strconv.Itoa(g.offset)}
 	switch g.asking {
 	case askFirst, askNothing:
 	case askGather:
@@ -227,7 +227,7 @@ func (g *pager) gather(first []record) []record {
 	if g.ph.paging != byTime {
 		return first
 	}
-	g.after = "0x0"
+	g.after = 0
 	n := len(first)
 	newest, end := micros(first[0].Timestamp), micros(first[n-1].Timestamp)
 	g.last.at, g.span.low, g.span.high = end, earliest, end
@@ -251,52 +251,61 @@ func (g *pager) cutSpan() {
 
 // collect notes the vertices, or their hashes, of an answer.
 func (g *pager) collect(body []byte) error {
-	var answer struct {
-		R []struct{ UID, Timestamp, Hash string } `json:"r"`
-	}
-	if len(body) > 0 {
-		if err := json.Unmarshal(body, &answer); err != nil {
-			return fmt.Errorf("decode vertices: %w", err)
-		}
-	}
-	for _, r := range answer.R {
-		uid, err := strconv.ParseUint(r.UID, 0, 64)
-		if err != nil {
-			return fmt.Errorf("decode vertex: %w", err)
-		}
-		if g.asking == askTies {
-			g.hashes[uid] = r.Hash
-			continue
-		}
-		m := member{uid: uid}
-		if g.ph.paging == byTime {
-			m.at = micros(r.Timestamp)
-		}
-		g.members = append(g.members, m)
+	n, last, err := g.note(body)
+	if err != nil {
+		return err
 	}
 	switch {
 	case g.asking == askTies:
 		if g.ties = g.ties[g.asked:]; len(g.ties) == 0 {
 			g.read()
 		}
-	case len(answer.R) == gatherPage && g.ph.paging == byTime && len(g.members) >= maxMembers && g.span.high-g.span.low > 1:
+	case n == gatherPage && g.ph.paging == byTime && len(g.members) >= maxMembers && g.span.high-g.span.low > 1:
 		g.halve()
-	case len(answer.R) == gatherPage:
-		g.after = answer.R[gatherPage-1].UID
+	case n == gatherPage:
+		g.after = last
 		if g.ph.paging == byUID { // no order but theirs: read these first
 			g.read()
 		}
 	default:
-		g.after = "0x0"
+		g.after = 0
 		g.arrange()
 	}
 	return nil
 }
 
+// note notes the vertices, or their hashes, of an answer. It returns how many there are, and the last one.
+func (g *pager) note(body []byte) (n int, last uint64, err error) {
+	a := dql.NewAnswer(body)
+	vertex := func() {
+		m := member{}
+		a.Object(func(name []byte) {
+			switch string(name) {
+			case "uid":
+				m.uid = a.UID()
+			case "timestamp":
+				m.at = micros(a.Text())
+			case "hash":
+				g.hashes[m.uid] = a.Text()
+			default:
+				a.Skip()
+			}
+		})
+		if n, last = n+1, m.uid; g.asking == askGather {
+			g.members = append(g.members, m)
+		}
+	}
+	a.Object(func([]byte) { a.List(vertex) })
+	if a.Err() != nil {
+		return 0, 0, fmt.Errorf("decode vertices: %w", a.Err())
+	}
+	return n, last, nil
+}
+
 // halve begins a span that holds too much again, with less of its time.
 func (g *pager) halve() {
 	oldest := slices.MinFunc(g.members, func(a, b member) int { return cmp.Compare(a.at, b.at) }).at
-	g.members, g.after = nil, "0x0"
+	g.members, g.after = nil, 0
 	g.span.width = max(1, (g.span.high-max(oldest, g.span.low))/8)
 	g.cutSpan()
 }
@@ -309,7 +318,7 @@ func (g *pager) arrange() {
 	}
 	if g.ph.paging != byTime {
 		g.read()
-		g.after = ""
+		g.whole = true
 		return
 	}
 	slices.SortFunc(g.members, func(a, b member) int { return cmp.Compare(b.at, a.at) })
@@ -347,10 +356,10 @@ func (g *pager) onward() {
 	g.members = g.members[:0]
 	clear(g.hashes)
 	switch {
-	case g.ph.paging == byUID && g.after != "":
+	case g.ph.paging == byUID && !g.whole:
 		g.asking = askGather
 	case g.ph.paging == byTime && g.span.low > earliest && g.span.low > g.ph.low:
-		g.asking, g.after = askGather, "0x0"
+		g.asking, g.after = askGather, 0
 		g.span.high = g.span.low - 1
 		switch {
 		case n == 0:
@@ -379,7 +388,9 @@ func (g *pager) ordered(rows []record) []record {
 		return rows
 	}
 	for i := range rows {
-		rows[i].at = micros(rows[i].Timestamp)
+		if rows[i].at == 0 {
+			rows[i].at = micros(rows[i].Timestamp)
+		}
 	}
 	slices.SortFunc(rows, compareEvents)
 	if g.asking != askRows {
@@ -400,6 +411,6 @@ func compareEvents(a, b record) int {
 // remember notes the row told last.
 func (g *pager) remember(rows []record) {
 	if n := len(rows); n > 0 && g.ph.paging == byTime {
-		g.last.at, g.last.hash = micros(rows[n-1].Timestamp), rows[n-1].Hash
+		g.last.at, g.last.hash = rows[n-1].at, rows[n-1].Hash
 	}
 }

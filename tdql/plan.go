@@ -82,6 +82,7 @@ type narrow struct {
 	context  string // "" is all
 	orgs     []Org
 	where    cond
+	among    []tahoe.Hash // it is one of these; none is any; see Plan.Among
 }
 
 // window bounds timestamps, both ends included.

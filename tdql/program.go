@@ -48,6 +48,7 @@ type phase struct {
 	level   int        // of related, for the rows
 	probed  bool       // rows carry v or w when the caller may see them
 	collect bool       // the vertices are the seed of the next phase
+	marked  bool       // the first answer marks what was left alone
 	cut     *slice
 	count   bool
 	group   *tally

@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,88 +10,129 @@ import (
 	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql/dql"
 )
 
 // record is a vertex as the database tells it.
 type record struct {
-	UID       string   `json:"uid"`
-	Hash      string   `json:"hash"`
-	IType     string   `json:"itype"`
-	SubType   string   `json:"sub_type"`
-	Data      string   `json:"data"`
-	Brief     string   `json:"brief"` // of an event, from which the fields are filled that it has
-	Timestamp string   `json:"timestamp"`
-	Category  string   `json:"category"`
-	OrgID     string   `json:"orgid"`
-	StartTime string   `json:"start_time"`
-	EndTime   string   `json:"end_time"`
-	Duration  *float64 `json:"duration"`
-	Timezone  string   `json:"timezone"`
-	State     string   `json:"state"`
-	N         uint64   `json:"n"`
-	G         uint64   `json:"g"`
-	V         probe    `json:"v"`
-	W         []struct {
-		W probe `json:"w"`
-	} `json:"w"`
-	at int64    // Timestamp in microseconds, where it is needed; of a record without one, which stands for N of them
-	D0 dataList `json:"d0"`
-	D1 dataList `json:"d1"`
-	D2 dataList `json:"d2"`
-	D3 dataList `json:"d3"`
+	UID       uint64
+	Hash      string
+	IType     string
+	SubType   string
+	Data      string
+	Timestamp string
+	Category  string
+	OrgID     string
+	StartTime string
+	EndTime   string
+	Duration  *float64
+	Timezone  string
+	State     string
+	N         uint64
+	G         uint64
+	at        int64 // Timestamp in microseconds, where it is needed; of a record without one, which stands for N of them
+	visible   bool  // a probe found something that the caller may see
+	values    [maxColumns][]string
 }
 
-// probe holds a vertex when there is one that the caller may see.
-type probe []struct{}
-
-// dataList are the values of the attributes of one sub-type.
-type dataList []struct {
-	Data string `json:"data"`
-}
-
-// visible says whether a probe found something.
-func (r *record) visible() bool {
-	if len(r.V) > 0 {
-		return true
-	}
-	for _, session := range r.W {
-		if len(session.W) > 0 {
-			return true
-		}
-	}
-	return false
-}
+// maxColumns is how many sub-types a row may have columns of.
+const maxColumns = 4
 
 // decode reads an answer; an empty one has no records.
 func decode(body []byte) ([]record, error) {
 	if len(body) == 0 {
 		return nil, nil
 	}
-	var answer struct {
-		R []record `json:"r"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	var list []record
+	var err error
+	a := dql.NewAnswer(body)
+	a.Object(func(name []byte) {
+		if string(name) != "r" {
+			a.Skip()
+			return
+		}
+		a.List(func() {
+			var r record
+			if wrong := r.read(a); wrong != nil && err == nil {
+				err = wrong
+			}
+			list = append(list, r)
+		})
+	})
+	if err = cmp.Or(a.Err(), err); err != nil {
 		return nil, fmt.Errorf("decode answer: %w", err)
 	}
-	for i := range answer.R {
-		if err := answer.R[i].unfold(); err != nil {
-			return nil, fmt.Errorf("decode answer: %w", err)
+	return list, nil
+}
+
+// read reads a record.
+func (r *record) read(a *dql.Answer) error {
+	var brief string
+	a.Object(func(name []byte) {
+		switch string(name) {
+		case "uid":
+			r.UID = a.UID()
+		case "hash":
+			r.Hash = a.Text()
+		case "itype":
+			r.IType = a.Text()
+		case "sub_type":
+			r.SubType = a.Text()
+		case "data":
+			r.Data = a.Text()
+		case "brief": // of an event, from which the fields are filled that it has
+			brief = a.Text()
+		case "timestamp":
+			r.Timestamp = a.Text()
+		case "category":
+			r.Category = a.Text()
+		case "orgid":
+			r.OrgID = a.Text()
+		case "start_time":
+			r.StartTime = a.Text()
+		case "end_time":
+			r.EndTime = a.Text()
+		case "duration":
+			d := a.Float()
+			r.Duration = &d
+		case "timezone":
+			r.Timezone = a.Text()
+		case "state":
+			r.State = a.Text()
+		case "n":
+			r.N = a.Uint()
+		case "g":
+			r.G = a.Uint()
+		case "v":
+			a.List(func() { r.visible = true; a.Skip() })
+		case "w": // sessions, each with its probe
+			a.List(func() {
+				a.Object(func([]byte) { a.List(func() { r.visible = true; a.Skip() }) })
+			})
+		case "d0", "d1", "d2", "d3":
+			of := &r.values[name[1]-'0']
+			a.List(func() {
+				a.Object(func([]byte) { *of = append(*of, a.Text()) })
+			})
+		default:
+			a.Skip()
 		}
+	})
+	if brief == "" {
+		return nil
 	}
-	return answer.R, nil
+	return r.unfold(brief)
 }
 
 // unfold fills in what an event has in brief.
-func (r *record) unfold() error {
-	if r.Brief == "" {
-		return nil
-	}
-	b, err := tahoe.ParseBrief(r.Brief)
+func (r *record) unfold(brief string) error {
+	b, err := tahoe.ParseBrief(brief)
 	if err != nil {
 		return err
 	}
-	r.IType, r.Hash, r.SubType, r.OrgID, r.Data, r.Brief = string(tahoe.KindEvent), b.Hash, b.SubType, b.OrgID, b.Data, ""
-	r.Timestamp = tahoe.UnixTime(b.Timestamp).Format(time.RFC3339Nano)
+	at := tahoe.UnixTime(b.Timestamp)
+	r.IType, r.Hash, r.SubType, r.OrgID, r.Data = string(tahoe.KindEvent), b.Hash, b.SubType, b.OrgID, b.Data
+	r.Timestamp, r.at = at.Format(time.RFC3339Nano), at.UnixMicro()
 	return nil
 }
 
@@ -147,11 +189,6 @@ func (w *rowWriter) float(name string, f *float64) *rowWriter {
 
 func (w *rowWriter) done() Row { return append(w.buf, '}') }
 
-// column is the list of values of a column of a sub-type.
-func (r *record) column(i int) dataList {
-	return [...]dataList{r.D0, r.D1, r.D2, r.D3}[i]
-}
-
 // columnOf is where the values of a sub-type are in the records of the phase.
 func (ph *phase) columnOf(subType string) int { return slices.Index(ph.values, subType) }
 
@@ -191,9 +228,9 @@ func (p *Program) chosen(ph *phase, r *record) Row {
 		switch {
 		case d.subType:
 			values := make([]string, 0, 4)
-			for _, v := range r.column(ph.columnOf(d.name)) {
-				if json.Valid([]byte(v.Data)) {
-					values = append(values, v.Data)
+			for _, text := range r.values[ph.columnOf(d.name)] {
+				if json.Valid([]byte(text)) {
+					values = append(values, text)
 				}
 			}
 			slices.Sort(values)
@@ -236,21 +273,4 @@ func (p *Program) row(ph *phase, r *record) Row {
 	}
 	return w.text("timestamp", r.Timestamp).text("category", r.Category).
 		text("org", r.OrgID).text("org_name", p.orgNames[r.OrgID]).json("data", r.Data).done()
-}
-
-// seedText lists vertices as a variable has them; what does not look like a vertex is left out.
-func seedText(uids []string) string {
-	var b strings.Builder
-	b.WriteByte('[')
-	for _, u := range uids {
-		if len(u) < 3 || u[:2] != "0x" || strings.Trim(u[2:], "0123456789abcdef") != "" {
-			continue
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		b.WriteString(u)
-	}
-	b.WriteByte(']')
-	return b.String()
 }

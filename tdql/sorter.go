@@ -30,7 +30,7 @@ type sorted struct {
 	keys []sortValue
 	hash string
 	row  Row
-	uid  string
+	uid  uint64
 }
 
 // sortValue is a value as it is compared: nothing comes last, then texts, numbers first.
@@ -43,7 +43,7 @@ type sortValue struct {
 func (s *sorter) take(records []record) (bool, error) {
 	for i := range records {
 		r := &records[i]
-		if s.phase.probed && !r.visible() {
+		if s.phase.probed && !r.visible {
 			continue
 		}
 		one := sorted{hash: r.Hash, uid: r.UID, keys: make([]sortValue, len(s.phase.order.by))}
@@ -131,12 +131,12 @@ func (s *sorter) finish() []Row {
 	return rows
 }
 
-func (s *sorter) collected() []string {
+func (s *sorter) collected() []uint64 {
 	if !s.phase.collect {
 		return nil
 	}
 	s.finished()
-	var uids []string
+	var uids []uint64
 	for _, one := range s.list {
 		uids = append(uids, one.uid)
 	}
@@ -148,8 +148,8 @@ func (s *sorter) collected() []string {
 func (p *Program) sortValue(ph *phase, k sortBy, r *record) sortValue {
 	if k.subType {
 		best := sortValue{rank: 2}
-		for i, one := range r.column(ph.columnOf(k.name)) {
-			v := jsonValue(one.Data)
+		for i, text := range r.values[ph.columnOf(k.name)] {
+			v := jsonValue(text)
 			if i == 0 || compareValues(v, best, k.desc) < 0 {
 				best = v
 			}

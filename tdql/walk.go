@@ -50,12 +50,13 @@ type walkQuery uint8
 
 const (
 	askAround     walkQuery = iota // the events that include any of the attributes
-	askCounts                      // how many events, and malicious ones, each attribute has
-	askFew                         // how many, and the first of the malicious ones
+	askDegrees                     // how many events each attribute has
+	askCounts                      // and how many malicious ones
 	askMalicious                   // the malicious ones
 	askAll                         // all of them
-	askDegrees                     // how many attributes each event has
-	askAttributes                  // and which
+	askEventSizes                  // how many attributes each event has
+	askEventLists                  // and which
+	askEventEdges                  // which, and no more
 	askBetween                     // what is between two sets of vertices
 	askSizes                       // how many neighbours each vertex has
 	askNeighbours                  // and which
@@ -67,39 +68,37 @@ const (
 func (p *Program) Walk() *Walk { return p.walk }
 
 // StartAt begins a run of a program that starts at what another one found.
-func (p *Program) StartAt(uids []string) *Execution {
+func (p *Program) StartAt(uids []uint64) *Execution {
 	x := p.Start()
 	x.found = uids
 	return x
 }
 
 // Found lists the vertices that a finished run of a part of a walk has found.
-func (x *Execution) Found() []string { return x.found }
+func (x *Execution) Found() []uint64 { return x.found }
 
-// Events asks for events with their time, category and number of attributes n; with attributes, for those too, as ref.
-func (w *Walk) Events(uids []string, attributes bool) dql.Query {
-	if attributes {
-		return w.ask(askAttributes, uids)
-	}
-	return w.ask(askDegrees, uids)
-}
+// EventSizes asks for the time and category of events, and for their number n of attributes.
+func (w *Walk) EventSizes(uids []uint64) dql.Query { return w.ask(askEventSizes, uids) }
 
-// Around asks for up to n events that include any of the attributes.
-func (w *Walk) Around(uids []string, n int) dql.Query {
+// EventLists asks for the time and category of events, and for their attributes, as a.
+func (w *Walk) EventLists(uids []uint64) dql.Query { return w.ask(askEventLists, uids) }
+
+// EventEdges asks for the time of events, and for their attributes, as a.
+func (w *Walk) EventEdges(uids []uint64) dql.Query { return w.ask(askEventEdges, uids) }
+
+// Around asks for up to n events that include any of the attributes, in the block r, and up to n malicious ones of them, as m.
+func (w *Walk) Around(uids []uint64, n int) dql.Query {
 	return w.ask(askAround, uids).With(map[dql.Param]string{"n": strconv.Itoa(n)})
 }
 
+// Degrees asks for the number n of events of each attribute.
+func (w *Walk) Degrees(uids []uint64) dql.Query { return w.ask(askDegrees, uids) }
+
 // Counts asks for the number n of events of each attribute, and m of malicious ones.
-func (w *Walk) Counts(uids []string) dql.Query { return w.ask(askCounts, uids) }
-
-// FewEvents is up to how many events Few tells all.
-const FewEvents = 100
-
-// Few asks for the number n of events of each attribute, and for its malicious ones, as e, up to one more than FewEvents.
-func (w *Walk) Few(uids []string) dql.Query { return w.ask(askFew, uids) }
+func (w *Walk) Counts(uids []uint64) dql.Query { return w.ask(askCounts, uids) }
 
 // Holders asks for the events of attributes, as e, all or the malicious ones.
-func (w *Walk) Holders(uids []string, malicious bool) dql.Query {
+func (w *Walk) Holders(uids []uint64, malicious bool) dql.Query {
 	if malicious {
 		return w.ask(askMalicious, uids)
 	}
@@ -108,7 +107,7 @@ func (w *Walk) Holders(uids []string, malicious bool) dql.Query {
 
 // ByKind are vertices by their kinds. One of an unknown kind is in all four.
 type ByKind struct {
-	Events, Parts, Sessions, Raws []string
+	Events, Parts, Sessions, Raws []uint64
 }
 
 // Sizes asks for about the number of neighbours n of each vertex, by kind in four blocks: r, p, q and o.
@@ -128,24 +127,24 @@ func (w *Walk) Between(a, b ByKind, n int) dql.Query {
 }
 
 // all is the list of all of them, some several times.
-func (k ByKind) all() string { return seedText(slices.Concat(k.Events, k.Parts, k.Sessions, k.Raws)) }
+func (k ByKind) all() string { return uidText(slices.Concat(k.Events, k.Parts, k.Sessions, k.Raws)) }
 
 // params are the values of a query's lists of vertices.
 func (k ByKind) params(prefix string) map[dql.Param]string {
 	return map[dql.Param]string{
-		dql.Param(prefix + "events"): seedText(k.Events), dql.Param(prefix + "parts"): seedText(k.Parts),
-		dql.Param(prefix + "sessions"): seedText(k.Sessions), dql.Param(prefix + "raws"): seedText(k.Raws),
+		dql.Param(prefix + "events"): uidText(k.Events), dql.Param(prefix + "parts"): uidText(k.Parts),
+		dql.Param(prefix + "sessions"): uidText(k.Sessions), dql.Param(prefix + "raws"): uidText(k.Raws),
 	}
 }
 
 // Details asks for what is shown of vertices, Edges for that and what they hold: c, d, e and f.
-func (w *Walk) Details(uids []string) dql.Query { return w.ask(askDetails, uids) }
+func (w *Walk) Details(uids []uint64) dql.Query { return w.ask(askDetails, uids) }
 
 // Edges asks for what is shown of vertices and for what they hold directly, as c, d, e and f.
-func (w *Walk) Edges(uids []string) dql.Query { return w.ask(askEdges, uids) }
+func (w *Walk) Edges(uids []uint64) dql.Query { return w.ask(askEdges, uids) }
 
-func (w *Walk) ask(name walkQuery, uids []string) dql.Query {
-	return w.queries[name].With(map[dql.Param]string{"seed": seedText(uids), "first": strconv.Itoa(len(uids))})
+func (w *Walk) ask(name walkQuery, uids []uint64) dql.Query {
+	return w.queries[name].With(map[dql.Param]string{"seed": uidText(uids), "first": strconv.Itoa(len(uids))})
 }
 
 // list lists the walk's queries, in the order in which they are first asked.

@@ -100,7 +100,7 @@ func TestChainsAreTheShortest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawLinks(t)
 		ids := rapid.SliceOfNDistinct(rapid.Uint64Range(1, 14), 1, 2, rapid.ID)
-		from, to := toIDs(ids.Draw(t, "from")), toIDs(ids.Draw(t, "to"))
+		from, to := ids.Draw(t, "from"), ids.Draw(t, "to")
 		longest, n := rapid.IntRange(1, 7).Draw(t, "max"), rapid.IntRange(1, 4).Draw(t, "paths")
 		want := g.chains(from, to, longest)
 		got, err := walk.FindChains(t.Context(), g, from, to, walk.ChainOptions{Max: longest, Paths: n, Work: 10_000, Hub: 1000})
@@ -121,14 +121,6 @@ func sameChains(t *rapid.T, got, want [][]walk.ID, n int) {
 	if !ok {
 		t.Fatalf("got %v, want %d of %v", got, n, want)
 	}
-}
-
-func toIDs(list []uint64) []walk.ID {
-	out := make([]walk.ID, len(list))
-	for i, n := range list {
-		out[i] = walk.ID(n)
-	}
-	return out
 }
 
 func TestChainsThroughHubsAreFoundOrTheHubsAreTold(t *testing.T) {

@@ -12,6 +12,7 @@ type budget struct {
 	left         int
 	wanted, lost int
 	levels       []int // what was lost, level by level
+	capped       []Capped
 }
 
 // refused is what was lost, level by level; nil for nothing.
@@ -55,16 +56,15 @@ func (r *Ranker) gather(ctx context.Context) (*budget, error) {
 
 // gatherLevel fetches what the sum needs of the attributes of one level.
 func (r *Ranker) gatherLevel(ctx context.Context, frontier []*attribute, b *budget, last bool) error {
-	if !last {
-		if err := r.sweep(ctx, frontier, b); err != nil {
-			return err
-		}
-	}
-	before := r.size
-	if err := r.loadCounts(ctx, frontier, last && b.left > 0); err != nil {
+	if err := r.sweep(ctx, frontier, b, last); err != nil {
 		return err
 	}
-	b.left -= r.size - before
+	if last { // nothing begins at what is in no malicious event
+		frontier = slices.DeleteFunc(slices.Clone(frontier), func(a *attribute) bool { return a.known && a.malicious == 0 })
+	}
+	if err := r.loadCounts(ctx, frontier); err != nil {
+		return err
+	}
 	if !last {
 		if err := r.expand(ctx, frontier, b, All); err != nil {
 			return err
@@ -79,12 +79,13 @@ const (
 )
 
 // sweep fetches all events of the attributes with all that they include, if the work that is left allows it. Each is fetched once, and
-// the attributes' lists are made of what the events include, so they are not fetched at all.
-func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget) error {
+// the attributes' lists are made of what the events include, so they are not fetched at all. At the last level the malicious ones do, of
+// which there are fewer; but then the attributes have still to be counted, so it takes all where most are known.
+func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget, last bool) error {
 	var list []*attribute
 	var ids []ID
 	for _, a := range frontier {
-		if !a.whole && a.degree != 1 {
+		if !a.whole && a.degree != 1 && (!last || !a.known) {
 			list, ids = append(list, a), append(ids, a.id)
 		}
 	}
@@ -92,17 +93,22 @@ func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget) er
 	if len(list) == 0 || most <= 0 {
 		return nil
 	}
-	events, all, err := r.in.Around(ctx, ids, most)
+	around, err := r.in.Around(ctx, ids, most)
 	if err != nil {
 		return fmt.Errorf("fetch events around: %w", err)
 	}
-	if !all {
+	malicious := distinct(around.Malicious)
+	events, keep := distinct(around.Events), (*attribute).keepAll
+	switch {
+	case around.All && (!last || r.unknownOf(events) <= len(list)/sweepEdges):
+	case last && around.EveryMalicious:
+		events, keep = malicious, (*attribute).keepMalicious
+	default:
 		return nil
 	}
-	events = distinct(events)
 	for part := range slices.Chunk(events, sweepSize) {
 		before := r.size
-		if err := r.loadEvents(ctx, part, true); err != nil {
+		if err := r.loadEdges(ctx, part, malicious); err != nil {
 			return err
 		}
 		b.wanted += r.size - before
@@ -110,7 +116,7 @@ func (r *Ranker) sweep(ctx context.Context, frontier []*attribute, b *budget) er
 			return nil
 		}
 	}
-	r.turn(list, events)
+	r.turn(list, events, keep)
 	return nil
 }
 
@@ -138,6 +144,7 @@ func (r *Ranker) expand(ctx context.Context, frontier []*attribute, b *budget, r
 		if cost > b.left-pending {
 			if !m.refused {
 				b.lost += cost
+				b.capped = append(b.capped, Capped{ID: a.id, Degree: a.degree})
 			}
 			m.refused = true
 			continue

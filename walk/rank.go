@@ -8,7 +8,7 @@ import (
 )
 
 // ID names a vertex of the graph.
-type ID uint64
+type ID = uint64
 
 // Event is an event and the attributes that it includes.
 type Event struct {
@@ -27,24 +27,39 @@ type Attribute struct {
 	Events    []ID // those that were asked for
 }
 
+// Detail says what is asked of events, besides their times.
+type Detail uint8
+
+// What can be asked of an event.
+const (
+	Sizes      Detail = iota // whether it is malicious, and how many attributes it includes
+	Attributes               // whether it is malicious, and its attributes
+	Edges                    // its attributes
+)
+
+// Surroundings are the events that include any of some attributes, and the malicious ones of them, each once.
+type Surroundings struct {
+	Events, Malicious   []ID
+	All, EveryMalicious bool // whether those are all, and not only the first ones
+}
+
 // Reach says which events of an attribute are asked for.
 type Reach uint8
 
 // What can be asked of an attribute.
 const (
-	Counts    Reach = iota // no events, only how many there are
-	Few                    // how many there are, and the malicious ones if they are few
+	Degrees   Reach = iota // no events, only how many there are
+	Counts                 // and how many of them are malicious
 	Malicious              // the malicious ones
 	All
 )
 
 // Incidence tells which events include which attributes, of what may be seen. It must tell of one state of the graph. The
-// answers may come in any order; what is not visible is left out. Around tells the events that include any of the attributes, each
-// once, if they are no more than most.
+// answers may come in any order; what is not visible is left out. Around tells of up to most events that include any of the attributes.
 type Incidence interface {
-	Events(ctx context.Context, ids []ID, attributes bool) ([]Event, error)
+	Events(ctx context.Context, ids []ID, detail Detail) ([]Event, error)
 	Attributes(ctx context.Context, ids []ID, reach Reach) ([]Attribute, error)
-	Around(ctx context.Context, attributes []ID, most int) (events []ID, all bool, err error)
+	Around(ctx context.Context, attributes []ID, most int) (Surroundings, error)
 }
 
 // RankOptions say how ThreatRank is computed.
@@ -67,7 +82,9 @@ type Rank struct {
 	LeftOut float64
 	// Refused is, level by level, how many of the edges wanted were not followed; nil when all were.
 	Refused []int
-	Paths   []Path // that contribute most, the largest first
+	// Capped are the attributes that were not followed, or not to all of their events, because of the bound on work.
+	Capped []Capped
+	Paths  []Path // that contribute most, the largest first
 }
 
 // Path is a simple path from a malicious event to the event that is ranked: event, attribute, event, and so on.
@@ -111,12 +128,12 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	if r.size+len(r.pairs) > r.opt.Work {
 		r.forget()
 	}
-	if err := r.loadEvents(ctx, []ID{id}, true); err != nil {
+	if err := r.loadEvents(ctx, []ID{id}, Attributes); err != nil {
 		return Rank{}, err
 	}
 	t := r.events[id]
 	if t == nil {
-		return Rank{}, fmt.Errorf("%w: %#x", ErrNotVisible, uint64(id))
+		return Rank{}, fmt.Errorf("%w: %#x", ErrNotVisible, id)
 	}
 	if t.malicious {
 		return Rank{Score: -1, Exact: true, Paths: []Path{{Nodes: []ID{id}, Contribution: -1}}}, nil
@@ -130,7 +147,7 @@ func (r *Ranker) Rank(ctx context.Context, id ID) (Rank, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Rank{}, err
 	}
-	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: b.share(), Refused: b.refused()}
+	out := Rank{Score: -math.Max(0, s.total), ErrorBound: s.lost, Exact: s.lost == 0, LeftOut: b.share(), Refused: b.refused(), Capped: b.capped}
 	paths, all := r.bestPaths(r.opt.Paths)
 	if all { // so few paths that their plain sum is free of rounding
 		out.Score = 0

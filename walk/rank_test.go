@@ -32,12 +32,16 @@ func newIncidence(events ...walk.Event) *incidence {
 	return g
 }
 
-func (g *incidence) Events(_ context.Context, ids []walk.ID, attributes bool) ([]walk.Event, error) {
+func (g *incidence) Events(_ context.Context, ids []walk.ID, detail walk.Detail) ([]walk.Event, error) {
 	var list []walk.Event
 	for _, id := range ids {
 		if e, ok := g.events[id]; ok {
-			if !attributes {
+			switch detail {
+			case walk.Sizes:
 				e.Attributes = nil
+			case walk.Edges:
+				e.Malicious = false
+			case walk.Attributes:
 			}
 			list = append(list, e)
 		}
@@ -54,25 +58,29 @@ func (g *incidence) Attributes(_ context.Context, ids []walk.ID, reach walk.Reac
 			if mal {
 				a.Malicious++
 			}
-			if reach == walk.All || (reach == walk.Malicious || reach == walk.Few) && mal {
+			if reach == walk.All || reach == walk.Malicious && mal {
 				a.Events = append(a.Events, e)
 			}
-		}
-		if reach == walk.Few && len(a.Events) > 2 {
-			a.Events = nil
 		}
 		list = append(list, a)
 	}
 	return list, nil
 }
 
-func (g *incidence) Around(_ context.Context, attributes []walk.ID, most int) (events []walk.ID, all bool, err error) {
+func (g *incidence) Around(_ context.Context, attributes []walk.ID, most int) (s walk.Surroundings, err error) {
 	for _, a := range attributes {
-		events = append(events, g.attributes[a]...)
+		s.Events = append(s.Events, g.attributes[a]...)
 	}
-	slices.Sort(events)
-	events = slices.Compact(events)
-	return events, len(events) <= most, nil
+	slices.Sort(s.Events)
+	s.Events = slices.Compact(s.Events)
+	for _, id := range s.Events {
+		if g.events[id].Malicious {
+			s.Malicious = append(s.Malicious, id)
+		}
+	}
+	s.All, s.EveryMalicious = len(s.Events) <= most, len(s.Malicious) <= most
+	s.Events, s.Malicious = s.Events[:min(most, len(s.Events))], s.Malicious[:min(most, len(s.Malicious))]
+	return s, nil
 }
 
 func (g *incidence) weight(id walk.ID, decay float64) float64 {

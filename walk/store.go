@@ -151,23 +151,46 @@ func (y *event) has(a *attribute) bool {
 	return ok
 }
 
+// unknownOf counts the events that are not known with their attributes.
+func (s *store) unknownOf(ids []ID) int {
+	n := 0
+	for _, id := range ids {
+		if e := s.events[id]; e == nil || !e.full {
+			n++
+		}
+	}
+	return n
+}
+
 // loadEvents fetches the events that are not known, or not known with their attributes.
-func (s *store) loadEvents(ctx context.Context, ids []ID, attributes bool) error {
+func (s *store) loadEvents(ctx context.Context, ids []ID, detail Detail) error {
+	return s.fetch(ctx, ids, detail, nil)
+}
+
+// loadEdges fetches the events that are not known with their attributes. It is known which are malicious: those, sorted.
+func (s *store) loadEdges(ctx context.Context, ids, malicious []ID) error {
+	return s.fetch(ctx, ids, Edges, func(e *Event) { _, e.Malicious = slices.BinarySearch(malicious, e.ID) })
+}
+
+func (s *store) fetch(ctx context.Context, ids []ID, detail Detail, amend func(*Event)) error {
 	var missing []ID
 	for _, id := range ids {
-		if e := s.events[id]; e == nil || attributes && !e.full {
+		if e := s.events[id]; e == nil || detail != Sizes && !e.full {
 			missing = append(missing, id)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	list, err := s.in.Events(ctx, missing, attributes)
+	list, err := s.in.Events(ctx, missing, detail)
 	if err != nil {
 		return fmt.Errorf("fetch events: %w", err)
 	}
 	for _, e := range list {
-		s.keepEvent(e, attributes)
+		if amend != nil {
+			amend(&e)
+		}
+		s.keepEvent(e, detail != Sizes)
 	}
 	return nil
 }
@@ -200,37 +223,34 @@ func (s *store) keepEvent(e Event, attributes bool) {
 	s.size += len(e.Attributes)
 }
 
-// loadCounts fetches the degrees of the attributes that are new; with lists, also their malicious events where those are few.
-func (s *store) loadCounts(ctx context.Context, list []*attribute, lists bool) error {
-	var missing []ID
+// loadCounts fetches the degrees of the attributes that have none.
+func (s *store) loadCounts(ctx context.Context, list []*attribute) error {
+	missing := map[Reach][]ID{}
 	for _, a := range list {
-		if a.degree == 0 {
-			missing = append(missing, a.id)
+		switch {
+		case a.degree > 0:
+		case a.known:
+			missing[Degrees] = append(missing[Degrees], a.id)
+		default:
+			missing[Counts] = append(missing[Counts], a.id)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	reach := Counts
-	if lists {
-		reach = Few
-	}
-	counts, err := s.in.Attributes(ctx, missing, reach)
-	if err != nil {
-		return fmt.Errorf("count events: %w", err)
-	}
-	s.state++
-	var few []Attribute
-	for _, c := range counts {
-		if a := s.attributes[c.ID]; a != nil && c.Degree > 0 {
-			a.degree, a.malicious, a.weight = c.Degree, c.Malicious, 1/float64(c.Degree)
-			a.known = a.known || c.Malicious == 0
-			if c.Degree > 1 && len(c.Events) > 0 && len(c.Events) == c.Malicious {
-				few = append(few, c)
+	for reach, ids := range missing {
+		counts, err := s.in.Attributes(ctx, ids, reach)
+		if err != nil {
+			return fmt.Errorf("count events: %w", err)
+		}
+		s.state++
+		for _, c := range counts {
+			if a := s.attributes[c.ID]; a != nil && c.Degree > 0 {
+				a.degree, a.weight = c.Degree, 1/float64(c.Degree)
+				if reach == Counts {
+					a.malicious, a.known = c.Malicious, c.Malicious == 0
+				}
 			}
 		}
 	}
-	return s.keepLists(ctx, few, Malicious)
+	return nil
 }
 
 // loadLists fetches the events of attributes.
@@ -255,7 +275,11 @@ func (s *store) keepLists(ctx context.Context, found []Attribute, reach Reach) e
 	for _, f := range found {
 		wanted = append(wanted, f.Events...)
 	}
-	if err := s.loadEvents(ctx, distinct(wanted), reach == All); err != nil {
+	detail := Sizes
+	if reach == All {
+		detail = Attributes
+	}
+	if err := s.loadEvents(ctx, distinct(wanted), detail); err != nil {
 		return err
 	}
 	for _, f := range found {

@@ -1,8 +1,8 @@
 package walk
 
-// turn makes the lists of all events of attributes from what the events include. The events are known, sorted, and all that include
-// any of the attributes.
-func (s *store) turn(list []*attribute, events []ID) {
+// turn makes the lists of events of attributes from what the events include. The events are known, sorted, and all of their kind that
+// include any of the attributes.
+func (s *store) turn(list []*attribute, events []ID, keep func(*attribute, []*event)) {
 	s.state++
 	at := make(map[*attribute]int, len(list))
 	for i, a := range list {
@@ -42,7 +42,7 @@ func (s *store) turn(list []*attribute, events []ID) {
 	}
 	start := 0
 	for i, a := range list {
-		a.keepAll(all[start:ends[i]:ends[i]])
+		keep(a, all[start:ends[i]:ends[i]])
 		start = ends[i]
 	}
 	s.size += total
@@ -60,4 +60,10 @@ func (a *attribute) keepAll(events []*event) {
 		a.weight = 1 / float64(a.degree)
 	}
 	a.known, a.whole, a.massive = true, true, false
+}
+
+// keepMalicious takes note of all malicious events of an attribute.
+func (a *attribute) keepMalicious(events []*event) {
+	a.events, a.malicious = events, len(events)
+	a.known, a.massive = true, false
 }

@@ -6,11 +6,13 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// DecodeClassic reads the body of POST /query, for its fuzz test.
-var DecodeClassic = decodeClassic
-
-// ClientAddress is clientAddress.
-var ClientAddress = clientAddress
+// What the fuzz tests look at.
+var (
+	ClientAddress = clientAddress
+	DecodeClassic = decodeClassic
+	NewCursor     = newCursor
+	ReadCursor    = readCursor
+)
 
 // Routes are "METHOD /path" of all that is served.
 func (s *Server) Routes() iter.Seq[string] {

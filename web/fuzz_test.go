@@ -36,3 +36,19 @@ func FuzzClassicQuery(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCursor(f *testing.F) {
+	f.Add("", "report")
+	f.Add(web.NewCursor("report", 0, ""), "report")
+	f.Add(web.NewCursor("report", 1<<63, "rest"), "report")
+	f.Add(web.NewCursor("report", 7, "rest"), "another")
+	f.Fuzz(func(t *testing.T, text, list string) {
+		n, rest, err := web.ReadCursor(list, text)
+		if err != nil {
+			return
+		}
+		if again, more, err := web.ReadCursor(list, web.NewCursor(list, n, rest)); err != nil || again != n || more != rest {
+			t.Errorf("%q is %d and %q, but written again %d and %q, %v", text, n, rest, again, more, err)
+		}
+	})
+}

@@ -2,11 +2,18 @@ package web_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/web"
 )
 
 // TestTwoOrganisationsSendTheSameBytes holds that each of them counts its own.
@@ -40,6 +47,56 @@ func TestTwoOrganisationsSendTheSameBytes(t *testing.T) {
 		if got := r.get(who, "/api/v1/raw/"+raw); got.status != http.StatusOK || got.text(t, "src_ip") != "198.51.100.77" {
 			t.Errorf("%s: got %d %s", name, got.status, got.body)
 		}
+	}
+}
+
+// TestLongRecordWithoutTheKey asks a server for a record that only others can open.
+func TestLongRecordWithoutTheKey(t *testing.T) {
+	var lake *ingest.Service
+	r := newRig(t, func(c *web.Config) {
+		lake = c.Ingest
+		own := lake.Config
+		own.Keys = publicKeys(t)
+		c.Ingest = must(ingest.New(t.Context(), own))(t)
+	})
+	record := strings.TrimSuffix(strings.TrimSpace(login), "}") + `,"padding":"` + strings.Repeat("x", 2<<20) + `"}`
+	u := ingest.Upload{Typetag: "cowrie", Org: r.org.Hash, Timezone: "UTC", Name: "long"}
+	receipt := must(lake.Accept(t.Context(), u, strings.NewReader(record)))(t)
+	eventually(t, "it is in the graph", func() bool { return must(lake.Upload(t.Context(), receipt.ID))(t).Mapped == 1 })
+	for out, err := range ingest.Try(u, time.Unix(0, 0), strings.NewReader(record)) {
+		check(t, err)
+		got := r.get(r.admin, "/api/v1/raw/"+out.Record.Raw.Hash().String())
+		if got.status != http.StatusServiceUnavailable || !strings.Contains(got.text(t, "detail"), "private key") {
+			t.Errorf("got %d %.300s", got.status, got.body)
+		}
+	}
+}
+
+// publicKeys are keys that seal and do not open.
+func publicKeys(t *testing.T) *ingest.Keys {
+	t.Helper()
+	dir := t.TempDir()
+	_ = must(ingest.LoadOrCreateKeys(dir))(t)
+	check(t, os.Remove(filepath.Join(dir, "priv.pem")))
+	return must(ingest.LoadOrCreateKeys(dir))(t)
+}
+
+// TestFullLakeAsksToWait has a lake whose records nobody works on.
+func TestFullLakeAsksToWait(t *testing.T) {
+	r := newRig(t, func(c *web.Config) {
+		full := c.Ingest.Config
+		full.Backlog, full.Bus = 1, must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir()}))(t)
+		t.Cleanup(func() { check(t, full.Bus.Close()) })
+		c.Ingest = must(ingest.New(t.Context(), full))(t)
+	})
+	path := "/api/v1/raw?typetag=cowrie&org=" + r.org.Hash.String()
+	if got := r.post(r.admin, path, login); got.status != http.StatusCreated {
+		t.Fatalf("the first: got %d %s", got.status, got.body)
+	}
+	got := r.post(r.admin, path, login)
+	wait, err := strconv.Atoi(got.header.Get("Retry-After"))
+	if got.status != http.StatusTooManyRequests || err != nil || wait < 1 || !strings.Contains(got.text(t, "detail"), "Try again later") {
+		t.Errorf("got %d, Retry-After %q, %s", got.status, got.header.Get("Retry-After"), got.body)
 	}
 }
 

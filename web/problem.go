@@ -102,6 +102,10 @@ func reportProblem(err error) *problem {
 		return refuse(http.StatusRequestEntityTooLarge, "too-large", "The query's text is too long.")
 	case errors.Is(err, reportd.ErrBadRequest):
 		return badRequest("The query cannot be understood.")
+	case errors.Is(err, reportd.ErrUserBusy):
+		p := refuse(http.StatusTooManyRequests, "too-many", "As many of your queries wait or run as one user may have. End one, or try again shortly.")
+		p.retryAfter = retryAfter
+		return p
 	case errors.Is(err, reportd.ErrBusy), errors.Is(err, errClosing):
 		p := refuse(http.StatusServiceUnavailable, "busy", "The server is busy. Try again shortly.")
 		p.retryAfter = retryAfter

@@ -81,23 +81,23 @@ func (s *Server) classicQuery(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.submit(ctx, who, q.request())
+	report, err := s.cfg.Reports.Submit(ctx, who, q.request())
 	var faults tdql.Errors
 	if errors.As(err, &faults) && q.Type != textType {
 		return s.failedDocument(c, q, reportd.Report{User: who.ID, Created: time.Now()}, faultText(faults))
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("submit report: %w", err)
 	}
 	if report, err = s.await(ctx, who, report); err != nil {
 		return err
 	}
 	switch report.Status {
 	case reportd.StatusReady:
-		return s.document(c, q, report)
+		return s.document(c, q, report, http.StatusCreated)
 	case reportd.StatusFailed, reportd.StatusCancelled:
 		return s.failedDocument(c, q, report, failureText(report))
-	case reportd.StatusWait, reportd.StatusProcessing:
+	case reportd.StatusInvalid, reportd.StatusWait, reportd.StatusProcessing:
 	}
 	return c.JSON(http.StatusAccepted, map[string]string{"message": "check back later", "status": "processing", "report": report.ID})
 }
@@ -219,17 +219,34 @@ func (s *Server) failedDocument(c echo.Context, q classicQuestion, r reportd.Rep
 	return c.JSON(http.StatusCreated, doc)
 }
 
-// document answers with a report that is ready.
-func (s *Server) document(c echo.Context, q classicQuestion, r reportd.Report) error {
+// kept is a report as a document, whoever asked in which way.
+func (s *Server) kept(ctx context.Context, c echo.Context) error {
+	r, err := s.cfg.Reports.Report(ctx, owner(c), c.Param("id"))
+	if err != nil {
+		return fmt.Errorf("load report: %w", err)
+	}
+	q := classicQuestion{Type: textType}
+	if r.Classic != nil {
+		q = classicQuestion{Type: r.Classic.Type, Data: r.Classic.Data}
+	}
+	return s.document(c, q, r, http.StatusOK)
+}
+
+// document answers with a report, when it is ready.
+func (s *Server) document(c echo.Context, q classicQuestion, r reportd.Report, status int) error {
 	ctx, done := s.streaming(c.Request().Context())
 	defer done()
+	r.Status = reportd.StatusReady // or there is no document
 	doc := newDocument(q, r)
 	paged := q.options().paged
 	var format rowFormat = &listDocument{doc: doc, w: c.Response(), paged: paged}
 	if q.Type == "count" || q.summarised() {
 		format = &valueDocument{doc: doc, w: c.Response(), paged: paged}
 	}
-	out := newRowStream(c, http.StatusCreated, mediaJSON, format)
+	out := newRowStream(c, mediaJSON, format)
+	if out.status = status; status == http.StatusOK {
+		out.media = mediaReport
+	}
 	return s.stream(ctx, out, reportd.Caller{ID: r.User}, r.ID, 0)
 }
 

@@ -33,6 +33,10 @@ func (s *Server) rawRecord(c echo.Context) error {
 	if !theirs {
 		return none
 	}
+	if errors.Is(err, ingest.ErrSealed) {
+		return refuse(http.StatusServiceUnavailable, "sealed", "The record is longer than the graph keeps whole. It lies sealed, and this server has "+
+			"no private key that opens it: ask another one, or have the key put into its data folder.")
+	}
 	if err != nil {
 		return err
 	}

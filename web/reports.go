@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -50,9 +51,9 @@ func (s *Server) ask(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := s.submit(ctx, who, reportd.Request{TDQL: q.TDQL, Params: q.Params, Shared: true, Redo: q.Redo})
+	report, err := s.cfg.Reports.Submit(ctx, who, reportd.Request{TDQL: q.TDQL, Params: q.Params, Shared: true, Redo: q.Redo})
 	if err != nil {
-		return err
+		return fmt.Errorf("submit report: %w", err)
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/reports/"+report.ID)
 	if report.Status.Ended() {
@@ -61,24 +62,31 @@ func (s *Server) ask(c echo.Context) error {
 	return c.JSON(http.StatusAccepted, report)
 }
 
-// submit asks reportd. A report that was cancelled earlier in the hour is no answer, so it is made anew.
-func (s *Server) submit(ctx context.Context, who reportd.Caller, req reportd.Request) (reportd.Report, error) {
-	report, err := s.cfg.Reports.Submit(ctx, who, req)
-	if err == nil && report.Status == reportd.StatusCancelled {
-		req.Redo = true
-		report, err = s.cfg.Reports.Submit(ctx, who, req)
-	}
-	if err != nil {
-		return report, fmt.Errorf("submit report: %w", err)
-	}
-	return report, nil
-}
-
-// reports is GET /api/v1/reports: the caller's reports that are kept, newest first.
+// reports is GET /api/v1/reports: the caller's reports that are kept, newest first, or a page of them.
 func (s *Server) reports(c echo.Context) error {
-	list, err := s.cfg.Reports.Reports(c.Request().Context(), owner(c))
+	who := owner(c)
+	limit, err := pageSize(c)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Reports.Reports(c.Request().Context(), who)
 	if err != nil {
 		return fmt.Errorf("list reports: %w", err)
+	}
+	if text := c.QueryParam("cursor"); text != "" {
+		at, id, err := readCursor(who.ID, text)
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(r reportd.Report) bool {
+			made := uint64(r.Created.UnixNano())
+			return made > at || made == at && r.ID <= id
+		})
+	}
+	if limit > 0 && len(list) > limit {
+		list = list[:limit]
+		last := list[limit-1]
+		linkNext(c, c.Response().Header(), limit, newCursor(who.ID, uint64(last.Created.UnixNano()), last.ID))
 	}
 	return c.JSON(http.StatusOK, map[string]any{"reports": list})
 }

@@ -127,7 +127,7 @@ func (r *rig) asked(who person, tdql string) string {
 	}
 	eventually(r.t, "report "+id, func() bool {
 		status := r.get(who, "/api/v1/reports/"+id).text(r.t, "status")
-		return status != "wait" && status != "processing"
+		return status != "invalid" && status != "wait" && status != "processing"
 	})
 	return id
 }

@@ -162,6 +162,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	after  http.Header // what followed the body
 }
 
 // do sends a call and reads the whole answer.
@@ -179,7 +180,8 @@ func (r *rig) do(c call) answer {
 	}
 	resp := must(http.DefaultClient.Do(req))(r.t)
 	defer resp.Body.Close()
-	return answer{resp.StatusCode, resp.Header, must(io.ReadAll(resp.Body))(r.t)}
+	body := must(io.ReadAll(resp.Body))(r.t)
+	return answer{resp.StatusCode, resp.Header, body, resp.Trailer}
 }
 
 func (r *rig) get(as person, path string) answer {
@@ -293,7 +295,7 @@ func (r *rig) bury(typetag, record string) string {
 	dead := must(r.bus.Stream(r.t.Context(), bus.StreamConfig{Name: "lake-dead", Subjects: []string{"lake-dead.>"}}))(r.t)
 	plain := binary.AppendUvarint([]byte{1}, uint64(len(record)))
 	header := map[string]string{
-		"Upload": "buried", "Try": "1", "Chunk": "0", "Line": "1", "Records": "1", "Typetag": typetag, "Org": r.org.Hash.String(),
+		"Upload": "buried", "Try": "1", "Chunk": "0", "Record": "1", "Line": "1", "Records": "1", "Typetag": typetag, "Org": r.org.Hash.String(),
 		"Timezone": "UTC", bus.HeaderReason: "test",
 	}
 	subject := "lake-dead.lake." + typetag + "." + r.org.Hash.String() + ".buried.1.0-1.1"

@@ -17,6 +17,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/stix"
+	"github.com/cybexp/cybexp/tdql"
 )
 
 // A rowFormat writes rows as they come.
@@ -26,12 +28,17 @@ type rowFormat interface {
 	end() error
 }
 
-// rows is GET /api/v1/reports/{id}/rows: the rows of a report from its first one, or from the one after ?after=, while they are made.
-// An answer that ends well is whole; when a report fails on the way, the connection is cut, so that nobody takes a part for the whole.
+// rows is GET /api/v1/reports/{id}/rows: the rows of a report from its first one, or from the one after ?after= or ?cursor=, while they
+// are made, or a page of them. An answer that ends well is whole; when a report fails on the way, the connection is cut, so that nobody
+// takes a part for the whole.
 func (s *Server) rows(c echo.Context) error {
-	after, err := number(c.QueryParam("after"))
+	after, err := place(c)
 	if err != nil {
-		return badRequest("'after' must be the number of a row.")
+		return err
+	}
+	limit, err := pageSize(c)
+	if err != nil {
+		return err
 	}
 	media, err := acceptable(c.Request().Header.Values(echo.HeaderAccept))
 	if err != nil {
@@ -39,7 +46,32 @@ func (s *Server) rows(c echo.Context) error {
 	}
 	ctx, done := s.streaming(c.Request().Context())
 	defer done()
-	return s.stream(ctx, newRowStream(c, http.StatusOK, media, newRowFormat(c.Response(), media)), owner(c), c.Param("id"), after)
+	switch {
+	case media == mediaReport && (limit > 0 || after > 0):
+		return badRequest("A report document is whole: ask without 'limit', 'after' and 'cursor'.")
+	case media == mediaReport:
+		return s.kept(ctx, c)
+	case limit > 0:
+		return s.rowsPage(ctx, c, media, after, limit)
+	}
+	return s.stream(ctx, newRowStream(c, media, newRowFormat(c.Response(), media, c.Param("id"))), owner(c), c.Param("id"), after)
+}
+
+// place is the number of the row after which rows are asked for, as ?after= or in ?cursor=.
+func place(c echo.Context) (uint64, error) {
+	if text := c.QueryParam("cursor"); text != "" {
+		n, _, err := readCursor(c.Param("id"), text)
+		return n, err
+	}
+	text := c.QueryParam("after")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, badRequest("'after' must be the number of a row.")
+	}
+	return n, nil
 }
 
 // stream passes a report's rows on as they come.
@@ -57,9 +89,7 @@ func (s *Server) stream(ctx context.Context, out *rowStream, who reportd.Caller,
 
 // cut tells of an error while there is still a status to tell it with, and cuts the connection after that.
 func (s *Server) cut(ctx context.Context, out *rowStream, err error) error {
-	if ctx.Err() != nil && out.c.Request().Context().Err() == nil {
-		err = errClosing
-	}
+	err = s.closing(ctx, out.c.Request().Context(), err)
 	if !out.c.Response().Committed {
 		return err
 	}
@@ -67,12 +97,12 @@ func (s *Server) cut(ctx context.Context, out *rowStream, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
-// number reads a row number; nothing is 0.
-func number(text string) (uint64, error) {
-	if text == "" {
-		return 0, nil
+// closing is err, or that the server ends when that is why the work did.
+func (s *Server) closing(work, caller context.Context, err error) error {
+	if work.Err() != nil && caller.Err() == nil {
+		return errClosing
 	}
-	return strconv.ParseUint(text, 10, 64)
+	return err
 }
 
 // Media types of rows.
@@ -80,6 +110,8 @@ const (
 	mediaNDJSON = "application/x-ndjson"
 	mediaJSON   = "application/json"
 	mediaCSV    = "text/csv"
+	mediaSTIX   = "application/stix+json"
+	mediaReport = "application/vnd.cybexp.report+json"
 )
 
 // acceptable chooses the first media type in Accept that we have; NDJSON when there is none or any will do.
@@ -97,20 +129,28 @@ func acceptable(accept []string) (string, error) {
 		switch media {
 		case mediaNDJSON, "application/ndjson", "*/*", "application/*":
 			return mediaNDJSON, nil
-		case mediaJSON, mediaCSV:
+		case mediaSTIX:
+			if v := params["version"]; v != "" && v != "2.1" {
+				continue
+			}
+			return media, nil
+		case mediaJSON, mediaCSV, mediaReport:
 			return media, nil
 		case "text/*":
 			return mediaCSV, nil
 		}
 	}
 	if named {
-		return "", refuse(http.StatusNotAcceptable, "not-acceptable", "Rows are application/x-ndjson, application/json or text/csv.")
+		return "", refuse(http.StatusNotAcceptable, "not-acceptable", "Rows are application/x-ndjson, application/json, text/csv, application/stix+json;version=2.1 or application/vnd.cybexp.report+json.")
 	}
 	return mediaNDJSON, nil
 }
 
-func newRowFormat(w io.Writer, media string) rowFormat {
+// newRowFormat makes the writer for one of the media types, but for mediaReport.
+func newRowFormat(w io.Writer, media, report string) rowFormat {
 	switch media {
+	case mediaSTIX:
+		return stixRows{stix.NewBundle(w, report)}
 	case mediaCSV:
 		return &csvRows{w: csv.NewWriter(w)}
 	case mediaJSON:
@@ -128,8 +168,8 @@ type rowStream struct {
 	format rowFormat
 }
 
-func newRowStream(c echo.Context, status int, media string, format rowFormat) *rowStream {
-	r := &rowStream{c: c, conn: http.NewResponseController(c.Response()), status: status, media: media, format: format}
+func newRowStream(c echo.Context, media string, format rowFormat) *rowStream {
+	r := &rowStream{c: c, conn: http.NewResponseController(c.Response()), status: http.StatusOK, media: media, format: format}
 	_ = r.conn.SetReadDeadline(time.Time{}) // a report may take longer than a request; a test's recorder has no deadlines
 	r.patience()
 	return r
@@ -150,11 +190,7 @@ func (r *rowStream) frame(f reportd.Frame) error {
 	case reportd.TypeEnd:
 		return r.end(f)
 	case reportd.TypeError:
-		failure, err := f.Failure()
-		if err != nil {
-			return err
-		}
-		return reportFailed(failure)
+		return failed(f)
 	}
 	return fmt.Errorf("unknown frame %q", f.Type)
 }
@@ -172,10 +208,21 @@ func (r *rowStream) commit(fields []string) error {
 	if r.c.Response().Committed {
 		return nil
 	}
+	if r.media == mediaSTIX {
+		if err := stix.Fit(fields); err != nil {
+			return refuse(http.StatusNotAcceptable, "not-acceptable", "A STIX bundle has instances: ask for attributes, objects, events or sessions, with all their fields.")
+		}
+	}
 	h := r.c.Response().Header()
 	h.Set(echo.HeaderContentType, r.media)
+	h.Add(echo.HeaderVary, echo.HeaderAccept)
 	h.Set(echo.HeaderCacheControl, "no-store")
-	if r.media == mediaCSV {
+	switch r.media {
+	case mediaSTIX:
+		h.Set(echo.HeaderContentType, mediaSTIX+";version=2.1")
+	case mediaReport:
+		h.Set(echo.HeaderContentType, r.media)
+	case mediaCSV:
 		h.Set(echo.HeaderContentType, mediaCSV+"; charset=utf-8; header=present")
 		h.Set(echo.HeaderContentDisposition, `attachment; filename="report.csv"`)
 	}
@@ -200,13 +247,11 @@ func (r *rowStream) rows(f reportd.Frame) error {
 }
 
 func (r *rowStream) end(f reportd.Frame) error {
-	end, err := f.End()
+	end, err := whole(f)
 	if err != nil {
 		return err
 	}
-	if end.Status != reportd.StatusReady {
-		return refuse(http.StatusConflict, "report-"+string(end.Status), "The report was "+string(end.Status)+".")
-	}
+	r.warn(end.Warnings)
 	if err := r.commit(nil); err != nil {
 		return err
 	}
@@ -214,6 +259,37 @@ func (r *rowStream) end(f reportd.Frame) error {
 		return err
 	}
 	return r.conn.Flush()
+}
+
+// warningsTrailer follows the rows, with the codes of the report's warnings: that a limit cut it short, for one.
+const warningsTrailer = "Report-Warnings"
+
+func (r *rowStream) warn(warnings tdql.Errors) {
+	codes := make([]string, len(warnings))
+	for i, w := range warnings {
+		codes[i] = string(w.Code)
+	}
+	if len(codes) > 0 {
+		r.c.Response().Header().Set(http.TrailerPrefix+warningsTrailer, strings.Join(codes, ", "))
+	}
+}
+
+// whole reads the end of a report that must be ready.
+func whole(f reportd.Frame) (reportd.End, error) {
+	end, err := f.End()
+	if err == nil && end.Status != reportd.StatusReady {
+		err = refuse(http.StatusConflict, "report-"+string(end.Status), "The report was "+string(end.Status)+".")
+	}
+	return end, err
+}
+
+// failed is the problem that a report ended with.
+func failed(f reportd.Frame) error {
+	failure, err := f.Failure()
+	if err != nil {
+		return err
+	}
+	return reportFailed(failure)
 }
 
 // reportFailed is a failed report as a problem.
@@ -269,6 +345,13 @@ func (j *jsonRows) end() error {
 	_, err := io.WriteString(j.w, text)
 	return err
 }
+
+// stixRows writes one STIX bundle.
+type stixRows struct{ *stix.Bundle }
+
+func (s stixRows) header([]string) error         { return s.Begin() }
+func (s stixRows) row(row json.RawMessage) error { return s.Row(row) }
+func (s stixRows) end() error                    { return s.End() }
 
 // csvRows writes a line of field names, then the rows. Strings stand bare, anything else as JSON, null and absent as nothing.
 type csvRows struct {

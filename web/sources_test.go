@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -12,12 +13,13 @@ import (
 func TestSourcesThroughTheAPI(t *testing.T) {
 	const secret = "s3cr3t"
 	r := newRig(t)
+	var asked atomic.Int64
 	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.Header.Get("Authorization") != "Bearer "+secret {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		fmt.Fprintln(w, "evil.example")
+		fmt.Fprintf(w, "evil%d.example\n", asked.Add(1)) // what is the same again would not be taken
 	}))
 	defer feed.Close()
 	body := fmt.Sprintf(`{"name":"a feed","kind":"http","org":%q,"typetag":"indicators","url":%q,"secret":%q,"period":"1h"}`, r.orgName, feed.URL, secret)

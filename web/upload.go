@@ -23,7 +23,7 @@ func (s *Server) accept(c echo.Context, upload ingest.Upload, file io.Reader) (i
 }
 
 // lakeRetryAfter is what a caller is told who comes when the lake is full.
-const lakeRetryAfter = 30 * time.Second
+const lakeRetryAfter = 10 * time.Second
 
 // reason is what an error says after the one that it wraps.
 func reason(err, wrapped error) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/internal/benchgraph"
 	"github.com/cybexp/cybexp/internal/testdgraph"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -30,10 +31,13 @@ func BenchmarkImport(b *testing.B) {
 	file := filepath.Join(b.TempDir(), "cowrie.json")
 	writeHoneypotLog(b, file, importRecords)
 	rdf := filepath.Join(b.TempDir(), "records.rdf.gz")
-	vertices := writeQuads(b, file, rdf)
+	vertices, want := writeQuads(b, file, rdf), mapped(b, file)
+	if vertices != want.Vertices() {
+		b.Fatalf("an import counts %d vertices, the log has %d", vertices, want.Vertices())
+	}
 	for b.Loop() {
-		ours := load(b, func(w io.Writer) error { return newImport(b, file).spell(b.Context(), w) })
-		plain := load(b, func(w io.Writer) error {
+		ours := load(b, want, func(w io.Writer) error { return newImport(b, file).spell(b.Context(), w) })
+		plain := load(b, want, func(w io.Writer) error {
 			f, err := os.Open(rdf)
 			if err != nil {
 				return err
@@ -69,7 +73,8 @@ type cost struct {
 	disk      int64
 }
 
-func load(b *testing.B, source dgraphd.Source) cost {
+// load measures Dgraph's bulk loader, and then holds what that made to what it should be.
+func load(b *testing.B, want *benchgraph.Contents, source dgraphd.Source) cost {
 	b.Helper()
 	c := dgraphd.DefaultConfig()
 	c.Dir = b.TempDir()
@@ -88,10 +93,39 @@ func load(b *testing.B, source dgraphd.Source) cost {
 		}
 		return err
 	})
-	if err := errors.Join(err, os.RemoveAll(c.Dir)); err != nil {
+	if err := errors.Join(err, verify(b, c, want), os.RemoveAll(c.Dir)); err != nil {
 		b.Fatal(err)
 	}
 	return t
+}
+
+// verify starts a Dgraph on what was loaded.
+func verify(b *testing.B, c dgraphd.Config, want *benchgraph.Contents) error {
+	b.Helper()
+	server, err := dgraphd.Start(b.Context(), c)
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	return want.Verify(server.HTTP())
+}
+
+// mapped is what the filters make of a log.
+func mapped(b *testing.B, file string) *benchgraph.Contents {
+	b.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	want := &benchgraph.Contents{}
+	for out, err := range ingest.Try(ingest.Upload{Typetag: "cowrie", Org: tahoe.OrgHash("bench"), Timezone: "UTC"}, time.Unix(0, 0), f) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		want.Add(out.Record)
+	}
+	return want
 }
 
 // processorTime is that of this process and of all those it has waited for.

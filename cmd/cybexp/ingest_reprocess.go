@@ -95,13 +95,12 @@ func (a *app) reprocess(ctx context.Context, r *remote, body map[string]string, 
 	note.clear()
 	fmt.Fprintf(a.stderr, "%s: %s\n", j.State, jobSummary(j))
 	showReasons(a.stderr, j.Reasons)
-	_, err = fmt.Fprintln(a.stdout, compactJSON(j))
-	return err
+	return a.forPrograms(j)
 }
 
 // jobSummary says in a line what became of the raws.
 func jobSummary(j ingest.Job) string {
-	text := fmt.Sprintf("%d raws looked at, %d mapped to %d events, %d vertices new", j.Seen, j.Mapped, j.Events, j.Added)
+	text := fmt.Sprintf("%s looked at, %d mapped to %s, %d of their vertices new", counted(j.Seen, "raw"), j.Mapped, counted(j.Events, "event"), j.Added)
 	for _, rest := range []struct {
 		n    int
 		what string
@@ -111,7 +110,7 @@ func jobSummary(j ingest.Job) string {
 		{j.Undated, "left as they are, for they have the time of arrival"},
 		{j.Lost, "of which only an excerpt is kept"},
 		{j.Refused, "refused by the graph"},
-		{j.Parts, "parts of records not used"},
+		{j.Parts, plural(uint64(j.Parts), "part") + " of records not used"},
 	} {
 		if rest.n > 0 {
 			text += fmt.Sprintf(", %d %s", rest.n, rest.what)

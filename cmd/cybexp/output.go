@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cybexp/cybexp/stix"
 )
 
 // rowWriter writes the rows of a report as they come. Rows are JSON objects.
@@ -21,7 +24,7 @@ type rowWriter interface {
 	end() error
 }
 
-var outputFormats = []string{"table", "json", "ndjson", "csv"}
+var outputFormats = []string{"table", "json", "ndjson", "csv", "stix"}
 
 // newRowWriter makes the writer for an -o value.
 func newRowWriter(format string, w io.Writer) (rowWriter, error) {
@@ -35,6 +38,8 @@ func newRowWriter(format string, w io.Writer) (rowWriter, error) {
 		return &ndjsonWriter{out: out}, nil
 	case "csv":
 		return &csvWriter{out: csv.NewWriter(w)}, nil
+	case "stix":
+		return &stixWriter{out: out, bundle: stix.NewBundle(out, rand.Text())}, nil
 	}
 	return nil, usageError{fmt.Errorf("-o %q is not an output format: one of %s", format, strings.Join(outputFormats, ", "))}
 }
@@ -113,6 +118,35 @@ func (w *csvWriter) rows(rows []json.RawMessage) error {
 func (w *csvWriter) end() error {
 	w.out.Flush()
 	return w.out.Error()
+}
+
+// stixWriter writes one STIX 2.1 bundle.
+type stixWriter struct {
+	out    *bufio.Writer
+	bundle *stix.Bundle
+}
+
+func (w *stixWriter) header(fields []string) error {
+	if err := stix.Fit(fields); err != nil {
+		return usageError{fmt.Errorf("-o stix: %w: ask for attributes, objects, events or sessions", err)}
+	}
+	return w.bundle.Begin()
+}
+
+func (w *stixWriter) rows(rows []json.RawMessage) error {
+	for _, r := range rows {
+		if err := w.bundle.Row(r); err != nil {
+			return err
+		}
+	}
+	return w.out.Flush()
+}
+
+func (w *stixWriter) end() error {
+	if err := w.bundle.End(); err != nil {
+		return err
+	}
+	return w.out.Flush()
 }
 
 // maxColumn is the width, in characters, to which a table cell is cut; -o json has the whole.

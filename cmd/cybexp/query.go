@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,9 +200,27 @@ func plural(n uint64, word string) string {
 	return word + "s"
 }
 
+// counted is a number of things: 1 record, 2 records.
+func counted(n int, word string) string { return strconv.Itoa(n) + " " + plural(uint64(n), word) }
+
+// byteText is a number of bytes in the unit that people use for so many.
+func byteText(n int64) string {
+	switch {
+	case n < 1<<10:
+		return counted(int(n), "byte")
+	case n < 1<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
+}
+
 // onTerminal says whether messages go to a person.
-func (a *app) onTerminal() bool {
-	f, ok := a.stderr.(*os.File)
+func (a *app) onTerminal() bool { return isTerminal(a.stderr) }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

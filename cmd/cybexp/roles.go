@@ -44,6 +44,12 @@ type settings struct {
 	reportWorkers int
 	watches       int
 	userWatches   int
+	userQueries   int
+	queryTime     time.Duration
+	queryRows     uint64
+	queryWork     uint64
+	reportTTL     time.Duration
+	historyTTL    time.Duration
 	maxRecord     int
 	backlog       int // MiB
 	backlogAge    time.Duration
@@ -109,6 +115,17 @@ func (s *settings) bindReports(cmd *cobra.Command) {
 	f.IntVar(&s.reportWorkers, "workers", d.Workers, "queries that run at a time")
 	f.IntVar(&s.watches, "watches", d.Watches, "watches that run at a time, beside the queries")
 	f.IntVar(&s.userWatches, "user-watches", d.UserWatches, "watches of one user that run at a time, on all servers together; 0 is no limit")
+	f.Uint64Var(&s.queryRows, "query-rows", d.QueryRows, "`ROWS` that a report may have; 0 is no limit")
+	f.Uint64Var(&s.queryWork, "query-work", d.QueryWork, "`VERTICES` that a query may read; 0 is no limit")
+	f.DurationVar(&s.historyTTL, "history-ttl", d.HistoryTTL, "`TIME` for which the graph tells who asked what; 0 is for ever")
+}
+
+// bindReportStore defines the flags of the roles that ask or answer queries, which must agree on them.
+func (s *settings) bindReportStore(cmd *cobra.Command) {
+	f, d := cmd.Flags(), reportd.DefaultConfig()
+	f.DurationVar(&s.queryTime, "query-time", d.QueryTime, "`TIME` that a query may take, less than --report-ttl; the same for web and reportd")
+	f.DurationVar(&s.reportTTL, "report-ttl", d.ReportTTL, "`TIME` for which reports and their rows are kept; the same for web and reportd")
+	f.IntVar(&s.userQueries, "user-queries", d.UserQueries, "queries of one user that wait or run, on all servers together; 0 is no limit; the same for web and reportd")
 }
 
 func (s *settings) logger(a *app) (*slog.Logger, error) {
@@ -137,6 +154,7 @@ type platform struct {
 	ingest  *ingest.Service
 	runs    *source.Service // what comes by itself
 	reports *reportd.Service
+	herald  *reportd.Herald
 	group   *errgroup.Group
 	closers []func() error
 }
@@ -211,6 +229,9 @@ func (p *platform) openIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.herald, err = reportd.NewHerald(ctx, p.bus); err != nil {
+		return err
+	}
 	p.ingest, err = ingest.New(ctx, ingest.Config{
 		Bus: p.bus, Graph: p.store, Archive: p.store, Keys: keys, Logger: p.log, Written: p.written, MaxRecord: p.maxRecord,
 		Backlog: uint64(max(p.backlog, 0)) << 20, BacklogAge: p.backlogAge, MinFree: uint64(max(p.minFree, 0)) << 20,
@@ -225,8 +246,10 @@ func (p *platform) openIngest(ctx context.Context) error {
 func (p *platform) openReports(ctx context.Context, workers int) error {
 	cfg := reportd.DefaultConfig()
 	cfg.Bus, cfg.Logger, cfg.Rights, cfg.Workers = p.bus, p.log, p.rights, workers
+	cfg.QueryTime, cfg.ReportTTL, cfg.UserQueries = p.queryTime, p.reportTTL, p.userQueries
 	if workers > 0 {
-		cfg.DB, cfg.Watches, cfg.UserWatches = p.store, p.watches, p.userWatches
+		cfg.DB, cfg.History, cfg.Watches, cfg.UserWatches = p.store, history{p.store}, p.watches, p.userWatches
+		cfg.QueryRows, cfg.QueryWork, cfg.HistoryTTL = p.queryRows, p.queryWork, p.historyTTL
 		cfg.Retry = func(err error) bool { return errors.Is(err, graph.ErrUnavailable) }
 	}
 	var err error
@@ -346,6 +369,7 @@ func (a *app) webCommand() *cobra.Command {
 		func(cmd *cobra.Command, s *settings) {
 			s.bindWeb(cmd, "`ADDR` to serve on")
 			s.bindUploads(cmd)
+			s.bindReportStore(cmd)
 		})
 }
 
@@ -374,7 +398,10 @@ func (a *app) reportdCommand() *cobra.Command {
 		func(ctx context.Context, p *platform) error {
 			return p.openReports(ctx, p.reportWorkers)
 		},
-		func(cmd *cobra.Command, s *settings) { s.bindReports(cmd) })
+		func(cmd *cobra.Command, s *settings) {
+			s.bindReports(cmd)
+			s.bindReportStore(cmd)
+		})
 }
 
 // ingestCommand is a role, and the parent of the tools that look after what was sent.

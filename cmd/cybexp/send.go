@@ -90,7 +90,7 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 		return err
 	}
 	note.clear()
-	fmt.Fprintf(a.stderr, "%s: accepted %d %s as upload %s\n", path, receipt.Records, plural(uint64(receipt.Records), "record"), receipt.ID)
+	fmt.Fprintf(a.stderr, "%s: accepted %s as upload %s\n", path, counted(receipt.Records, "record"), receipt.ID)
 	if !o.follow {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (a *app) upload(ctx context.Context, o *sendOptions, id string, body *count
 	}
 }
 
-// follow waits for an upload to be in the graph and prints one line of JSON that accounts for every record.
+// follow waits for an upload to be in the graph and accounts for every record: in words, and for programs in one line of JSON.
 func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note) error {
 	var s ingest.Status
 	err := poll(ctx, 150*time.Millisecond, func() (bool, error) {
@@ -137,7 +137,7 @@ func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note
 		if err := r.do(ctx, http.MethodGet, "/api/v1/uploads/"+url.PathEscape(id), nil, nil, &s); err != nil {
 			return false, err
 		}
-		note.show(fmt.Sprintf("%s: %d of %d records", path, s.Processed(), s.Received))
+		note.show(fmt.Sprintf("%s: %d of %s in the graph", path, s.Processed(), counted(s.Received, "record")))
 		return s.Done, nil
 	})
 	if err != nil {
@@ -149,13 +149,21 @@ func (a *app) follow(ctx context.Context, r *remote, path, id string, note *note
 	if s.Dead > 0 {
 		fmt.Fprintln(a.stderr, "  `cybexp ingest dead list` has what was given up")
 	}
-	_, err = fmt.Fprintln(a.stdout, compactJSON(s))
+	return a.forPrograms(s)
+}
+
+// forPrograms prints a value as one line of JSON, unless a person has been told already what it says.
+func (a *app) forPrograms(v any) error {
+	if isTerminal(a.stdout) {
+		return nil
+	}
+	_, err := fmt.Fprintln(a.stdout, compactJSON(v))
 	return err
 }
 
 // summary says in a line what became of an upload's records.
 func summary(s ingest.Status) string {
-	text := fmt.Sprintf("%d of %d records mapped to %d events", s.Mapped, s.Received, s.Events)
+	text := fmt.Sprintf("%d of %s mapped to %s", s.Mapped, counted(s.Received, "record"), counted(s.Events, "event"))
 	for _, rest := range []struct {
 		n    int
 		what string
@@ -165,7 +173,7 @@ func summary(s ingest.Status) string {
 		{s.Invalid, fmt.Sprintf("kept, but not of the format %q", s.Typetag)},
 		{s.Rejected, "too long and left out"},
 		{s.Dead, "given up and kept aside"},
-		{s.Parts, "parts of records not used"},
+		{s.Parts, plural(uint64(s.Parts), "part") + " of records not used"},
 	} {
 		if rest.n > 0 {
 			text += fmt.Sprintf(", %d %s", rest.n, rest.what)
@@ -182,7 +190,12 @@ const shownReasons = 12
 
 // showReasons says why records, or parts of them, could not be used, and where.
 func showReasons(out io.Writer, reasons []ingest.Reason) {
-	for _, r := range reasons[:min(len(reasons), shownReasons)] {
+	shown := reasons[:min(len(reasons), shownReasons)]
+	width := 0
+	for _, r := range shown {
+		width = max(width, len(strconv.Itoa(r.Count)))
+	}
+	for _, r := range shown {
 		what := "part"
 		if r.Record {
 			what = "record"
@@ -194,10 +207,10 @@ func showReasons(out io.Writer, reasons []ingest.Reason) {
 		if r.Field != "" {
 			text = r.Field + ": " + text
 		}
-		fmt.Fprintf(out, "  %d %s: %s%s\n", r.Count, plural(uint64(r.Count), what), printable(text), places(r))
+		fmt.Fprintf(out, "  %*d %s: %s%s\n", width, r.Count, plural(uint64(r.Count), what), printable(text), places(r))
 	}
 	if more := len(reasons) - shownReasons; more > 0 {
-		fmt.Fprintf(out, "  and %d more %s\n", more, plural(uint64(more), "reason"))
+		fmt.Fprintf(out, "  and %s\n", counted(more, "more reason"))
 	}
 }
 
@@ -233,9 +246,9 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	c.sent += int64(n)
 	if now := time.Now(); now.Sub(c.shown) > 100*time.Millisecond {
 		c.shown = now
-		text := fmt.Sprintf("%s: sent %d KiB", c.path, c.sent>>10)
+		text := fmt.Sprintf("%s: sent %s", c.path, byteText(c.sent))
 		if c.size > 0 {
-			text += fmt.Sprintf(" (%d %%)", c.sent*100/c.size)
+			text += fmt.Sprintf(" of %s (%d %%)", byteText(c.size), c.sent*100/c.size)
 		}
 		c.note.show(text)
 	}

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,7 +81,7 @@ func (a *app) sourceAddCommand() *cobra.Command {
 	f.StringVar(&o.secretFile, "secret-file", "", "`FILE` with the key, token or password; - is standard input")
 	f.StringVar(&o.Mode, "mode", "", "misp: feed or search; file: tail or whole (default: the first)")
 	f.StringVar(&o.Path, "path", "", "file, folder or `PATTERN` on the server, under the folder of its --sources-files")
-	f.StringVar(&o.Listen, "listen", "", "udp:`PORT` or tcp:PORT")
+	f.StringVar(&o.Listen, "listen", "", "udp:`PORT`, tcp:PORT or tls:PORT")
 	f.StringVar(&o.since, "since", "", "leave out what is older than this `DATE`, such as 2024-01-31")
 	f.StringArrayVar(&o.filter, "filter", nil, "`NAME=VALUE[,VALUE]` that a misp search or taxii server is asked for; may be given again")
 	f.BoolVar(&o.Stopped, "stopped", false, "add it and do not start it")
@@ -194,24 +193,6 @@ func (a *app) sourceListCommand() *cobra.Command {
 	return cmd
 }
 
-// printSources shows sources to a person.
-func (a *app) printSources(list []source.Status) error {
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tTYPETAG\tSTATE\tRECORDS\tLAG\tERROR")
-	for _, s := range list {
-		lag := "-"
-		if s.Lag >= 0 {
-			lag = time.Duration(s.Lag * float64(time.Second)).Round(time.Second).String()
-		}
-		said := s.Error
-		if said == "" {
-			said = s.Note
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", s.Name, s.Kind, s.Typetag, s.State, s.Records, lag, said)
-	}
-	return w.Flush()
-}
-
 // find finds a source by its name or ID.
 func (r *remote) find(ctx context.Context, name, org string) (source.Status, error) {
 	list, err := r.sources(ctx, org)
@@ -258,9 +239,11 @@ func (a *app) one(use, short string, run func(context.Context, *remote, source.S
 }
 
 func (a *app) sourceStatusCommand() *cobra.Command {
-	return a.one("status", "Show what a source is and how it does, as JSON", func(_ context.Context, _ *remote, s source.Status) error {
-		_, err := fmt.Fprintln(a.stdout, compactJSON(s))
-		return err
+	return a.one("status", "Show what a source is and how it does: in words, and for programs as JSON", func(_ context.Context, _ *remote, s source.Status) error {
+		if isTerminal(a.stdout) {
+			return showSource(a.stdout, s, time.Now())
+		}
+		return a.forPrograms(s)
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 
@@ -16,6 +17,8 @@ func (s *settings) bindSources(cmd *cobra.Command) {
 	f.BoolVar(&s.sources.private, "sources-private", false, "let sources reach addresses that are not public")
 	f.StringVar(&s.sources.files, "sources-files", "", "`DIR` whose files sources may read (default: none)")
 	f.StringVar(&s.sources.listen, "sources-listen", "", "`HOST` that sources of kind syslog may listen on, such as 0.0.0.0 (default: none)")
+	f.StringVar(&s.sources.cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again for each sender (default: none)")
+	f.StringVar(&s.sources.key, "sources-key", "", "PEM `FILE` with its private key")
 }
 
 // sourceLimits is what sources may reach.
@@ -23,6 +26,26 @@ type sourceLimits struct {
 	private bool
 	files   string
 	listen  string
+	cert    string
+	key     string
+}
+
+// tls serves the certificate, as it is on disk when a sender comes, so that one that was renewed counts; nil if there is none.
+func (l sourceLimits) tls() (*tls.Config, error) {
+	if l.cert == "" && l.key == "" {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	load := func() (*tls.Certificate, error) {
+		c, err := tls.LoadX509KeyPair(l.cert, l.key)
+		return &c, err
+	}
+	if _, err := load(); err != nil {
+		return nil, usageError{fmt.Errorf("--sources-cert and --sources-key: %w", err)}
+	}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return load() },
+	}, nil
 }
 
 // openSources makes the service of sources; a role that runs them calls its Run.
@@ -31,9 +54,13 @@ func (p *platform) openSources(ctx context.Context) error {
 	if err != nil {
 		host = "localhost"
 	}
+	cert, err := p.sources.tls()
+	if err != nil {
+		return err
+	}
 	p.runs, err = p.ingest.Sources(ctx, source.Config{
 		Logger: p.log, Agent: "cybexp/" + version, Holder: fmt.Sprintf("%s:%d", host, os.Getpid()),
-		PrivateNets: p.sources.private, Files: p.sources.files, Listen: p.sources.listen,
+		PrivateNets: p.sources.private, Files: p.sources.files, Listen: p.sources.listen, TLS: cert,
 	})
 	return err
 }

@@ -50,6 +50,7 @@ func (a *app) upCommand() *cobra.Command {
 	}
 	s.bind(cmd)
 	s.bindReports(cmd)
+	s.bindReportStore(cmd)
 	s.bindUploads(cmd)
 	s.bindSources(cmd)
 	s.bindWeb(cmd, "`ADDR` to serve on; port 0 is any free one")

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"time"
+	"context"
 
-	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
-// written tells the watches, wherever they run, that there is something new.
-func (p *platform) written(from, to time.Time) {
-	if err := reportd.NotifyWritten(p.bus, from, to); err != nil {
+// written tells the watches, wherever they run, what is new.
+func (p *platform) written(ctx context.Context, records []tahoe.Record) {
+	if err := p.herald.Announce(ctx, records); err != nil && ctx.Err() == nil {
 		p.log.Warn("watches not told of a write", "err", err)
 	}
 }

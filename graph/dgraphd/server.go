@@ -111,7 +111,8 @@ func (s *Server) newAlpha(c Config) *child {
 		"--zero", loopback(zeroGRPC + s.offset),
 		"-p", filepath.Join(s.dir, "p"), "-w", filepath.Join(s.dir, "w"),
 		"--tmp", filepath.Join(s.dir, "t"), "--export", filepath.Join(s.dir, "export"),
-		"--cache", fmt.Sprintf("size-mb=%d", max(64, memory/6)),
+		// Without the cache of posting lists: see docs/adr/0016.
+		"--cache", fmt.Sprintf("size-mb=%d; percentage=0,80,20", max(64, memory/6)),
 		"--limit", "query-timeout=60s", "--survive", survive(c),
 		"--security", "whitelist=127.0.0.1",
 		"--telemetry", "reports=false; sentry=false", "--logtostderr",

@@ -256,13 +256,13 @@ func unquote(text string) string {
 }
 
 func (l *cowrieLine) clientKeyExchange() content {
-	hash := l.attribute("hash", "hassh")
-	return content{"ssh", []tahoe.Node{l.keyExchange(hash)}, []tahoe.Node{hash}}
+	hassh := l.attribute("hassh", "hassh")
+	return content{"ssh", []tahoe.Node{l.keyExchange(hassh)}, []tahoe.Node{hassh}}
 }
 
 // keyExchange lists the algorithms that the client offers.
-func (l *cowrieLine) keyExchange(hash tahoe.Node) tahoe.Node {
-	offers := []tahoe.Node{hash}
+func (l *cowrieLine) keyExchange(hassh tahoe.Node) tahoe.Node {
+	offers := []tahoe.Node{hassh}
 	for _, kind := range []struct{ subType, field string }{
 		{"kex_algo", "kexAlgs"},
 		{"pub_key_algo", "keyAlgs"},

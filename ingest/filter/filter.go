@@ -63,8 +63,8 @@ func (f Filter) Apply(in Input) (Result, error) {
 func filters() []Filter {
 	return []Filter{
 		{ID: "d2076b75-715e-4e4d-ae0a-a291cc6d90b7", Typetag: "cowrie", apply: applyCowrie},
-		{ID: "d184c4d8-cc0e-4ee0-b2dc-95188e267862", Typetag: "suricata", apply: applySuricata},
-		{ID: "8f89228d-a636-4ddf-8a22-bb2265fdfd60", Typetag: "zeek", apply: applyZeek},
+		{ID: "d184c4d8-cc0e-4ee0-b2dc-95188e267862", Typetag: "suricata", Version: 1, apply: applySuricata},
+		{ID: "8f89228d-a636-4ddf-8a22-bb2265fdfd60", Typetag: "zeek", Version: 1, apply: applyZeek},
 		{ID: "c4cd1ecf-1149-46e0-9daa-e2477016d8dc", Typetag: "openphish_feed", apply: applyOpenPhish},
 		{ID: "e8f53cdc-1a9a-478d-ac4f-ab6a2f7e2341", Typetag: "phishtank_feed", apply: applyPhishTank},
 		{ID: "08598f3b-a908-4d02-bfed-c8bc6c48e382", Typetag: "csv", apply: applyIndicators},

@@ -35,7 +35,7 @@ func (r *record) host(field, text string) tahoe.Node {
 		return nil
 	}
 	subType, text := classify(text)
-	if subType == "hostname" || subType == "url" {
+	if subType == "url" {
 		subType = "domain"
 	}
 	return r.make(subType, field, tahoe.String(text))

@@ -138,7 +138,7 @@ func (r *record) object(subType string, children ...tahoe.Node) tahoe.Node {
 	return o
 }
 
-// address makes ipv4, ipv6, hostname or url of a field, whichever it holds.
+// address makes ipv4, ipv6, domain or url of a field, whichever it holds.
 func (r *record) address(field string) tahoe.Node {
 	v, ok := r.need(field)
 	if !ok {
@@ -165,7 +165,7 @@ func classify(text string) (subType, spelling string) {
 	case strings.Contains(text, "/"):
 		return "url", text
 	}
-	return "hostname", text
+	return "domain", text
 }
 
 // present leaves out the nodes that could not be made.

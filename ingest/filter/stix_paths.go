@@ -130,17 +130,11 @@ func addressKind(text string) string {
 	if strings.Contains(text, "@") {
 		return "email_addr"
 	}
-	switch subType, _ := classify(text); subType {
-	case "hostname":
-		return "domain"
-	case "url":
-		if isNetwork(text) {
-			return "cidr"
-		}
-		return "url"
-	default:
-		return subType
+	subType, _ := classify(text)
+	if subType == "url" && isNetwork(text) {
+		return "cidr"
 	}
+	return subType
 }
 
 // stixHash is the sub-type of a hash: SHA-256 and SHA256 are sha256, SHA3-256 is sha3_256.

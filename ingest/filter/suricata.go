@@ -74,6 +74,8 @@ func (s *suricata) happening(stamp float64) happening {
 		f.subType, f.children = "email", s.smtp()
 	case "dhcp":
 		f.children = []tahoe.Node{s.lease()}
+	case "anomaly":
+		f.children = s.anomaly()
 	default:
 		s.problem("event_type", "%.60q is not mapped, the record is kept", kind)
 		return happening{}
@@ -128,6 +130,15 @@ func (s *suricata) alert() happening {
 		s.problems = append(s.problems, part.problems...)
 	}
 	return f
+}
+
+// anomaly is what is against the rules of a protocol.
+func (s *suricata) anomaly() []tahoe.Node {
+	name := s.optional("name", "anomaly.event")
+	if name == nil {
+		return nil
+	}
+	return []tahoe.Node{s.object("anomaly", name, s.optional("layer", "anomaly.layer")), s.service("anomaly.app_proto")}
 }
 
 // elements are the objects of a list, each to be read by itself.

@@ -95,6 +95,10 @@ func (z *zeek) parts(log string) happening {
 		h.children = z.ftp()
 	case "notice":
 		h.subType, h.children = "alert", z.notice()
+	case "weird":
+		h.subType, h.children = "anomaly", z.weird()
+	case "software":
+		return happening{subType: log, children: z.software()}
 	case "files":
 		return happening{subType: "file_transfer", children: z.file()}
 	case "x509":
@@ -218,15 +222,6 @@ func (z *zeek) ftp() []tahoe.Node {
 		z.object("credential", z.optional("username", "user"), z.optional("password", "password")),
 		z.object("command", z.optional("name", "command"), z.optional("argument", "arg")),
 	}
-}
-
-func (z *zeek) notice() []tahoe.Node {
-	alert := z.object("alert", z.optional("signature", "note"), z.optional("description", "msg"), z.optional("detail", "sub"))
-	nodes := []tahoe.Node{alert}
-	if _, ok := z.get("id.orig_h"); !ok {
-		nodes = append(nodes, z.object("src", z.ip("src")), z.object("dst", z.ip("dst"), z.optional("port", "p")))
-	}
-	return nodes
 }
 
 // file is a file that went over the wire. Certificates are told of in x509.log.

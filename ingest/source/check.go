@@ -231,8 +231,8 @@ func (s *Source) checkPath() error {
 func (s *Source) checkListen() error {
 	network, port, err := net.SplitHostPort(s.Listen)
 	n, perr := strconv.ParseUint(port, 10, 16)
-	if err != nil || perr != nil || network != "udp" && network != "tcp" {
-		return invalid("a source of kind syslog listens on udp:PORT or tcp:PORT, not %.40q", s.Listen)
+	if err != nil || perr != nil || !slices.Contains([]string{"udp", "tcp", "tls"}, network) {
+		return invalid("a source of kind syslog listens on udp:PORT, tcp:PORT or tls:PORT, not %.40q", s.Listen)
 	}
 	s.Listen = network + ":" + strconv.FormatUint(n, 10)
 	return nil

@@ -65,6 +65,48 @@ func TestFeedIsFetchedWhenItChanges(t *testing.T) {
 	}
 }
 
+// TestFeedWithoutValidatorsIsTakenWhenItChanges has a server that says nothing of its feed: what came last time is not taken again, also
+// by another process.
+func TestFeedWithoutValidatorsIsTakenWhenItChanges(t *testing.T) {
+	for name, chunked := range map[string]bool{"of known length": false, "of unknown length": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			var asked atomic.Int64
+			var feed atomic.Value
+			feed.Store("a.example\nb.example\n")
+			s := r.service()
+			src := r.add(s, httpSource(serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				if chunked {
+					w.(http.Flusher).Flush()
+				}
+				_, _ = fmt.Fprint(w, feed.Load())
+			})), "")
+			looks := func(n int64) {
+				t.Helper()
+				from := asked.Load()
+				eventually(t, "looks", func() bool { return asked.Load() >= from+n })
+			}
+			stop := r.start(s.Run)
+			r.await("a.example", "b.example")
+			looks(3)
+			stop()
+			r.took(s, src, 2)
+			r.start(r.service().Run)
+			looks(2)
+			r.took(s, src, 2)
+			feed.Store("a.example\nc.example\n") // as long as before
+			r.await("a.example", "b.example", "c.example")
+			looks(2)
+			r.took(s, src, 4)
+			feed.Store("a.example\nc.example\nd.example\n") // begins like before
+			r.await("a.example", "b.example", "c.example", "d.example")
+			looks(2)
+			r.took(s, src, 7)
+		})
+	}
+}
+
 func TestFeedThatBreaksOffIsFetchedAgain(t *testing.T) {
 	whole := zip(t, `{"a":1}`+"\n"+`{"a":2}`+"\n")
 	for name, broken := range map[string][]byte{

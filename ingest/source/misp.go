@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,6 +236,38 @@ type searchMark struct {
 	Since unix `json:"since,omitempty"`
 	Page  int  `json:"page,omitempty"` // that was taken last
 	High  unix `json:"high,omitempty"` // latest publication that was seen on the way
+
+	// What was published in the second Since, and High, is known by its hashes: the server tells it again, for it may have got company.
+	Had  []string `json:"had,omitempty"`
+	Seen []string `json:"seen,omitempty"`
+}
+
+// maxSecond bounds the events of a second that are known; others come again.
+const maxSecond = 1000
+
+// take gives what of a page the lake does not have, and moves behind the page.
+func (m *searchMark) take(page []searchEvent) (text []byte) {
+	for _, e := range page {
+		sum := sha256.Sum256(e.text)
+		name := hex.EncodeToString(sum[:12])
+		if e.published > m.High {
+			m.High, m.Seen = e.published, nil
+		}
+		if e.published == m.High && len(m.Seen) < maxSecond {
+			m.Seen = append(m.Seen, name)
+		}
+		if !slices.Contains(m.Had, name) {
+			text = append(append(text, e.text...), '\n')
+		}
+	}
+	m.Page++
+	if len(page) < searchLimit { // the last
+		if m.High >= m.Since && m.High > 0 {
+			m.Since, m.Had = m.High, m.Seen
+		}
+		m.Page, m.High, m.Seen = 0, 0, nil
+	}
+	return text
 }
 
 // searchMISP asks a server for the events that were published since the last time, page by page.
@@ -250,24 +284,19 @@ func (o *outlet) searchMISP(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if page.count > 0 {
-			if err := o.send(ctx, bytes.NewReader(page.text)); err != nil {
+		if text := mark.take(page); len(text) > 0 {
+			if err := o.send(ctx, bytes.NewReader(text)); err != nil {
 				return err
 			}
 		}
-		mark.Page++
-		mark.High = max(mark.High, page.high)
-		last := page.count < searchLimit
-		if last {
-			mark = searchMark{Since: max(mark.Since, mark.High)} // those of this very second may have company: they come again
-		}
-		if err := o.commit(ctx, mark); err != nil || last {
+		if err := o.commit(ctx, mark); err != nil || mark.Page == 0 {
 			return err
 		}
 	}
 }
 
-func (o *outlet) searchPage(ctx context.Context, mark searchMark) (searchAnswer, error) {
+// searchPage asks for the page behind the mark.
+func (o *outlet) searchPage(ctx context.Context, mark searchMark) ([]searchEvent, error) {
 	body := map[string]any{}
 	for name, values := range o.src.Filter {
 		if body[name] = values; len(values) == 1 {
@@ -281,52 +310,48 @@ func (o *outlet) searchPage(ctx context.Context, mark searchMark) (searchAnswer,
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
-		return searchAnswer{}, err
+		return nil, err
 	}
 	address := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(o.src.URL, "/"), "events/restSearch"), "/") + "/events/restSearch"
 	resp, err := o.ask(ctx, request{method: http.MethodPost, url: o.withSecret(address), body: text, header: http.Header{
 		"Accept": {"application/json"}, "Content-Type": {"application/json"}, "Accept-Encoding": {"gzip"},
 	}}, http.StatusOK)
 	if err != nil {
-		return searchAnswer{}, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err = readAll(resp.Body, maxManifest)
 	if err != nil {
-		return searchAnswer{}, fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	return readSearch(text)
 }
 
-// searchAnswer is a page of a search.
-type searchAnswer struct {
-	text  []byte // an event a line
-	count int
-	high  unix // latest publication
+// searchEvent is an event of a page, in a line.
+type searchEvent struct {
+	text      []byte
+	published unix
 }
 
-func readSearch(text []byte) (searchAnswer, error) {
+func readSearch(text []byte) ([]searchEvent, error) {
 	var answer struct {
 		Response []json.RawMessage `json:"response"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return searchAnswer{}, fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
 	if answer.Response == nil {
-		return searchAnswer{}, errors.New("the answer is not that of a search for events")
+		return nil, errors.New("the answer is not that of a search for events")
 	}
-	var page searchAnswer
-	for _, event := range answer.Response {
+	page := make([]searchEvent, len(answer.Response))
+	for i, event := range answer.Response {
 		var head struct {
 			Event struct {
 				Published unix `json:"publish_timestamp"`
 			}
 		}
-		if json.Unmarshal(event, &head) == nil { // whatever it is, the intake keeps it
-			page.high = max(page.high, head.Event.Published)
-		}
-		page.text = append(append(page.text, oneJSON(event)...), '\n')
-		page.count++
+		_ = json.Unmarshal(event, &head) // whatever it is, the intake keeps it
+		page[i] = searchEvent{oneJSON(event), head.Event.Published}
 	}
 	return page, nil
 }

@@ -172,4 +172,7 @@ func TestMISPSearchGoesOnWhereItBrokeOff(t *testing.T) {
 	}
 	m.change(func() { m.events = append(m.events, event(99, 1006)) })
 	r.await(texts(m.events)...)
+	before := len(m.requests())
+	eventually(t, "more searches", func() bool { return len(m.requests()) >= before+3 })
+	r.took(s, src, 46) // what comes again makes no upload
 }

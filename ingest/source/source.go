@@ -21,6 +21,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +67,8 @@ type Config struct {
 	PrivateNets bool   // addresses that are not public
 	Files       string // the folder that kind file may read; empty for none
 	Listen      string // the host that kind syslog may listen on; empty for none
+
+	TLS *tls.Config // of kind syslog over TLS; nil for none
 
 	LeaseTTL   time.Duration                    // after which the sources of a process that died go to others
 	Look       time.Duration                    // between looks for sources to run

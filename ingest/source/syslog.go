@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 
 // Bounds of a listener.
 const (
-	syslogQueue   = 8192             // messages that wait for the intake
+	syslogBurst   = 8192             // datagrams that wait for the intake
+	syslogQueue   = 64               // messages of connections that wait: their senders can
 	syslogSenders = 256              // connections at a time
 	syslogIdle    = 10 * time.Minute // after which a silent one is closed
 	udpBuffer     = 8 << 20          // bytes that the system is asked to keep of what comes in bursts
@@ -37,17 +39,22 @@ func (o *outlet) listenSyslog(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load zone: %w", err)
 	}
-	l := &syslogListener{outlet: o, zone: zone, records: make(chan []byte, syslogQueue)}
+	l := &syslogListener{outlet: o, zone: zone}
 	network, port, _ := strings.Cut(o.src.Listen, ":")
-	listen := l.packets
-	if network == "tcp" {
-		listen = l.streams
+	address := net.JoinHostPort(o.svc.Listen, port)
+	switch {
+	case network == "udp":
+		l.records = make(chan []byte, syslogBurst)
+		return l.packets(ctx, address)
+	case network == "tls" && o.svc.TLS == nil:
+		return errors.New("this server has no certificate for syslog over TLS: --sources-cert and --sources-key name one")
 	}
-	return listen(ctx, net.JoinHostPort(o.svc.Listen, port))
+	l.records = make(chan []byte, syslogQueue)
+	return l.streams(ctx, network, address)
 }
 
-func (l *syslogListener) listening(at net.Addr) {
-	text := at.Network() + ":" + at.String()
+func (l *syslogListener) listening(network string, at net.Addr) {
+	text := network + ":" + at.String()
 	l.bound.Store(&text)
 }
 
@@ -62,7 +69,7 @@ func (l *syslogListener) packets(ctx context.Context, address string) error {
 	if udp, ok := conn.(*net.UDPConn); ok {
 		_ = udp.SetReadBuffer(udpBuffer) // what the system allows of it
 	}
-	l.listening(conn.LocalAddr())
+	l.listening("udp", conn.LocalAddr())
 	group, gctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(gctx, func() { _ = conn.Close() })
 	defer stop()
@@ -102,15 +109,18 @@ func hostOf(addr net.Addr) string {
 	return host
 }
 
-// streams takes connections. When messages come faster than the intake takes them, their senders have to wait.
-func (l *syslogListener) streams(ctx context.Context, address string) error {
+// streams takes connections, plain or of RFC 5425. When messages come faster than the intake takes them, their senders have to wait.
+func (l *syslogListener) streams(ctx context.Context, network, address string) error {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	l.listening(listener.Addr())
+	l.listening(network, listener.Addr())
+	if network == "tls" {
+		listener = tls.NewListener(listener, l.svc.TLS) // shakes hands when a sender is first read
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(gctx, func() { _ = listener.Close() })
 	defer stop()

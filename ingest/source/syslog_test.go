@@ -1,10 +1,13 @@
 package source_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -116,10 +119,10 @@ func TestSyslogFraming(t *testing.T) {
 }
 
 // listen starts a syslog source and tells where it listens.
-func listen(t *testing.T, network string) (*rig, *source.Service, source.Source, func(), string) {
+func listen(t *testing.T, network string, tune ...func(*source.Config)) (*rig, *source.Service, source.Source, func(), string) {
 	t.Helper()
 	r := newRig(t)
-	s := r.service()
+	s := r.service(tune...)
 	src := r.add(s, source.Source{Kind: source.Syslog, Settings: source.Settings{Listen: network + ":0"}}, "")
 	stop := r.start(s.Run)
 	var address string
@@ -160,6 +163,32 @@ func TestSyslogOverTCP(t *testing.T) {
 	r.await(`{"n":1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`, `{"n":5}`)
 	stop()
 	r.took(s, src, 5)
+}
+
+// TestSyslogOverTLS has a sender that shakes hands as RFC 5425 wants it, and one that does not.
+func TestSyslogOverTLS(t *testing.T) {
+	ca := httptest.NewTLSServer(nil) // lends its certificate
+	defer ca.Close()
+	r, s, src, stop, address := listen(t, "tls", func(c *source.Config) { c.TLS = ca.TLS })
+	plain := must(net.Dial("tcp", address))(t)
+	_ = must(plain.Write([]byte("<13>app: {\"n\":0}\n")))(t)
+	check(t, plain.Close())
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.Certificate())
+	conn := must(tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "example.com"}))(t)
+	_ = must(conn.Write([]byte("16 <13>app: {\"n\":1}16 <13>app: {\"n\":2}")))(t)
+	check(t, conn.Close())
+	r.await(`{"n":1}`, `{"n":2}`)
+	stop()
+	r.took(s, src, 2)
+}
+
+func TestSyslogOverTLSNeedsACertificate(t *testing.T) {
+	r := newRig(t)
+	s := r.service()
+	src := r.add(s, source.Source{Kind: source.Syslog, Settings: source.Settings{Listen: "tls:0"}}, "")
+	r.start(s.Run)
+	eventually(t, "it is told", func() bool { return strings.Contains(r.status(s, src).Error, "no certificate") })
 }
 
 // TestSyslogIsHandedOnAtTheEnd stops the source while records wait for others.

@@ -24,6 +24,7 @@ func suites(o options) []suite {
 			{"./ledger", ".", "10x", nil},
 			{"./cmd/cybexp", "Spell", "1x", nil},
 			{"./reportd", "Growth", "1x", []string{"CYBEXP_BENCH_EVENTS=10000"}},
+			{"./reportd", "Load", "1x", []string{"CYBEXP_BENCH_CONNECTIONS=200", "CYBEXP_BENCH_ROWS=20000", "CYBEXP_BENCH_SECONDS=2"}},
 		}
 	}
 	return []suite{
@@ -32,8 +33,12 @@ func suites(o options) []suite {
 		{"./tdql", "Query", o.benchtime, nil},
 		{"./bus", ".", o.benchtime, nil},
 		{"./reportd", "SocketCount", "300x", nil},
+		{"./reportd", "Load", "1x", nil},
 		{"./ingest", "Filter", o.benchtime, nil},
-		{"./reportd", "Scan|Path|ThreatRank", "1x", nil},
+		{"./ingest", "HoneypotLog", "1x", nil},
+		{"./internal/endtoend", "Upload", "1x", []string{"CYBEXP_UPLOAD_MIB=1024"}},
+		{"./reportd", "Path|ThreatRank", "1x", nil},
+		{"./reportd", "Stream", "3x", nil},
 		{"./walk", ".", "1x", nil},
 		{"./graph", ".", "1x", nil},
 		{"./cmd/cybexp", "Import", "1x", nil},
@@ -79,10 +84,14 @@ type pair struct {
 // pairs are the comparisons that the benchmarks make.
 var pairs = []pair{
 	{"median-ms", "naive-ms", "the same filters in DQL by hand", true},
+	{"path-median-ms", "shortest-median-ms", "Dgraph's `shortest` over the same edges, given up after 3 s", true},
+	{"rank-median-ms", "enumeration-median-ms", "enumerating the paths in memory, given up after 5 s", true},
+	{"rows/s", "dgraph-rows/s", "Dgraph itself, in its own order, without rights", false},
 	{"s/1000-counts", "s/1000-scans", "found by a value without index", true},
 	{"socket-ms", "direct-ms", "the same query of Dgraph itself", true},
 	{"events/s", "live-events/s", "`dgraph live`, which looks for nothing", false},
 	{"events/s", "live-upsert-events/s", "`dgraph live`, which looks for what is there", false},
+	{"records/s", "live-records/s", "`dgraph live --xidmap`, quads made before", false},
 	{"records/s", "bulk-records/s", "`dgraph bulk` on the same quads", false},
 	{"cpu-µs/record", "bulk-cpu-µs/record", "`dgraph bulk` on the same quads", true},
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Resident is how many bytes of memory a process holds, from Linux' /proc.
@@ -48,4 +49,30 @@ func ignoreGone(err error) error {
 		return nil
 	}
 	return err
+}
+
+// ticks is how many make a second of a process' time in /proc, which Linux never changed.
+const ticks = 100
+
+// CPU is how much time processors have spent on a process, this one for 0, from Linux' /proc.
+func CPU(pid int) (time.Duration, error) {
+	name := "self"
+	if pid != 0 {
+		name = strconv.Itoa(pid)
+	}
+	text, err := os.ReadFile(filepath.Join("/proc", name, "stat"))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // behind the name of the program
+	words := strings.Fields(rest)
+	if len(words) < 13 {
+		return 0, errors.New("stat is too short")
+	}
+	user, err := strconv.ParseInt(words[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(words[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticks, err
 }

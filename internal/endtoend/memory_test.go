@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/cybexp/cybexp/ingest"
 )
 
 // maxResident is how much memory the cybexp process may take, in KiB, however long an upload is.
@@ -18,6 +21,27 @@ const maxResident = 200 << 10
 // TestUploadInBoundedMemory streams an upload of CYBEXP_UPLOAD_MIB (64 unless it is set; 1024 is what is promised) to a platform and holds
 // the peak of its resident memory to what is promised.
 func TestUploadInBoundedMemory(t *testing.T) {
+	size, peak, took := uploadMemory(t)
+	t.Logf("%d MiB of NDJSON in %s; peak of resident memory %d MiB", size>>20, took, peak>>10)
+	if peak > maxResident {
+		t.Errorf("the process had %d KiB in memory, more than %d", peak, maxResident)
+	}
+}
+
+// BenchmarkUpload measures the same: until all of the upload is on disk.
+func BenchmarkUpload(b *testing.B) {
+	for b.Loop() {
+		size, peak, took := uploadMemory(b)
+		b.ReportMetric(float64(size>>20)/took.Seconds(), "MiB/s")
+		b.ReportMetric(float64(peak>>10), "RSS-MiB")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// uploadMemory uploads to a new platform, and gives the length of the upload, in bytes, the peak of the platform's memory, in KiB, and how
+// long it took until all was on disk.
+func uploadMemory(t testing.TB) (size int64, peak int, took time.Duration) {
+	t.Helper()
 	mib, err := strconv.Atoi(cmp.Or(os.Getenv("CYBEXP_UPLOAD_MIB"), "64"))
 	if err != nil {
 		t.Fatal(err)
@@ -26,34 +50,21 @@ func TestUploadInBoundedMemory(t *testing.T) {
 	if r := p.cybexp("org", "create", "demo"); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	token, err := os.ReadFile(filepath.Join(p.data, "admin.token"))
-	if err != nil {
-		t.Fatal(err)
+	size = int64(mib) << 20
+	begun := time.Now()
+	var receipt ingest.Receipt
+	p.client().call(http.MethodPost, "/raw?typetag=cowrie&org=demo", &logins{left: size}, &receipt)
+	took = time.Since(begun)
+	if receipt.Bytes < size {
+		t.Errorf("%d bytes of %d were taken: %+v", receipt.Bytes, size, receipt)
 	}
-	req, err := http.NewRequest(http.MethodPost, p.url+"/api/v1/raw?typetag=cowrie&org=demo", &logins{left: int64(mib) << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, _ := io.ReadAll(resp.Body)
-	peak := resident(t, p.cmd.Process.Pid)
-	t.Logf("%d MiB of NDJSON: %s; peak of resident memory %d MiB", mib, answer, peak>>10)
-	if resp.StatusCode != http.StatusCreated {
-		t.Fatalf("got %s %s", resp.Status, answer)
-	}
-	if peak > maxResident {
-		t.Errorf("the process had %d KiB in memory, more than %d", peak, maxResident)
-	}
+	peak = resident(t, p.cmd.Process.Pid)
 	p.kill() // what waits in the lake is not what is measured
+	return size, peak, took
 }
 
 // resident is the peak of a process's resident memory in KiB.
-func resident(t *testing.T, pid int) int {
+func resident(t testing.TB, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 )
 
 // program is the path of a built program.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", "bin", name))
 	if err != nil {
@@ -37,9 +37,10 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// platform is a running `cybexp up`.
+// platform is a running `cybexp up`, or a web of which it is a part.
 type platform struct {
-	t    *testing.T
+	t    testing.TB
+	web  *role // of a split deployment
 	data string
 	url  string
 	cmd  *exec.Cmd
@@ -67,7 +68,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // up starts a platform on a data folder and waits for its ready line. It is killed at the end of the test, if it still runs.
-func up(t *testing.T, data string, args ...string) *platform {
+func up(t testing.TB, data string, args ...string) *platform {
 	t.Helper()
 	p := &platform{t: t, data: data, log: &lockedBuffer{}, done: make(chan error, 1)}
 	p.cmd = exec.Command(program(t, "cybexp"),
@@ -176,7 +177,7 @@ func (p *platform) cybexp(args ...string) result {
 }
 
 // run runs the program with text on standard input.
-func run(t *testing.T, stdin string, args ...string) result {
+func run(t testing.TB, stdin string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -239,7 +240,7 @@ func (p *platform) send(path, org string) map[string]any {
 }
 
 // eventually polls until check is true.
-func eventually(t *testing.T, limit time.Duration, what string, check func() bool) {
+func eventually(t testing.TB, limit time.Duration, what string, check func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
 	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {

@@ -25,18 +25,12 @@ func TestSplitDeployment(t *testing.T) {
 	data := filepath.Join(dir, "keys")
 	shared := []string{"--data", data, "--dgraph", alpha.Target(), "--dgraph-http", alpha.HTTP(), "--nats", nats}
 
-	web := startRole(t, append([]string{"web", "--listen", "127.0.0.1:0"}, shared...))
-	line, err := bufio.NewReader(web.out).ReadString('\n')
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
-	if err != nil || !ok {
-		t.Fatalf("web printed %q, %v\n%s", line, err, web.log)
-	}
-	roles := []*role{web}
+	p := startWeb(t, data, shared)
+	roles := []*role{p.web}
 	for _, name := range []string{"ingest", "reportd", "reportd"} {
 		roles = append(roles, startRole(t, append([]string{name}, shared...)))
 	}
 
-	p := &platform{t: t, data: data, url: url, log: web.log}
 	if r := p.cybexp("org", "create", "demo"); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -50,6 +44,18 @@ func TestSplitDeployment(t *testing.T) {
 	for _, r := range roles {
 		r.stop(t)
 	}
+}
+
+// startWeb starts the role that answers, and waits until it does.
+func startWeb(t *testing.T, data string, args []string) *platform {
+	t.Helper()
+	web := startRole(t, append([]string{"web", "--listen", "127.0.0.1:0"}, args...))
+	line, err := bufio.NewReader(web.out).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
+	if err != nil || !ok {
+		t.Fatalf("web printed %q, %v\n%s", line, err, web.log)
+	}
+	return &platform{t: t, data: data, url: url, log: web.log, web: web}
 }
 
 func startDgraph(t *testing.T, dir string) *dgraphd.Server {

@@ -19,16 +19,10 @@ func TestAWatchOutlivesItsWorker(t *testing.T) {
 	alpha, nats := startDgraph(t, dir), startNATS(t, dir)
 	data := filepath.Join(dir, "keys")
 	shared := []string{"--data", data, "--dgraph", alpha.Target(), "--dgraph-http", alpha.HTTP(), "--nats", nats}
-	web := startRole(t, append([]string{"web", "--listen", "127.0.0.1:0"}, shared...))
-	line, err := bufio.NewReader(web.out).ReadString('\n')
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
-	if err != nil || !ok {
-		t.Fatalf("web printed %q, %v\n%s", line, err, web.log)
-	}
+	p := startWeb(t, data, shared)
 	startRole(t, append([]string{"ingest"}, shared...))
 	reportd := append([]string{"reportd", "--watches", "2", "--user-watches", "1"}, shared...)
 	first := startRole(t, reportd)
-	p := &platform{t: t, data: data, url: url, log: web.log}
 	if r := p.cybexp("org", "create", "demo"); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -78,7 +72,7 @@ func (p *platform) logins(from, to int) {
 
 // watching is a `cybexp watch` that runs.
 type watching struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	lines chan string // closed when it tells no more
 	seen  map[string]bool

@@ -1,0 +1,4 @@
+package dql
+
+// Peek is the next byte that is no space.
+func (a *Answer) Peek() byte { return a.peek() }
