@@ -3,6 +3,7 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Errors about users and organisations. A Store returns ErrNotFound and ErrConflict too.
@@ -11,7 +12,17 @@ var (
 	ErrExists   = errors.New("exists already")
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("was changed by somebody else")
+	ErrRole     = errors.New("role cannot be changed so") // see MemberError
+	ErrPassword = errors.New("password is not accepted")  // by the rules for new ones
 )
+
+// ErrSignIn is the one answer to an address that nobody has, a user who has no password, and a wrong password.
+var ErrSignIn = errors.New("wrong e-mail address or password")
+
+// WaitError tells who failed to sign in too often how long to wait before the next try is looked at.
+type WaitError struct{ Wait time.Duration }
+
+func (e *WaitError) Error() string { return fmt.Sprintf("too many failed tries: wait %v", e.Wait) }
 
 // ErrToken is the reason why Authenticate refuses; the others, which wrap it, say more.
 var (

@@ -7,66 +7,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/tahoe"
 )
-
-// memory is a store whose revisions are counts of writes. With down set it answers nothing.
-type memory struct {
-	mu     sync.Mutex
-	values map[string][]byte
-	revs   map[string]uint64
-	down   error
-}
-
-func (m *memory) Get(_ context.Context, key string) ([]byte, uint64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.down != nil {
-		return nil, 0, m.down
-	}
-	if v, ok := m.values[key]; ok {
-		return v, m.revs[key], nil
-	}
-	return nil, 0, fmt.Errorf("%s: %w", key, identity.ErrNotFound)
-}
-
-func (m *memory) Set(_ context.Context, key string, value []byte, revision uint64) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.revs[key] != revision {
-		return fmt.Errorf("%s: %w", key, identity.ErrConflict)
-	}
-	m.values[key], m.revs[key] = value, revision+1
-	return nil
-}
-
-func (m *memory) List(_ context.Context, prefix string) (out [][]byte, _ error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for k, v := range m.values {
-		if strings.HasPrefix(k, prefix) {
-			out = append(out, v)
-		}
-	}
-	return out, m.down
-}
-
-type clock struct{ time.Time }
-
-func (c *clock) now() time.Time { return c.Time }
-
-func service(tb testing.TB) (*identity.Service, *memory, *clock) {
-	tb.Helper()
-	m, c := &memory{values: map[string][]byte{}, revs: map[string]uint64{}}, &clock{time.Unix(1_700_000_000, 0)}
-	s, err := identity.New(identity.Config{Store: m, Key: []byte(strings.Repeat("k", 32)), Now: c.now})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s, m, c
-}
 
 func user(tb testing.TB, s *identity.Service, email string) identity.User {
 	tb.Helper()
@@ -89,18 +33,25 @@ func org(tb testing.TB, s *identity.Service, name string, creator identity.User)
 func TestUsersHaveTAHOEHashes(t *testing.T) {
 	s, _, _ := service(t)
 	plain := user(t, s, "a@example.org")
-	super, err := s.CreateUser(t.Context(), identity.User{Email: "a@example.org", Name: "A", Super: true})
+	super, err := s.CreateUser(t.Context(), identity.User{Email: "b@example.org", Name: "B", Super: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain.Hash != tahoe.UserHash("a@example.org", false) || super.Hash != tahoe.UserHash("a@example.org", true) {
+	if plain.Hash != tahoe.UserHash("a@example.org", false) || super.Hash != tahoe.UserHash("b@example.org", true) {
 		t.Errorf("got %s and %s", plain.Hash, super.Hash)
 	}
 	if got, err := s.User(t.Context(), super.Hash); err != nil || got != super {
 		t.Errorf("got %+v, %v, want %+v", got, err, super)
 	}
-	if _, err := s.CreateUser(t.Context(), identity.User{Email: "a@example.org"}); !errors.Is(err, identity.ErrExists) {
-		t.Errorf("got %v, want ErrExists", err)
+	for _, u := range []identity.User{{Email: "a@example.org"}, {Email: "A@Example.org"}, {Email: "a@example.org", Super: true}, {Email: "b@example.org"}} {
+		if _, err := s.CreateUser(t.Context(), u); !errors.Is(err, identity.ErrExists) {
+			t.Errorf("%+v: got %v, want ErrExists", u, err)
+		}
+	}
+	for _, text := range []string{"B@example.ORG", super.Hash.String()} {
+		if got, err := s.FindUser(t.Context(), text); err != nil || got != super {
+			t.Errorf("find %s: got %+v, %v", text, got, err)
+		}
 	}
 	if all, err := s.Users(t.Context()); err != nil || len(all) != 2 {
 		t.Errorf("got %v, %v, want 2 users", all, err)
@@ -214,11 +165,18 @@ func TestNamesAreChecked(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for name, c := range map[string]identity.Config{
-		"no store": {Key: make([]byte, 32)}, "short key": {Store: &memory{}, Key: make([]byte, 31)},
-	} {
+	keys, err := identity.NewKeys(testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]identity.Config{"no store": {Keys: keys}, "no keys": {Store: newStore(t)}} {
 		if _, err := identity.New(c); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+	for _, keys := range [][][]byte{nil, {make([]byte, 31)}} {
+		if _, err := identity.NewKeys(keys...); err == nil {
+			t.Errorf("%d keys are taken", len(keys))
 		}
 	}
 }

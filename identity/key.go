@@ -9,32 +9,138 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
-const minKey = 32
+const (
+	minKey   = 32              // bytes
+	maxKeys  = 8               // that are accepted; a rotation drops the oldest beyond
+	keysLook = 3 * time.Second // between looks at the file
+)
 
-// LoadOrCreateKey reads the key that signs tokens: one line of hexadecimal digits. If there is no such file it makes one, which
-// only its owner can read. Processes that start together get the same key.
-func LoadOrCreateKey(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("make signing key: %w", err)
-		}
-		text, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read signing key: %w", err)
-	}
-	key, err := hex.DecodeString(string(bytes.TrimSpace(text)))
-	if err != nil || len(key) < minKey {
-		return nil, fmt.Errorf("read signing key: %s is not a line of %d or more hexadecimal digits", path, 2*minKey)
-	}
-	return key, nil
+// Keys are the keys that sign tokens: the first signs, all are accepted. They follow their file, so that a rotation needs no restart.
+type Keys struct {
+	path string
+
+	mu     sync.Mutex
+	keys   [][]byte
+	looked time.Time
+	seen   os.FileInfo
 }
 
-// createKey links the finished file into place, so that nobody sees half a key.
-func createKey(path string) error {
+// NewKeys makes keys that are in no file. Each needs 32 bytes or more.
+func NewKeys(keys ...[]byte) (*Keys, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("no signing key")
+	}
+	for _, k := range keys {
+		if len(k) < minKey {
+			return nil, fmt.Errorf("signing key has %d bytes, at least %d are needed", len(k), minKey)
+		}
+	}
+	return &Keys{keys: keys}, nil
+}
+
+// LoadOrCreateKeys reads the keys that sign tokens: lines of hexadecimal digits, the newest first. If there is no such file it makes
+// one with one key, which only its owner can read. Processes that start together get the same key.
+func LoadOrCreateKeys(path string) (*Keys, error) {
+	err := writeKeys(path, [][]byte{newKey()}, os.Link)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make signing key: %w", err)
+	}
+	k := &Keys{path: path}
+	if err := k.reload(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// RotateKeys puts a new key before the others, or, with forget, in their place, so that every token issued until now is worthless.
+// It tells how many keys are accepted. A server that runs takes the new key into use within seconds.
+func RotateKeys(path string, forget bool) (int, error) {
+	k, err := LoadOrCreateKeys(path)
+	if err != nil {
+		return 0, err
+	}
+	keys := append([][]byte{newKey()}, k.keys...)
+	if forget {
+		keys = keys[:1]
+	}
+	keys = keys[:min(len(keys), maxKeys)]
+	if err := writeKeys(path, keys, os.Rename); err != nil {
+		return 0, fmt.Errorf("rotate signing key: %w", err)
+	}
+	return len(keys), nil
+}
+
+// current are the keys, newest first. A file that cannot be read now leaves them as they are.
+func (k *Keys) current() [][]byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now := time.Now(); k.path != "" && now.Sub(k.looked) > keysLook {
+		k.looked = now
+		if info, err := os.Stat(k.path); err == nil && !sameFile(info, k.seen) {
+			_ = k.reload()
+		}
+	}
+	return k.keys
+}
+
+func sameFile(a, b os.FileInfo) bool { return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) }
+
+// accepted are the keys as jwt wants them.
+func (k *Keys) accepted() jwt.VerificationKeySet {
+	var set jwt.VerificationKeySet
+	for _, key := range k.current() {
+		set.Keys = append(set.Keys, key)
+	}
+	return set
+}
+
+func (k *Keys) reload() error {
+	info, err := os.Stat(k.path)
+	if err != nil {
+		return fmt.Errorf("read signing keys: %w", err)
+	}
+	text, err := os.ReadFile(k.path)
+	if err != nil {
+		return fmt.Errorf("read signing keys: %w", err)
+	}
+	keys, err := parseKeys(text)
+	if err != nil {
+		return fmt.Errorf("read signing keys: %s: %w", k.path, err)
+	}
+	k.keys, k.seen = keys, info
+	return nil
+}
+
+func parseKeys(text []byte) ([][]byte, error) {
+	var keys [][]byte
+	for line := range bytes.Lines(text) {
+		key, err := hex.DecodeString(string(bytes.TrimSpace(line)))
+		if err != nil || len(key) < minKey {
+			return nil, fmt.Errorf("line %d is not a line of %d or more hexadecimal digits", len(keys)+1, 2*minKey)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("no key")
+	}
+	return keys, nil
+}
+
+func newKey() []byte {
+	key := make([]byte, minKey)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+// writeKeys puts the finished file into place, by a link or a rename, so that nobody sees half of it.
+func writeKeys(path string, keys [][]byte, place func(from, to string) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -43,11 +149,13 @@ func createKey(path string) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	key := make([]byte, minKey)
-	_, _ = rand.Read(key) // never fails
-	_, err = f.WriteString(hex.EncodeToString(key) + "\n")
+	var text strings.Builder
+	for _, key := range keys {
+		text.WriteString(hex.EncodeToString(key) + "\n")
+	}
+	_, err = f.WriteString(text.String())
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path)
+	return place(f.Name(), path)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -13,78 +14,171 @@ import (
 )
 
 const (
-	issuer   = "cybexp"
-	maxToken = 4096 // bytes; ours have about 300
+	issuer     = "cybexp"
+	maxToken   = 4096 // bytes; ours have about 300
+	maxTokens  = 100  // that a user may have at a time
+	maxSession = 20   // of which sessions: a newer one ends the oldest
 )
 
-// Issue makes a token that signs user in for ttl. A token is the user's: for as long as it lasts it does all that the user may do.
+// Right is what a token may be used for, of what its user may do.
+type Right string
+
+// The rights of a token.
+const (
+	Full   Right = "full"   // all that the user may do
+	Upload Right = "upload" // send data and see what became of it
+	Read   Right = "read"   // ask, and see results; change nothing
+)
+
+// ParseRight reads full, upload or read.
+func ParseRight(text string) (Right, error) {
+	if r := Right(text); r == Full || r == Upload || r == Read {
+		return r, nil
+	}
+	return "", fmt.Errorf("%w: a token's right is full, upload or read, not %q", ErrInvalid, text)
+}
+
+// Token is what is known of a token: not its text, which only its holder has.
+type Token struct {
+	ID      string    `json:"id"`
+	Label   string    `json:"label"`
+	Right   Right     `json:"right"`
+	Session bool      `json:"session,omitempty"` // made by a sign-in
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+}
+
+// Caller is who a token signs in.
+type Caller struct {
+	User  User
+	Token Token
+}
+
+// Issue makes a token that signs user in for ttl, with all that the user may do.
 func (s *Service) Issue(ctx context.Context, user tahoe.Hash, ttl time.Duration) (string, error) {
+	text, _, err := s.IssueToken(ctx, user, Token{Right: Full}, ttl)
+	return text, err
+}
+
+// IssueToken makes a token that signs user in for ttl, of which t says the label, the right and whether it is a session. For as long
+// as it lasts it does what its user may do at that moment, within its right.
+func (s *Service) IssueToken(ctx context.Context, user tahoe.Hash, t Token, ttl time.Duration) (string, Token, error) {
+	_, err := ParseRight(string(t.Right))
+	if err := errors.Join(err, checkText("label", t.Label, 0, maxTitle)); err != nil {
+		return "", t, fmt.Errorf("issue token: %w", err)
+	}
 	if ttl < time.Second {
-		return "", fmt.Errorf("issue token: %w: a token must last a second or more, not %v", ErrInvalid, ttl)
+		return "", t, fmt.Errorf("issue token: %w: a token must last a second or more, not %v", ErrInvalid, ttl)
 	}
 	if _, err := s.User(ctx, user); err != nil {
-		return "", fmt.Errorf("issue token: %w", err)
+		return "", t, fmt.Errorf("issue token: %w", err)
 	}
-	now := s.Now()
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
+	now := s.Now().UTC().Truncate(time.Second)
+	t.ID, t.Created, t.Expires = rand.Text(), now, now.Add(ttl)
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
 		Issuer:    issuer,
 		Subject:   user.String(),
-		ID:        rand.Text(),
+		ID:        t.ID,
 		IssuedAt:  jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
-	})
-	text, err := token.SignedString(s.Key)
-	if err != nil {
-		return "", fmt.Errorf("issue token: %w", err)
+		ExpiresAt: jwt.NewNumericDate(t.Expires),
+	}).SignedString(s.Keys.current()[0])
+	if err == nil {
+		err = s.changeTokens(ctx, user, func(tokens []Token) ([]Token, error) { return s.addToken(tokens, t) })
 	}
-	return text, nil
+	if err != nil {
+		return "", t, fmt.Errorf("issue token: %w", err)
+	}
+	return text, t, nil
 }
 
-// Authenticate tells whose token it is. An error that does not wrap ErrToken is a trouble of the store.
-func (s *Service) Authenticate(ctx context.Context, token string) (User, error) {
-	claims, user, err := s.parse(token)
-	if err != nil {
-		return User{}, err
+// addToken adds to a user's tokens. Sessions push out the oldest session; other tokens are refused when there are too many.
+func (s *Service) addToken(tokens []Token, t Token) ([]Token, error) {
+	sessions := 0
+	for _, old := range tokens {
+		if old.Session {
+			sessions++
+		}
 	}
-	switch _, _, err := s.Store.Get(ctx, revokedKeys+claims.ID); {
-	case err == nil:
-		return User{}, ErrTokenRevoked
-	case !errors.Is(err, ErrNotFound):
-		return User{}, fmt.Errorf("authenticate: %w", err)
+	switch {
+	case t.Session && sessions >= maxSession:
+		oldest := slices.IndexFunc(tokens, func(t Token) bool { return t.Session })
+		tokens = slices.Delete(tokens, oldest, oldest+1)
+	case !t.Session && len(tokens)-sessions >= maxTokens-maxSession:
+		return nil, fmt.Errorf("%w: there are %d tokens already; revoke some", ErrInvalid, len(tokens)-sessions)
 	}
-	u, err := s.User(ctx, user)
-	if errors.Is(err, ErrNotFound) {
-		return User{}, ErrTokenUser
-	}
-	if err != nil {
-		return User{}, fmt.Errorf("authenticate: %w", err)
-	}
-	return u, nil
+	return append(tokens, t), nil
 }
 
-// Remaining tells how long a token that Authenticate accepts will still be accepted.
-func (s *Service) Remaining(ctx context.Context, token string) (time.Duration, error) {
-	if _, err := s.Authenticate(ctx, token); err != nil {
-		return 0, err
-	}
-	claims, _, err := s.parse(token)
-	if err != nil {
-		return 0, err
-	}
-	return claims.ExpiresAt.Sub(s.Now()), nil
-}
-
-// Revoke makes a token worthless from now on. One that was revoked already is no error.
-func (s *Service) Revoke(ctx context.Context, token string) error {
-	claims, _, err := s.parse(token)
-	if err != nil {
+// changeTokens changes the list of a user's tokens, from which those that expired are gone.
+func (s *Service) changeTokens(ctx context.Context, user tahoe.Hash, f func([]Token) ([]Token, error)) error {
+	_, err := update(ctx, s, keyOf(tokenKeys, user), func(tokens *[]Token) (err error) {
+		*tokens, err = f(s.alive(*tokens))
 		return err
+	})
+	return err
+}
+
+func (s *Service) alive(tokens []Token) []Token {
+	return slices.DeleteFunc(tokens, func(t Token) bool { return !s.Now().Before(t.Expires) })
+}
+
+// Tokens lists the tokens of a user that are valid, oldest first.
+func (s *Service) Tokens(ctx context.Context, user tahoe.Hash) ([]Token, error) {
+	tokens := []Token{}
+	if _, err := s.load(ctx, keyOf(tokenKeys, user), &tokens); err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("list tokens: %w", err)
 	}
-	err = s.save(ctx, revokedKeys+claims.ID, claims, 0)
-	if err != nil && !errors.Is(err, ErrConflict) {
+	return s.alive(tokens), nil
+}
+
+// Revoke makes a token of the user worthless from now on; ErrNotFound if there is none of the ID.
+func (s *Service) Revoke(ctx context.Context, user tahoe.Hash, id string) error {
+	err := s.changeTokens(ctx, user, func(tokens []Token) ([]Token, error) {
+		i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == id })
+		if i < 0 {
+			return nil, ErrNotFound
+		}
+		return slices.Delete(tokens, i, i+1), nil
+	})
+	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
 	return nil
+}
+
+// EndSessions revokes what sign-ins of the user made.
+func (s *Service) EndSessions(ctx context.Context, user tahoe.Hash) error {
+	err := s.changeTokens(ctx, user, func(tokens []Token) ([]Token, error) {
+		return slices.DeleteFunc(tokens, func(t Token) bool { return t.Session }), nil
+	})
+	if err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return nil
+}
+
+// Authenticate tells whose token it is and what it is good for. An error that does not wrap ErrToken is a trouble of the store.
+func (s *Service) Authenticate(ctx context.Context, token string) (Caller, error) {
+	claims, user, err := s.parse(token)
+	if err != nil {
+		return Caller{}, err
+	}
+	u, err := s.User(ctx, user)
+	if errors.Is(err, ErrNotFound) {
+		return Caller{}, ErrTokenUser
+	}
+	if err != nil {
+		return Caller{}, fmt.Errorf("authenticate: %w", err)
+	}
+	tokens, err := s.Tokens(ctx, user)
+	if err != nil {
+		return Caller{}, fmt.Errorf("authenticate: %w", err)
+	}
+	i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == claims.ID })
+	if i < 0 {
+		return Caller{}, ErrTokenRevoked
+	}
+	return Caller{u, tokens[i]}, nil
 }
 
 // parse checks everything about a token that can be checked without the store.
@@ -98,7 +192,7 @@ func (s *Service) parse(token string) (jwt.RegisteredClaims, tahoe.Hash, error) 
 		if t.Method != jwt.SigningMethodHS256 {
 			return nil, ErrTokenAlgorithm
 		}
-		return s.Key, nil
+		return s.Keys.accepted(), nil
 	})
 	switch {
 	case errors.Is(err, jwt.ErrTokenUnverifiable):
@@ -107,7 +201,7 @@ func (s *Service) parse(token string) (jwt.RegisteredClaims, tahoe.Hash, error) 
 		return c, tahoe.Hash{}, ErrTokenSignature
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return c, tahoe.Hash{}, ErrTokenExpired
-	case err != nil, !plain(c.ID):
+	case err != nil:
 		return c, tahoe.Hash{}, ErrTokenForm
 	}
 	user, err := tahoe.ParseHash(c.Subject)
@@ -115,14 +209,4 @@ func (s *Service) parse(token string) (jwt.RegisteredClaims, tahoe.Hash, error) 
 		return c, tahoe.Hash{}, ErrTokenForm
 	}
 	return c, user, nil
-}
-
-// plain tells whether id is one that Issue makes, and so can be part of a key.
-func plain(id string) bool {
-	for i := range len(id) {
-		if c := id[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return id != "" && len(id) <= 64
 }

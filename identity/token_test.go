@@ -6,10 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,8 +15,6 @@ import (
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/tahoe"
 )
-
-var testKey = []byte(strings.Repeat("k", 32))
 
 func issue(tb testing.TB, s *identity.Service, u identity.User) string {
 	tb.Helper()
@@ -34,14 +29,14 @@ func TestTokenSignsItsUserIn(t *testing.T) {
 	s, _, c := service(t)
 	alice := user(t, s, "alice@example.org")
 	token := issue(t, s, alice)
-	if got, err := s.Authenticate(t.Context(), token); err != nil || got != alice {
+	if got, err := s.Authenticate(t.Context(), token); err != nil || got.User != alice || got.Token.Right != identity.Full {
 		t.Errorf("got %+v, %v, want %+v", got, err, alice)
 	}
 	if again := issue(t, s, alice); again == token {
 		t.Error("two tokens are the same")
 	}
-	if left, err := s.Remaining(t.Context(), token); err != nil || left != time.Hour {
-		t.Errorf("got %v, %v left, want an hour", left, err)
+	if all, err := s.Tokens(t.Context(), alice.Hash); err != nil || len(all) != 2 || !all[0].Expires.Equal(c.Add(time.Hour)) {
+		t.Errorf("got %+v, %v, want two that last an hour", all, err)
 	}
 	c.Time = c.Add(time.Hour - time.Second)
 	if _, err := s.Authenticate(t.Context(), token); err != nil {
@@ -66,9 +61,14 @@ func TestIssueNeedsAUserAndATime(t *testing.T) {
 func TestTokensAreRefused(t *testing.T) {
 	s, _, c := service(t)
 	alice := user(t, s, "alice@example.org")
+	issue(t, s, alice)
+	all, err := s.Tokens(t.Context(), alice.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
 	good := func() jwt.RegisteredClaims {
 		return jwt.RegisteredClaims{
-			Issuer: "cybexp", Subject: alice.Hash.String(), ID: "ABC", ExpiresAt: jwt.NewNumericDate(c.Add(time.Hour)),
+			Issuer: "cybexp", Subject: alice.Hash.String(), ID: all[0].ID, ExpiresAt: jwt.NewNumericDate(c.Add(time.Hour)),
 		}
 	}
 	sign := func(m jwt.SigningMethod, key any, change func(*jwt.RegisteredClaims)) string {
@@ -101,8 +101,8 @@ func TestTokensAreRefused(t *testing.T) {
 		"cut":             {strings.TrimRight(sign(hs, testKey, nil), "A")[:150], identity.ErrTokenForm},
 		"no expiry":       {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.ExpiresAt = nil }), identity.ErrTokenForm},
 		"other issuer":    {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.Issuer = "else" }), identity.ErrTokenForm},
-		"no id":           {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.ID = "" }), identity.ErrTokenForm},
-		"id with a dot":   {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.ID = "A.B" }), identity.ErrTokenForm},
+		"no id":           {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.ID = "" }), identity.ErrTokenRevoked},
+		"another id":      {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.ID = "A.B" }), identity.ErrTokenRevoked},
 		"no hash":         {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.Subject = "alice" }), identity.ErrTokenForm},
 		"unknown user":    {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.Subject = tahoe.Hash{}.String() }), identity.ErrTokenUser},
 		"an organisation": {sign(hs, testKey, func(c *jwt.RegisteredClaims) { c.Subject = org(t, s, "acme", alice).Hash.String() }), identity.ErrTokenUser},
@@ -116,12 +116,17 @@ func TestTokensAreRefused(t *testing.T) {
 
 func TestRevokedTokenIsWorthless(t *testing.T) {
 	s, _, _ := service(t)
-	alice := user(t, s, "alice@example.org")
+	alice, bob := user(t, s, "alice@example.org"), user(t, s, "bob@example.org")
 	one, two := issue(t, s, alice), issue(t, s, alice)
-	for range 2 {
-		if err := s.Revoke(t.Context(), one); err != nil {
-			t.Fatal(err)
-		}
+	caller, err := s.Authenticate(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Revoke(t.Context(), bob.Hash, caller.Token.ID); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("another's: got %v, want ErrNotFound", err)
+	}
+	if err := s.Revoke(t.Context(), alice.Hash, caller.Token.ID); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := s.Authenticate(t.Context(), one); !errors.Is(err, identity.ErrTokenRevoked) {
 		t.Errorf("got %v, want ErrTokenRevoked", err)
@@ -129,8 +134,53 @@ func TestRevokedTokenIsWorthless(t *testing.T) {
 	if _, err := s.Authenticate(t.Context(), two); err != nil {
 		t.Errorf("the other: %v", err)
 	}
-	if err := s.Revoke(t.Context(), "x"); !errors.Is(err, identity.ErrTokenForm) {
-		t.Errorf("got %v, want ErrTokenForm", err)
+	if err := s.Revoke(t.Context(), alice.Hash, caller.Token.ID); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("again: got %v, want ErrNotFound", err)
+	}
+}
+
+func TestTokensAreListedUntilTheyExpire(t *testing.T) {
+	s, _, c := service(t)
+	alice := user(t, s, "alice@example.org")
+	for i, right := range []identity.Right{identity.Upload, identity.Read} {
+		if _, _, err := s.IssueToken(t.Context(), alice.Hash, identity.Token{Label: "probe", Right: right}, time.Duration(i+1)*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Time = c.Add(time.Hour)
+	all, err := s.Tokens(t.Context(), alice.Hash)
+	if err != nil || len(all) != 1 || all[0].Right != identity.Read || all[0].Label != "probe" {
+		t.Errorf("got %+v, %v, want the one that reads", all, err)
+	}
+	for _, bad := range []identity.Token{{Right: "root"}, {Right: ""}, {Right: identity.Full, Label: "a\nb"}} {
+		if _, _, err := s.IssueToken(t.Context(), alice.Hash, bad, time.Hour); !errors.Is(err, identity.ErrInvalid) {
+			t.Errorf("%+v: got %v, want ErrInvalid", bad, err)
+		}
+	}
+}
+
+func TestTokensAreBounded(t *testing.T) {
+	s, _, _ := service(t)
+	alice := user(t, s, "alice@example.org")
+	session := func() string {
+		text, _, err := s.IssueToken(t.Context(), alice.Hash, identity.Token{Right: identity.Full, Session: true}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	first := session()
+	for range 80 {
+		issue(t, s, alice)
+	}
+	if _, err := s.Issue(t.Context(), alice.Hash, time.Hour); !errors.Is(err, identity.ErrInvalid) {
+		t.Errorf("one too many: got %v, want ErrInvalid", err)
+	}
+	for range 20 {
+		session()
+	}
+	if _, err := s.Authenticate(t.Context(), first); !errors.Is(err, identity.ErrTokenRevoked) {
+		t.Errorf("the oldest session: got %v, want ErrTokenRevoked", err)
 	}
 }
 
@@ -143,38 +193,6 @@ func TestTroubleOfTheStoreIsNoRefusal(t *testing.T) {
 	}
 }
 
-func TestKeyIsMadeOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "new", "token.key")
-	keys := make([][]byte, 8)
-	var wg sync.WaitGroup
-	for i := range keys {
-		wg.Go(func() {
-			var err error
-			if keys[i], err = identity.LoadOrCreateKey(path); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for _, k := range keys {
-		if len(k) != 32 || !bytes.Equal(k, keys[0]) {
-			t.Errorf("got %x and %x", k, keys[0])
-		}
-	}
-	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("got mode %v, %v, want 0600", st.Mode(), err)
-	}
-	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-		t.Errorf("got %d files, want 1", len(left))
-	}
-	if err := os.WriteFile(path, []byte("abcd\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := identity.LoadOrCreateKey(path); err == nil {
-		t.Error("a short key is accepted")
-	}
-}
-
 func FuzzAuthenticate(f *testing.F) {
 	s, _, _ := service(f)
 	alice := user(f, s, "alice@example.org")
@@ -183,9 +201,9 @@ func FuzzAuthenticate(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		u, err := s.Authenticate(t.Context(), text)
-		if err == nil && (u != alice || !signed(text)) || err != nil && !errors.Is(err, identity.ErrToken) {
-			t.Errorf("%q: got %+v, %v, want a refusal", text, u, err)
+		c, err := s.Authenticate(t.Context(), text)
+		if err == nil && (c.User != alice || !signed(text)) || err != nil && !errors.Is(err, identity.ErrToken) {
+			t.Errorf("%q: got %+v, %v, want a refusal", text, c, err)
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 // Keys of what the middleware puts in echo's context.
 const (
 	keyRequestID = "request_id"
-	keyUser      = "user"
+	keyCaller    = "caller"
 )
 
 // requestID returns the id that the answer's X-Request-Id header, its problem and the log share.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -42,15 +41,17 @@ func (s *Server) orgs(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"orgs": views})
 }
 
-// createOrg is POST /api/v1/orgs, for superusers only. The creator administers what they create.
+// createOrg is POST /api/v1/orgs, for superusers only. Unless administrators are named, the creator administers what they create.
 func (s *Server) createOrg(c echo.Context) error {
 	user := caller(c)
 	if !user.Super {
-		return refuse(http.StatusForbidden, "forbidden", "Only CYBEX-P admin can create org!")
+		return forbidden("Only CYBEX-P admin can create org!")
 	}
 	var body struct {
-		Name  string `json:"name"`
-		Title string `json:"title"`
+		Name   string   `json:"name"`
+		Title  string   `json:"title"`
+		Users  []string `json:"users"`
+		Admins []string `json:"admins"`
 	}
 	if err := s.decode(c, &body); err != nil {
 		return err
@@ -58,14 +59,34 @@ func (s *Server) createOrg(c echo.Context) error {
 	if body.Name == "" {
 		return badRequest("'name' is missing.")
 	}
-	org, err := s.cfg.Identity.CreateOrg(c.Request().Context(), user.Hash, identity.Org{Name: body.Name, Title: body.Title})
+	admins, err1 := s.findUsers(c, body.Admins)
+	users, err2 := s.findUsers(c, body.Users)
+	if err := errors.Join(err1, err2); err != nil {
+		return identityProblem(err)
+	}
+	made := identity.Org{Name: body.Name, Title: body.Title, Admins: admins, Users: append(users, admins...)}
+	org, err := s.cfg.Identity.CreateOrg(c.Request().Context(), user.Hash, made)
 	switch {
 	case errors.Is(err, identity.ErrExists):
 		return refuse(http.StatusConflict, "exists", fmt.Sprintf("Orgname = %s already exists!", body.Name))
-	case errors.Is(err, identity.ErrInvalid):
-		return badRequest("Invalid input: " + strings.ReplaceAll(err.Error(), "\n", "; "))
 	case err != nil:
-		return fmt.Errorf("create org: %w", err)
+		return identityProblem(err)
 	}
 	return c.JSON(http.StatusCreated, viewOf(org, user))
+}
+
+// findUsers finds the hashes of users named by e-mail address or hash.
+func (s *Server) findUsers(c echo.Context, texts []string) ([]tahoe.Hash, error) {
+	hashes := make([]tahoe.Hash, 0, len(texts))
+	for _, text := range texts {
+		u, err := s.cfg.Identity.FindUser(c.Request().Context(), text)
+		if errors.Is(err, identity.ErrNotFound) {
+			err = &identity.UnknownUserError{Text: text}
+		}
+		if err != nil {
+			return nil, err
+		}
+		hashes = append(hashes, u.Hash)
+	}
+	return hashes, nil
 }

@@ -114,19 +114,22 @@ func owner(c echo.Context) reportd.Caller {
 	return reportd.Caller{ID: caller(c).Hash.String()}
 }
 
-// socket is GET /ws. A caller who sends a token with the request is signed in; others sign in with their first message.
+// socket is GET /ws. A caller who sends a token or the page's cookie with the request is signed in; others sign in with their first
+// message. A page of another site has neither: the cookie is not sent for it, and its origin is refused.
 func (s *Server) socket(c echo.Context) error {
 	cfg := reportd.SocketConfig{SignIn: s.socketSignIn}
-	if header := c.Request().Header.Get(echo.HeaderAuthorization); header != "" {
-		token, err := bearer(header)
-		if err != nil {
-			return err
-		}
+	if token, err := s.tokenOf(c); err == nil {
 		who, err := s.socketSignIn(c.Request().Context(), token)
-		if err != nil {
+		var refused *problem
+		stale := c.Request().Header.Get(echo.HeaderAuthorization) == "" && errors.As(err, &refused) // a cookie: they may have a token
+		switch {
+		case err == nil:
+			cfg.Caller = &who
+		case !stale:
 			return err
 		}
-		cfg.Caller = &who
+	} else if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
+		return err
 	}
 	_, done := s.streaming(c.Request().Context())
 	defer done()
@@ -135,9 +138,9 @@ func (s *Server) socket(c echo.Context) error {
 }
 
 func (s *Server) socketSignIn(ctx context.Context, token string) (reportd.Caller, error) {
-	user, err := s.authenticate(ctx, token)
+	who, err := s.authenticate(ctx, token, identity.Read)
 	if err != nil {
 		return reportd.Caller{}, err
 	}
-	return s.asker(ctx, user)
+	return s.asker(ctx, who.User)
 }

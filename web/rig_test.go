@@ -36,13 +36,14 @@ func TestMain(m *testing.M) { testdgraph.Main(m) }
 // rig is a whole platform on a port of its own. Its organisation's name is the test's, so that tests that share the Dgraph do not see
 // each other's data.
 type rig struct {
-	t     *testing.T
-	url   string
-	log   *lockedBuffer
-	users *identity.Service
-	bus   *bus.Bus
-	keys  *ingest.Keys
-	stop  func() // ends the server as a signal would, and waits
+	t      *testing.T
+	url    string
+	log    *lockedBuffer
+	users  *identity.Service
+	server *web.Server
+	bus    *bus.Bus
+	keys   *ingest.Keys
+	stop   func() // ends the server as a signal would, and waits
 
 	orgName  string
 	org      identity.Org
@@ -77,7 +78,7 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	t.Cleanup(func() { check(t, store.Close()) })
 	check(t, store.ApplySchema(t.Context(), cybexp.Schema))
 	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
-	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Key: bytes.Repeat([]byte("k"), 32)}))(t)
+	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Keys: must(identity.NewKeys(bytes.Repeat([]byte("k"), 32)))(t)}))(t)
 	r.bus, r.keys = b, must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
 	lake := must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Archive: store, Keys: r.keys, Logger: logger}))(t)
 	reports := newReports(t, workers, b, store, r.users, logger)
@@ -90,7 +91,8 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	for _, f := range tune {
 		f(&cfg)
 	}
-	r.serve(must(web.New(cfg))(t), lake.Run, reports.Run, cfg.Sources.Run)
+	r.server = must(web.New(cfg))(t)
+	r.serve(r.server, lake.Run, reports.Run, cfg.Sources.Run)
 	r.people()
 	return r
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -35,11 +36,12 @@ type Config struct {
 
 	Version   string
 	Logger    *slog.Logger
-	MaxJSON   int64         // bytes of a JSON body
-	MaxUpload int64         // bytes of an upload; 0 is no limit
-	TempDir   string        // where uploads whose fields come after the file wait; "" is the system's
-	Patience  time.Duration // how long POST /query and POST /api/v1/reports wait for a report before they answer 202
-	Drain     time.Duration // how long requests in hand may take at shutdown
+	Proxies   []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+	MaxJSON   int64          // bytes of a JSON body
+	MaxUpload int64          // bytes of an upload; 0 is no limit
+	TempDir   string         // where uploads whose fields come after the file wait; "" is the system's
+	Patience  time.Duration  // how long POST /query and POST /api/v1/reports wait for a report before they answer 202
+	Drain     time.Duration  // how long requests in hand may take at shutdown
 }
 
 // DefaultConfig returns the limits in use when nothing else is said. The services and the logger are the caller's to add.
@@ -105,17 +107,40 @@ func (s *Server) routes() {
 
 	// The classic API.
 	e.GET("/ping", s.ping)
-	e.POST("/raw", s.classicRaw, s.signedIn)
-	e.POST("/query", s.classicQuery, s.signedIn)
+	e.POST("/raw", s.classicRaw, s.sending)
+	e.POST("/query", s.classicQuery, s.reading)
+	e.POST("/create/org", s.classicCreateOrg, s.signedIn)
+	e.POST("/create/user", s.classicCreateUser, s.signedIn)
+	e.POST("/org/add/user", s.classicAdd, s.signedIn)
+	e.POST("/org/del/user", s.classicDelete, s.signedIn)
+	e.POST("/org/info", s.classicInfo, s.signedIn)
+	e.GET("/orgs/admin_of", s.classicAdminOf, s.reading)
+	e.GET("/orgs/user_of", s.classicUserOf, s.reading)
+	e.GET("/user/info/self", s.classicSelf, s.withAny)
 
 	v1 := e.Group("/api/v1")
 	v1.GET("/version", s.version)
-	v1.GET("/me", s.me, s.signedIn)
-	v1.GET("/orgs", s.orgs, s.signedIn)
+	v1.GET("/me", s.me, s.withAny)
+	v1.GET("/orgs", s.orgs, s.reading)
 	v1.POST("/orgs", s.createOrg, s.signedIn)
-	v1.POST("/raw", s.raw, s.signedIn)
-	v1.GET("/raw/:hash", s.rawRecord, s.signedIn)
-	v1.GET("/uploads/:id", s.upload, s.signedIn)
+	v1.GET("/orgs/:org", s.org, s.signedIn)
+	v1.PUT("/orgs/:org/members/:user", s.setMember, s.signedIn)
+	v1.DELETE("/orgs/:org/members/:user", s.removeMember, s.signedIn)
+	v1.POST("/session", s.openSession)
+	v1.DELETE("/session", s.closeSession, s.withAny)
+	v1.PUT("/me/password", s.changePassword, s.signedIn)
+	v1.GET("/tokens", s.tokens, s.signedIn)
+	v1.POST("/tokens", s.createToken, s.signedIn)
+	v1.DELETE("/tokens/:id", s.revokeToken, s.signedIn)
+	v1.GET("/users", s.users, s.signedIn, superuser)
+	v1.POST("/users", s.createUser, s.signedIn, superuser)
+	v1.PUT("/users/:user/password", s.setPassword, s.signedIn, superuser)
+	v1.GET("/users/:user/tokens", s.tokens, s.signedIn, superuser)
+	v1.POST("/users/:user/tokens", s.createToken, s.signedIn, superuser)
+	v1.DELETE("/users/:user/tokens/:id", s.revokeToken, s.signedIn, superuser)
+	v1.POST("/raw", s.raw, s.sending)
+	v1.GET("/raw/:hash", s.rawRecord, s.reading)
+	v1.GET("/uploads/:id", s.upload, s.withAny)
 	v1.GET("/dead", s.deadLetters, s.signedIn)
 	v1.GET("/dead/:id", s.deadLetter, s.signedIn)
 	v1.POST("/dead/:id/retry", s.retryLetter, s.signedIn)
@@ -130,13 +155,13 @@ func (s *Server) routes() {
 	v1.POST("/sources/:id/start", s.startSource, s.signedIn)
 	v1.POST("/sources/:id/stop", s.stopSource, s.signedIn)
 	v1.DELETE("/sources/:id", s.removeSource, s.signedIn)
-	v1.POST("/reports", s.ask, s.signedIn)
-	v1.GET("/reports", s.reports, s.signedIn)
-	v1.GET("/reports/:id", s.report, s.signedIn)
-	v1.GET("/reports/:id/rows", s.rows, s.signedIn)
-	v1.DELETE("/reports/:id", s.cancel, s.signedIn)
-	v1.POST("/tdql/check", s.check, s.signedIn)
-	v1.POST("/tdql/format", s.format, s.signedIn)
-	v1.POST("/tdql/explain", s.explain, s.signedIn)
-	v1.POST("/tdql/complete", s.complete, s.signedIn)
+	v1.POST("/reports", s.ask, s.reading)
+	v1.GET("/reports", s.reports, s.reading)
+	v1.GET("/reports/:id", s.report, s.reading)
+	v1.GET("/reports/:id/rows", s.rows, s.reading)
+	v1.DELETE("/reports/:id", s.cancel, s.reading)
+	v1.POST("/tdql/check", s.check, s.reading)
+	v1.POST("/tdql/format", s.format, s.reading)
+	v1.POST("/tdql/explain", s.explain, s.reading)
+	v1.POST("/tdql/complete", s.complete, s.reading)
 }

@@ -43,15 +43,11 @@ func (r *remote) bind(cmd *cobra.Command) {
 // resolve checks the server's address and finds the token: the one given, or, for a server on this machine only, the one
 // that `cybexp up` left in the data folder. A token is never sent to another machine that did not ask for it.
 func (r *remote) resolve() error {
-	u, err := url.Parse(r.server)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return usageError{fmt.Errorf("--server %q is not an http:// or https:// URL", r.server)}
+	host, err := r.resolveServer()
+	if err != nil || r.token != "" {
+		return err
 	}
-	r.server = strings.TrimRight(r.server, "/")
-	if r.token != "" {
-		return nil
-	}
-	if !reportd.Loopback(u.Hostname()) {
+	if !reportd.Loopback(host) {
 		return usageError{errors.New("no token: give --token or set CYBEXP_TOKEN")}
 	}
 	path := filepath.Join(r.data, adminTokenFile)
@@ -64,6 +60,16 @@ func (r *remote) resolve() error {
 	}
 	r.token = strings.TrimSpace(string(text))
 	return nil
+}
+
+// resolveServer checks the server's address and tells its host.
+func (r *remote) resolveServer() (host string, err error) {
+	u, err := url.Parse(r.server)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", usageError{fmt.Errorf("--server %q is not an http:// or https:// URL", r.server)}
+	}
+	r.server = strings.TrimRight(r.server, "/")
+	return u.Hostname(), nil
 }
 
 // problem is an RFC 9457 answer, as much of it as a person is shown.
@@ -96,7 +102,9 @@ func (r *remote) send(ctx context.Context, method, path string, header http.Head
 	for k, v := range header {
 		req.Header[k] = v
 	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
 	req.Header.Set("User-Agent", "cybexp/"+version)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -95,7 +95,7 @@ func (a *app) rootCommand() *cobra.Command {
 	)
 	root.AddCommand(
 		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(), a.importCommand(),
-		a.sendCommand(), a.sourceCommand(), a.queryCommand(), a.watchCommand(), a.orgCommand(),
+		a.sendCommand(), a.sourceCommand(), a.queryCommand(), a.watchCommand(), a.orgCommand(), a.userCommand(), a.tokenCommand(),
 		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	a.noteBegin(root)

@@ -4,60 +4,92 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 )
 
 func (a *app) orgCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "org", Short: "Make and list organisations", GroupID: "client"}
-	cmd.AddCommand(a.orgCreateCommand(), a.orgListCommand())
+	cmd := &cobra.Command{Use: "org", Short: "Make and list organisations, and say who is in them", GroupID: "client"}
+	cmd.AddCommand(a.orgCreateCommand(), a.getCommand("list", "List the organisations that you may read", "/api/v1/orgs"),
+		a.orgShowCommand(), a.orgSetCommand(), a.orgRemoveCommand())
 	return cmd
 }
 
 func (a *app) orgCreateCommand() *cobra.Command {
 	var r remote
-	var title string
+	var body struct {
+		Name   string   `json:"name"`
+		Title  string   `json:"title"`
+		Admins []string `json:"admins"`
+		Users  []string `json:"users"`
+	}
 	cmd := &cobra.Command{
 		Use:     "create NAME",
 		Short:   "Make an organisation; its hash goes to standard output",
-		Example: "  cybexp org create unr --title 'University of Nevada, Reno'",
+		Example: "  cybexp org create unr --title 'University of Nevada, Reno' --admin alice@example.org",
 		Args:    exactArgs("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := r.resolve(); err != nil {
-				return err
-			}
-			body, err := json.Marshal(map[string]string{"name": args[0], "title": title})
-			if err != nil {
-				return err
-			}
-			var org json.RawMessage
-			header := http.Header{"Content-Type": {"application/json"}}
-			if err := r.do(cmd.Context(), http.MethodPost, "/api/v1/orgs", header, bytes.NewReader(body), &org); err != nil {
-				return err
-			}
-			return a.printJSON(org)
+			body.Name = args[0]
+			return a.callAndPrint(cmd.Context(), &r, http.MethodPost, "/api/v1/orgs", body)
 		},
 	}
 	r.bind(cmd)
-	cmd.Flags().StringVar(&title, "title", "", "full name, for people")
+	f := cmd.Flags()
+	f.StringVar(&body.Title, "title", "", "full name, for people")
+	f.StringSliceVar(&body.Admins, "admin", nil, "`USER` who administers it, by e-mail address or hash; may be given again (default: you)")
+	f.StringSliceVar(&body.Users, "user", nil, "`USER` who is a member; may be given again")
 	return cmd
 }
 
-func (a *app) orgListCommand() *cobra.Command {
+func (a *app) orgShowCommand() *cobra.Command {
 	var r remote
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the organisations that you may read",
-		Args:  exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := r.resolve(); err != nil {
-				return err
-			}
-			var orgs json.RawMessage
-			if err := r.do(cmd.Context(), http.MethodGet, "/api/v1/orgs", nil, nil, &orgs); err != nil {
-				return err
-			}
-			return a.printJSON(orgs)
+		Use:   "show ORG",
+		Short: "Show who is in an organisation that you administer",
+		Args:  exactArgs("ORG"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.callAndPrint(cmd.Context(), &r, http.MethodGet, "/api/v1/orgs/"+url.PathEscape(args[0]), nil)
+		},
+	}
+	r.bind(cmd)
+	return cmd
+}
+
+// memberPath is the path of a user in an organisation.
+func memberPath(args []string) string {
+	return "/api/v1/orgs/" + url.PathEscape(args[0]) + "/members/" + url.PathEscape(args[1])
+}
+
+func (a *app) orgSetCommand() *cobra.Command {
+	var r remote
+	var role string
+	var noRead bool
+	cmd := &cobra.Command{
+		Use:   "set ORG USER",
+		Short: "Say what a user, by e-mail address or hash, is to an organisation that you administer",
+		Long: "A reader is on the reading list, and so sees its data. A member is a reader too, unless --no-read keeps them off the list. An\n" +
+			"admin is a member who uploads for the organisation and says who else is in it.",
+		Example: "  cybexp org set unr alice@example.org --role admin",
+		Args:    exactArgs("ORG", "USER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.callAndPrint(cmd.Context(), &r, http.MethodPut, memberPath(args), map[string]any{"role": role, "reads": !noRead})
+		},
+	}
+	r.bind(cmd)
+	cmd.Flags().StringVar(&role, "role", "member", "reader, member or admin")
+	cmd.Flags().BoolVar(&noRead, "no-read", false, "keep a member off the reading list")
+	return cmd
+}
+
+func (a *app) orgRemoveCommand() *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   "remove ORG USER",
+		Short: "Take a user out of an organisation that you administer, off the reading list too",
+		Args:  exactArgs("ORG", "USER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.callAndPrint(cmd.Context(), &r, http.MethodDelete, memberPath(args), nil)
 		},
 	}
 	r.bind(cmd)

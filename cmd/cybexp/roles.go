@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,7 @@ type settings struct {
 	backlogAge    time.Duration
 	minFree       int // MiB
 	sources       sourceLimits
+	proxies       []string // addresses or networks
 }
 
 // bind defines the flags that every role has.
@@ -74,6 +76,29 @@ func (s *settings) bindUploads(cmd *cobra.Command) {
 	f.IntVar(&s.backlog, "max-backlog", int(d.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait")
 	f.DurationVar(&s.backlogAge, "max-backlog-age", d.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait")
 	f.IntVar(&s.minFree, "min-free", int(d.MinFree>>20), "`MIB` of the disk that uploads leave free")
+}
+
+// bindWeb defines the flags of the roles that serve HTTP.
+func (s *settings) bindWeb(cmd *cobra.Command, listen string) {
+	f := cmd.Flags()
+	f.StringVar(&s.listen, "listen", defaultListen, listen)
+	f.StringSliceVar(&s.proxies, "proxy", nil, "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed")
+}
+
+// trusted reads the networks of proxies.
+func (s *settings) trusted() ([]netip.Prefix, error) {
+	nets := make([]netip.Prefix, len(s.proxies))
+	for i, text := range s.proxies {
+		p, err := netip.ParsePrefix(text)
+		if a, err2 := netip.ParseAddr(text); err2 == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--proxy %q is neither an address nor a network", text)}
+		}
+		nets[i] = p
+	}
+	return nets, nil
 }
 
 // bindDgraph defines the flags of the embedded Dgraph.
@@ -187,7 +212,7 @@ func (p *platform) openGraph(ctx context.Context) error {
 }
 
 func (p *platform) openIdentity(ctx context.Context) error {
-	key, err := identity.LoadOrCreateKey(filepath.Join(p.data, "keys", "token.key"))
+	keys, err := identity.LoadOrCreateKeys(filepath.Join(p.data, tokenKeyFile))
 	if err != nil {
 		return err
 	}
@@ -195,7 +220,7 @@ func (p *platform) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
-	p.users, err = identity.New(identity.Config{Store: identityStore{kv}, Key: key})
+	p.users, err = identity.New(identity.Config{Store: identityStore{kv}, Keys: keys})
 	return err
 }
 
@@ -258,6 +283,10 @@ func (p *platform) webServer() (*web.Server, error) {
 	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
+	var err error
+	if cfg.Proxies, err = p.trusted(); err != nil {
+		return nil, err
+	}
 	return web.New(cfg)
 }
 
@@ -338,7 +367,7 @@ func (a *app) webCommand() *cobra.Command {
 			return a.serveWeb(ctx, p, l)
 		},
 		func(cmd *cobra.Command, s *settings) {
-			cmd.Flags().StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on")
+			s.bindWeb(cmd, "`ADDR` to serve on")
 			s.bindUploads(cmd)
 			s.bindReportStore(cmd)
 		})

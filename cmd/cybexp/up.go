@@ -23,6 +23,9 @@ import (
 // adminTokenFile, in the data folder, holds the superuser's token.
 const adminTokenFile = "admin.token"
 
+// tokenKeyFile, in the data folder, holds the keys that sign tokens.
+const tokenKeyFile = "keys/token.key"
+
 // adminEmail names the superuser that a first start makes.
 const adminEmail = "admin@localhost"
 
@@ -50,8 +53,8 @@ func (a *app) upCommand() *cobra.Command {
 	s.bindReportStore(cmd)
 	s.bindUploads(cmd)
 	s.bindSources(cmd)
+	s.bindWeb(cmd, "`ADDR` to serve on; port 0 is any free one")
 	f := cmd.Flags()
-	f.StringVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one")
 	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
 	s.bindDgraph(cmd)
 	return cmd
@@ -196,12 +199,12 @@ func (p *platform) bootstrap(ctx context.Context) error {
 	}
 	path := filepath.Join(p.data, adminTokenFile)
 	if text, err := os.ReadFile(path); err == nil {
-		left, err := p.users.Remaining(ctx, strings.TrimSpace(string(text)))
-		if err == nil && left > adminTokenRest {
+		who, err := p.users.Authenticate(ctx, strings.TrimSpace(string(text)))
+		if err == nil && time.Until(who.Token.Expires) > adminTokenRest {
 			return nil
 		}
 	}
-	token, err := p.users.Issue(ctx, admin, adminTokenLife)
+	token, _, err := p.users.IssueToken(ctx, admin, identity.Token{Label: adminTokenFile, Right: identity.Full}, adminTokenLife)
 	if err != nil {
 		return fmt.Errorf("issue admin token: %w", err)
 	}

@@ -1,0 +1,104 @@
+package identity
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// User is a person or a program that signs in. Passwords are kept elsewhere, so that no answer can hold one.
+type User struct {
+	Hash  tahoe.Hash `json:"hash"`
+	Email string     `json:"email"`
+	Name  string     `json:"name"`
+	Super bool       `json:"super,omitempty"` // may create users and organisations
+}
+
+// CreateUser adds u, whose hash it fills in. An e-mail address is one user's, in whatever case it is written and whether or not they
+// are a superuser. Whether the caller may do so is the caller's to check.
+func (s *Service) CreateUser(ctx context.Context, u User) (User, error) {
+	if err := errors.Join(checkEmail(u.Email), checkText("user's name", u.Name, 0, maxTitle)); err != nil {
+		return User{}, err
+	}
+	u.Hash = tahoe.UserHash(u.Email, u.Super)
+	if err := s.claim(ctx, u); err != nil {
+		return User{}, err
+	}
+	if err := s.save(ctx, keyOf(userKeys, u.Hash), u, 0); err != nil {
+		if errors.Is(err, ErrConflict) {
+			return User{}, fmt.Errorf("user %s: %w", u.Email, ErrExists)
+		}
+		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+	}
+	return u, nil
+}
+
+// claim takes the address for u. A claim of the same user's, left by a start that broke off, is as good.
+func (s *Service) claim(ctx context.Context, u User) error {
+	if _, err := s.holder(ctx, u.Email); err == nil {
+		return fmt.Errorf("user %s: %w", u.Email, ErrExists)
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	err := s.save(ctx, emailKey(u.Email), u.Hash, 0)
+	if errors.Is(err, ErrConflict) {
+		var theirs tahoe.Hash
+		if _, err = s.load(ctx, emailKey(u.Email), &theirs); err == nil && theirs != u.Hash {
+			err = ErrExists
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("user %s: %w", u.Email, err)
+	}
+	return nil
+}
+
+func emailKey(email string) string {
+	return keyOf(emailKeys, sha256.Sum256([]byte(strings.ToLower(email))))
+}
+
+// User finds a user by hash; ErrNotFound if there is none.
+func (s *Service) User(ctx context.Context, user tahoe.Hash) (User, error) {
+	var u User
+	if _, err := s.load(ctx, keyOf(userKeys, user), &u); err != nil {
+		return User{}, fmt.Errorf("user %s: %w", user, err)
+	}
+	return u, nil
+}
+
+// FindUser finds a user by e-mail address in any case, or else by the text of the hash; ErrNotFound if there is none.
+func (s *Service) FindUser(ctx context.Context, text string) (User, error) {
+	if h, err := tahoe.ParseHash(text); err == nil {
+		return s.User(ctx, h)
+	}
+	return s.holder(ctx, text)
+}
+
+// holder finds the user of an e-mail address.
+func (s *Service) holder(ctx context.Context, email string) (User, error) {
+	var h tahoe.Hash
+	switch _, err := s.load(ctx, emailKey(email), &h); {
+	case errors.Is(err, ErrNotFound): // or made before addresses were claimed
+		u, err := s.User(ctx, tahoe.UserHash(email, false))
+		if errors.Is(err, ErrNotFound) {
+			u, err = s.User(ctx, tahoe.UserHash(email, true))
+		}
+		return u, err
+	case err != nil:
+		return User{}, fmt.Errorf("find user: %w", err)
+	}
+	return s.User(ctx, h)
+}
+
+// Users lists all users by e-mail address.
+func (s *Service) Users(ctx context.Context) ([]User, error) {
+	users, err := list[User](ctx, s.Store, userKeys)
+	slices.SortFunc(users, func(a, b User) int { return cmp.Compare(a.Email, b.Email) })
+	return users, err
+}

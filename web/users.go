@@ -1,0 +1,129 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/identity"
+)
+
+// identityProblem makes problems of the errors that are a caller's to mend.
+func identityProblem(err error) error {
+	var unknown *identity.UnknownUserError
+	switch {
+	case errors.As(err, &unknown):
+		return badRequest(unknown.Error())
+	case errors.Is(err, identity.ErrInvalid), errors.Is(err, identity.ErrPassword):
+		return badRequest("Invalid input: " + strings.ReplaceAll(err.Error(), "\n", "; "))
+	case errors.Is(err, identity.ErrRole):
+		return refuse(http.StatusConflict, "role", memberText(err))
+	case errors.Is(err, identity.ErrExists):
+		return refuse(http.StatusConflict, "exists", "It exists already.")
+	case errors.Is(err, identity.ErrNotFound):
+		return refuse(http.StatusNotFound, "not-found", "There is nothing of that name.")
+	}
+	return err
+}
+
+// memberText is the text of a MemberError without what it was wrapped in.
+func memberText(err error) string {
+	var m *identity.MemberError
+	if errors.As(err, &m) {
+		return m.Error()
+	}
+	return err.Error()
+}
+
+// superuser runs a handler for superusers only.
+func superuser(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !caller(c).Super {
+			return forbidden("Only superusers may do this.")
+		}
+		return next(c)
+	}
+}
+
+// createUser is POST /api/v1/users. A user without a password, such as a program, signs in with tokens only.
+func (s *Server) createUser(c echo.Context) error {
+	var body struct {
+		Email    string `json:"email"`
+		Name     string `json:"name"`
+		Password string `json:"password"`
+		Super    bool   `json:"super"`
+	}
+	if err := s.decode(c, &body); err != nil {
+		return err
+	}
+	user, err := s.newUser(c, identity.User{Email: body.Email, Name: body.Name, Super: body.Super}, body.Password)
+	if err != nil {
+		return identityProblem(err)
+	}
+	return c.JSON(http.StatusCreated, user)
+}
+
+// newUser makes a user with a password, or with an empty one without.
+func (s *Server) newUser(c echo.Context, u identity.User, password string) (identity.User, error) {
+	if password != "" {
+		if err := identity.CheckPassword(u, password); err != nil {
+			return u, err
+		}
+	}
+	u, err := s.cfg.Identity.CreateUser(c.Request().Context(), u)
+	if err == nil && password != "" {
+		err = s.cfg.Identity.SetPassword(c.Request().Context(), u.Hash, password)
+	}
+	return u, err
+}
+
+// users is GET /api/v1/users.
+func (s *Server) users(c echo.Context) error {
+	users, err := s.cfg.Identity.Users(c.Request().Context())
+	if err != nil {
+		return fmt.Errorf("list users: %w", err)
+	}
+	return c.JSON(http.StatusOK, map[string]any{"users": users})
+}
+
+// setPassword is PUT /api/v1/users/{user}/password, for somebody who forgot theirs.
+func (s *Server) setPassword(c echo.Context) error {
+	var body struct {
+		Password string `json:"password"`
+	}
+	if err := s.decode(c, &body); err != nil {
+		return err
+	}
+	user, err := s.userOf(c)
+	if err == nil {
+		err = s.cfg.Identity.SetPassword(c.Request().Context(), user.Hash, body.Password)
+	}
+	if err != nil {
+		return identityProblem(err)
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// userOf is the user that the path names, by e-mail address or hash; without one in the path, the caller.
+func (s *Server) userOf(c echo.Context) (identity.User, error) {
+	text, err := pathParam(c, "user")
+	switch {
+	case err != nil:
+		return identity.User{}, identity.ErrNotFound
+	case text == "":
+		return caller(c), nil
+	}
+	return s.cfg.Identity.FindUser(c.Request().Context(), text)
+}
+
+// pathParam is a part of the path as it was before a client escaped it.
+func pathParam(c echo.Context, name string) (string, error) {
+	if c.Request().URL.RawPath == "" {
+		return c.Param(name), nil
+	}
+	return url.PathUnescape(c.Param(name))
+}
