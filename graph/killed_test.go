@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -122,12 +121,12 @@ const (
 	killedOperations = 6 // that a child is given
 )
 
-// TestKilledChangesAreMadeOrNot kills processes while they remove, edit and judge, and once Dgraph too. What a process had not told to be done is done again by
+// TestKilledChangesAreMadeOrNot kills processes while they remove, edit and judge. What a process had not told to be done is done again by
 // another one, which remembers the graph as it was before; then the graph is the model's.
 func TestKilledChangesAreMadeOrNot(t *testing.T) {
 	u := newUniverse(t, 99)
 	beChild(t, u)
-	testdgraph.Open(t)
+	testdgraph.Renew(t)
 	s := u.open(t)
 	cut := map[string]int{} // in which operations processes were killed
 	for round := range killedRounds {
@@ -143,9 +142,6 @@ func TestKilledChangesAreMadeOrNot(t *testing.T) {
 			}
 		}
 		c := startChild(t, "TestKilledChangesAreMadeOrNot", list)
-		if round == killedRounds/2 {
-			killAlpha(t)
-		}
 		most := []int{20, 400}[round%2] // milliseconds: about as long as the first operation takes, or all of them
 		done := c.killAfter(t, time.Duration(u.rng.IntN(most))*time.Millisecond)
 		if done < len(list) {
@@ -174,14 +170,6 @@ func TestKilledChangesAreMadeOrNot(t *testing.T) {
 	checkNothingIsLeft(t)
 }
 
-func killAlpha(t *testing.T) {
-	t.Helper()
-	_, alpha := testdgraph.Server(t).PIDs()
-	if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // compare compares the graph with the model.
 func (m *model) compare(t *testing.T) {
 	t.Helper()
@@ -194,7 +182,7 @@ func (m *model) compare(t *testing.T) {
 func TestKilledRemovalOfAnOrganisationGoesOn(t *testing.T) {
 	u := newUniverse(t, 98)
 	beChild(t, u)
-	testdgraph.Open(t)
+	testdgraph.Renew(t)
 	s := u.open(t)
 	all := operation{Name: "Write"}
 	for i := range 13 {

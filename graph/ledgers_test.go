@@ -125,7 +125,7 @@ func checkLedgers(t *testing.T) (listed, counted int) {
 // Two processes write, one of them with a server that is killed in between, while ledgers are opened and merged; whenever one looks,
 // every ledger agrees with the events.
 func TestLedgersAgreeWithTheEventsAtEverySnapshot(t *testing.T) {
-	testdgraph.Wipe(t)
+	testdgraph.Renew(t)
 	var merges atomic.Int64
 	stores := []*graph.Store{
 		open(t, graph.Config{HotDegree: 40, Logger: slog.New(&counter{&merges, "ledger opened"})}),

@@ -196,7 +196,7 @@ func TestRemovedOrganisationIsGone(t *testing.T) {
 // Events are removed, by two processes at once, while two others write them and others with the same attributes again and again; the server is killed
 // meanwhile. No write finds what is gone, nothing is left over, and ledgers agree whenever one looks.
 func TestRemovalRacesWithWritersAndItself(t *testing.T) {
-	testdgraph.Wipe(t)
+	testdgraph.Renew(t)
 	stores := []*graph.Store{open(t, graph.Config{HotDegree: 40}), open(t, graph.Config{HotDegree: 40})}
 	g := newGenerator(t, 34)
 	records := g.records(150)

@@ -119,7 +119,7 @@ func TestRecordIsWrittenAgainAsItIs(t *testing.T) {
 }
 
 func TestWriteOutlivesKilledAlpha(t *testing.T) {
-	testdgraph.Wipe(t)
+	testdgraph.Renew(t)
 	s := open(t, graph.Config{})
 	records := newGenerator(t, 4).records(1200)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -60,6 +60,15 @@ func stop() {
 	if shared.dir != "" {
 		os.RemoveAll(shared.dir)
 	}
+	shared.server, shared.dir = nil, ""
+}
+
+// Renew stops the running Dgraph, so that the next call gets one that no test has used. Tests that kill Dgraph want that: one that reads its
+// log again brings back parts of what was dropped before.
+func Renew(tb testing.TB) {
+	tb.Helper()
+	stop()
+	Connect(tb).Close()
 }
 
 // Server returns the running Dgraph, without schema or data if this is the first call.
