@@ -177,7 +177,7 @@ func FuzzRow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, row []byte) {
 		var out bytes.Buffer
 		if b := stix.NewBundle(&out, "r"); b.Begin() != nil || b.Row(row) != nil || b.End() != nil {
-			t.Skip("not a row")
+			return // it is no row
 		}
 		if !json.Valid(out.Bytes()) {
 			t.Errorf("%s is not JSON", out.Bytes())
