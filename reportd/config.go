@@ -20,7 +20,7 @@ type Caller struct {
 // Config says what a Service works with and how much it takes. Begin with DefaultConfig.
 type Config struct {
 	Bus *bus.Bus
-	// DB answers the queries of Workers; a process that only takes questions and shows answers has neither.
+	// DB answers the queries of Workers, and of Ask. A process without workers may do without it; then it has no vocabulary either.
 	DB Querier
 	// History, unless it is nil, keeps who asked what, beyond the life of reports. Only processes with workers need it.
 	History History

@@ -52,38 +52,27 @@ func key(orgs []tdql.Org, text string, params map[string]tahoe.Value) string {
 
 // list asks for rows, and takes the first member of each, as a query has it.
 func (s *Service) list(ctx context.Context, orgs []tdql.Org, text string, params map[string]tahoe.Value) ([]string, error) {
-	query, err := tdql.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	plan, _, err := tdql.Check(query, tdql.Env{Now: s.cfg.Now(), Orgs: orgs, Params: params})
-	if err != nil {
-		return nil, err
-	}
-	program, err := tdql.Compile(plan)
+	rows, err := s.Ask(ctx, Caller{Orgs: orgs}, text, params)
 	if err != nil {
 		return nil, err
 	}
 	var out []string
-	_, err = run(ctx, s.cfg.DB, program, func(rows []tdql.Row) error {
-		for _, r := range rows {
-			var row struct {
-				SubType string          `json:"sub_type"`
-				Data    json.RawMessage `json:"data"`
-			}
-			if err := json.Unmarshal(r, &row); err != nil {
-				return err
-			}
-			switch v, err := tahoe.ParseValue(row.Data); {
-			case row.Data == nil:
-				out = append(out, row.SubType)
-			case err == nil && v.IsScalar():
-				out = append(out, tdql.Literal(v))
-			}
+	for _, r := range rows {
+		var row struct {
+			SubType string          `json:"sub_type"`
+			Data    json.RawMessage `json:"data"`
 		}
-		return nil
-	}, nil)
-	return out, err
+		if err := json.Unmarshal(r, &row); err != nil {
+			return nil, err
+		}
+		switch v, err := tahoe.ParseValue(row.Data); {
+		case row.Data == nil:
+			out = append(out, row.SubType)
+		case err == nil && v.IsScalar():
+			out = append(out, tdql.Literal(v))
+		}
+	}
+	return out, nil
 }
 
 // vocabulary asks for what it tells. What ask finds out with a second result of false may be too little.

@@ -122,7 +122,7 @@ func (r *rig) asked(who person, tdql string) string {
 	body, _ := json.Marshal(map[string]string{"tdql": tdql}) // a string is always JSON
 	got := r.post(who, "/api/v1/reports", string(body))
 	id := got.text(r.t, "id")
-	if got.status != http.StatusAccepted || got.header.Get("Location") != "/api/v1/reports/"+id {
+	if got.status != http.StatusAccepted && got.status != http.StatusCreated || got.header.Get("Location") != "/api/v1/reports/"+id {
 		r.t.Fatalf("ask: got %d %v %s", got.status, got.header, got.body)
 	}
 	eventually(r.t, "report "+id, func() bool {

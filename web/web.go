@@ -160,6 +160,8 @@ func (s *Server) routes() {
 	v1.GET("/reports/:id", s.report, s.reading)
 	v1.GET("/reports/:id/rows", s.rows, s.reading)
 	v1.DELETE("/reports/:id", s.cancel, s.reading)
+	v1.GET("/instances/:hash", s.instance, s.reading)
+	v1.GET("/instances/:hash/neighbours", s.neighbours, s.reading)
 	v1.POST("/tdql/check", s.check, s.reading)
 	v1.POST("/tdql/format", s.format, s.reading)
 	v1.POST("/tdql/explain", s.explain, s.reading)

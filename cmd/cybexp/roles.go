@@ -246,9 +246,9 @@ func (p *platform) openIngest(ctx context.Context) error {
 func (p *platform) openReports(ctx context.Context, workers int) error {
 	cfg := reportd.DefaultConfig()
 	cfg.Bus, cfg.Logger, cfg.Rights, cfg.Workers = p.bus, p.log, p.rights, workers
-	cfg.QueryTime, cfg.ReportTTL, cfg.UserQueries = p.queryTime, p.reportTTL, p.userQueries
+	cfg.DB, cfg.QueryTime, cfg.ReportTTL, cfg.UserQueries = p.store, p.queryTime, p.reportTTL, p.userQueries
 	if workers > 0 {
-		cfg.DB, cfg.History, cfg.Watches, cfg.UserWatches = p.store, history{p.store}, p.watches, p.userWatches
+		cfg.History, cfg.Watches, cfg.UserWatches = history{p.store}, p.watches, p.userWatches
 		cfg.QueryRows, cfg.QueryWork, cfg.HistoryTTL = p.queryRows, p.queryWork, p.historyTTL
 		cfg.Retry = func(err error) bool { return errors.Is(err, graph.ErrUnavailable) }
 	}

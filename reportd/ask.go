@@ -1,0 +1,43 @@
+package reportd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
+)
+
+// askedRows is how many rows an answer may have that is no report.
+const askedRows = 10_000
+
+// errNoDB is a process that asks and has no database. errAskedRows is an answer that should have been a report.
+var (
+	errNoDB      = errors.New("this process has no database to ask")
+	errAskedRows = fmt.Errorf("the answer has more than %d rows", askedRows)
+)
+
+// Ask answers a query at once, and keeps nothing of it: it is for small answers that a person waits for, such as what surrounds an
+// instance. It has the caller's rights as any query has, and no turn in the queue, so ctx must bound its time.
+func (s *Service) Ask(ctx context.Context, c Caller, text string, params map[string]tahoe.Value) ([]tdql.Row, error) {
+	if s.cfg.DB == nil {
+		return nil, errNoDB
+	}
+	p, err := s.plan(Request{TDQL: text, Params: params, Shared: true}, c.Orgs, s.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	program, err := tdql.Compile(p.plan)
+	if err != nil {
+		return nil, err
+	}
+	var all []tdql.Row
+	_, err = run(ctx, s.cfg.DB, program, func(rows []tdql.Row) error {
+		if all = append(all, rows...); len(all) > askedRows {
+			return errAskedRows
+		}
+		return nil
+	}, nil)
+	return all, err
+}
