@@ -81,7 +81,7 @@ golden-clean: ## rewriting the golden files changes nothing
 	after=$$(git status --porcelain | sha256sum); \
 	[ "$$before" = "$$after" ] || { git --no-pager diff --stat; echo 'goldens are not current: run make golden and read the diff'; exit 1; }
 
-GOLDEN := -run 'Golden|Stages|Problems|Transcript' ./tdql/... ./ingest/filter ./reportd ./stix ./web
+GOLDEN := -run 'Golden|Stages|Problems|Transcript' ./tdql/... ./ingest/filter ./reportd ./stix ./web ./cmd/cybexp
 
 .PHONY: bench
 bench: build ## measure: one table of our figures beside those of Dgraph's own tools, about 25 minutes

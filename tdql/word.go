@@ -48,14 +48,14 @@ func isReserved(word string) bool {
 
 // didYouMean returns a hint that names the candidate nearest to a word, or "" when none is near, or it is the word itself.
 func didYouMean(word string, candidates ...[]string) string {
-	if best := nearest(word, slices.Concat(candidates...)); best != "" && best != word {
+	if best := Nearest(word, slices.Concat(candidates...)); best != "" && best != word {
 		return `did you mean "` + best + `"?`
 	}
 	return ""
 }
 
-// nearest returns the candidate that is few slips away from the word, the first one of several, or "".
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate that is few slips away from the word, the first one of several, or "".
+func Nearest(word string, candidates []string) string {
 	best, least := "", 1+max(1, len(word)/3)
 	if len(word) > 40 {
 		return ""

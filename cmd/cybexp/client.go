@@ -23,9 +23,6 @@ import (
 // defaultListen is where the platform listens, and so where a client looks for it, unless told otherwise.
 const defaultListen = "127.0.0.1:8090"
 
-// defaultData is the data folder of a platform started in the working directory.
-const defaultData = "data"
-
 // remote is how a client command reaches a server.
 type remote struct {
 	server string
@@ -37,7 +34,7 @@ func (r *remote) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&r.server, "server", "http://"+defaultListen, "base `URL` of the server")
 	f.StringVar(&r.token, "token", "", "access token (default: the admin token in the data folder, for a server on this machine)")
-	f.StringVar(&r.data, "data", defaultData, "data `DIR` whose admin.token to use when no token is given")
+	bindData(cmd, &r.data, "data `DIR` whose admin.token to use when no token is given")
 }
 
 // resolve checks the server's address and finds the token: the one given, or, for a server on this machine only, the one

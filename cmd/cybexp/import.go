@@ -55,10 +55,8 @@ func (a *app) importCommand() *cobra.Command {
 	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required)")
 	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
 	f.StringVar(&o.timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
-	f.StringVar(&o.data, "data", defaultData, "data `DIR` of the platform")
-	f.StringVar(&o.logLevel, "log-level", "error", "debug, info, warn or error")
-	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
-	o.bindDgraph(cmd)
+	o.bind(cmd, roleImport)
+	setDefault(cmd, "log-level", "error")
 	for _, name := range []string{"typetag", "org"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // the flag is defined some lines up

@@ -71,7 +71,7 @@ func (a *app) keyRotateCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", defaultData, "data `DIR` of the platform")
+	bindData(cmd, &data, "data `DIR` of the platform")
 	return cmd
 }
 

@@ -14,7 +14,6 @@ import (
 	_ "time/tzdata" // queries name IANA zones; a slim image has no zoneinfo
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Exit statuses of every command.
@@ -36,7 +35,9 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 
-	begun bool // the command line was understood and its command runs
+	begun   bool    // the command line was understood and its command runs
+	file    string  // the cybexp.yaml that was read, or ""
+	origins origins // where the flags of the command have their values from
 }
 
 func main() {
@@ -82,7 +83,7 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return flagsFromEnv(cmd.Flags())
+			return a.configure(cmd)
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -96,50 +97,22 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(), a.importCommand(),
 		a.sendCommand(), a.sourceCommand(), a.queryCommand(), a.watchCommand(), a.orgCommand(), a.userCommand(), a.tokenCommand(),
-		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.healthCommand(), a.versionCommand(),
+		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.configCommand(), a.healthCommand(), a.versionCommand(),
 	)
 	a.noteBegin(root)
 	return root
 }
 
 // noteBegin lets every command tell that it runs: an error before that is one of usage, whoever found it.
-func (a *app) noteBegin(cmd *cobra.Command) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			a.begun = true
-			return run(cmd, args)
-		}
-	}
-	for _, c := range cmd.Commands() {
-		a.noteBegin(c)
-	}
-}
-
-// flagsFromEnv fills each flag that the command line did not give from CYBEXP_<FLAG>, so that a flag wins over the
-// environment and the environment over the default.
-func flagsFromEnv(flags *pflag.FlagSet) error {
-	var errs []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" {
-			return
-		}
-		name := envName(f.Name)
-		value, ok := os.LookupEnv(name)
-		if !ok || value == "" {
-			return
-		}
-		if err := flags.Set(f.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+func (a *app) noteBegin(root *cobra.Command) {
+	eachCommand(root, func(cmd *cobra.Command) {
+		if run := cmd.RunE; run != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				a.begun = true
+				return run(cmd, args)
+			}
 		}
 	})
-	if err := errors.Join(errs...); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-func envName(flag string) string {
-	return "CYBEXP_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // exactArgs is cobra.ExactArgs with our exit status and a line that says what is missing.

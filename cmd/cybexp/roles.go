@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -18,7 +16,6 @@ import (
 	"github.com/cybexp/cybexp"
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
-	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
@@ -27,121 +24,6 @@ import (
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/web"
 )
-
-// settings are the flags of the platform's commands.
-type settings struct {
-	data          string
-	dgraph        string // dgraph://host:port of a cluster; empty for an embedded one
-	dgraphHTTP    string
-	dgraphBin     string
-	dgraphOffset  string
-	dgraphMemory  int
-	nats          string // nats://host:port of a cluster; empty for an embedded one
-	listen        string
-	demo          bool
-	logLevel      string
-	logFormat     string
-	reportWorkers int
-	watches       int
-	userWatches   int
-	userQueries   int
-	queryTime     time.Duration
-	queryRows     uint64
-	queryWork     uint64
-	reportTTL     time.Duration
-	historyTTL    time.Duration
-	maxRecord     int
-	backlog       int // MiB
-	backlogAge    time.Duration
-	minFree       int // MiB
-	sources       sourceLimits
-	proxies       []string // addresses or networks
-}
-
-// bind defines the flags that every role has.
-func (s *settings) bind(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&s.data, "data", defaultData, "data `DIR`: keys, tokens, and what embedded servers store")
-	f.StringVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080")
-	f.StringVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: http on the same host, port less 1000)")
-	f.StringVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222")
-	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
-}
-
-// bindUploads defines the flags of the roles that take uploads in.
-func (s *settings) bindUploads(cmd *cobra.Command) {
-	f, d := cmd.Flags(), ingest.DefaultConfig()
-	f.IntVar(&s.maxRecord, "max-record", d.MaxRecord, "`BYTES` of the longest record that an upload may have")
-	f.IntVar(&s.backlog, "max-backlog", int(d.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait")
-	f.DurationVar(&s.backlogAge, "max-backlog-age", d.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait")
-	f.IntVar(&s.minFree, "min-free", int(d.MinFree>>20), "`MIB` of the disk that uploads leave free")
-}
-
-// bindWeb defines the flags of the roles that serve HTTP.
-func (s *settings) bindWeb(cmd *cobra.Command, listen string) {
-	f := cmd.Flags()
-	f.StringVar(&s.listen, "listen", defaultListen, listen)
-	f.StringSliceVar(&s.proxies, "proxy", nil, "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed")
-}
-
-// trusted reads the networks of proxies.
-func (s *settings) trusted() ([]netip.Prefix, error) {
-	nets := make([]netip.Prefix, len(s.proxies))
-	for i, text := range s.proxies {
-		p, err := netip.ParsePrefix(text)
-		if a, err2 := netip.ParseAddr(text); err2 == nil {
-			p, err = a.Prefix(a.BitLen())
-		}
-		if err != nil {
-			return nil, usageError{fmt.Errorf("--proxy %q is neither an address nor a network", text)}
-		}
-		nets[i] = p
-	}
-	return nets, nil
-}
-
-// bindDgraph defines the flags of the embedded Dgraph.
-func (s *settings) bindDgraph(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&s.dgraphOffset, "dgraph-offset", "0", "`N` is added to the ports of the embedded Dgraph, `auto` finds free ones; 0 is where Ratel looks")
-	f.StringVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)")
-	f.IntVar(&s.dgraphMemory, "dgraph-memory", dgraphd.DefaultConfig().MemoryMiB, "`MIB` that the embedded Dgraph aims to stay under (default: a quarter of what there is)")
-}
-
-// bindReports defines the flags of the roles that answer queries.
-func (s *settings) bindReports(cmd *cobra.Command) {
-	f, d := cmd.Flags(), reportd.DefaultConfig()
-	f.IntVar(&s.reportWorkers, "workers", d.Workers, "queries that run at a time")
-	f.IntVar(&s.watches, "watches", d.Watches, "watches that run at a time, beside the queries")
-	f.IntVar(&s.userWatches, "user-watches", d.UserWatches, "watches of one user that run at a time, on all servers together; 0 is no limit")
-	f.Uint64Var(&s.queryRows, "query-rows", d.QueryRows, "`ROWS` that a report may have; 0 is no limit")
-	f.Uint64Var(&s.queryWork, "query-work", d.QueryWork, "`VERTICES` that a query may read; 0 is no limit")
-	f.DurationVar(&s.historyTTL, "history-ttl", d.HistoryTTL, "`TIME` for which the graph tells who asked what; 0 is for ever")
-}
-
-// bindReportStore defines the flags of the roles that ask or answer queries, which must agree on them.
-func (s *settings) bindReportStore(cmd *cobra.Command) {
-	f, d := cmd.Flags(), reportd.DefaultConfig()
-	f.DurationVar(&s.queryTime, "query-time", d.QueryTime, "`TIME` that a query may take, less than --report-ttl; the same for web and reportd")
-	f.DurationVar(&s.reportTTL, "report-ttl", d.ReportTTL, "`TIME` for which reports and their rows are kept; the same for web and reportd")
-	f.IntVar(&s.userQueries, "user-queries", d.UserQueries, "queries of one user that wait or run, on all servers together; 0 is no limit; the same for web and reportd")
-}
-
-func (s *settings) logger(a *app) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
-		return nil, usageError{fmt.Errorf("--log-level %q is not debug, info, warn or error", s.logLevel)}
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	switch s.logFormat {
-	case "text":
-		return slog.New(slog.NewTextHandler(a.stderr, opts)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(a.stderr, opts)), nil
-	}
-	return nil, usageError{fmt.Errorf("--log-format %q is not text or json", s.logFormat)}
-}
 
 // platform is what the roles of one process share.
 type platform struct {
@@ -301,7 +183,7 @@ func listenOn(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // role is a command that runs one part of the platform against servers that run elsewhere.
-func (a *app) role(name, short string, run func(context.Context, *platform) error, more func(*cobra.Command, *settings)) *cobra.Command {
+func (a *app) role(name, short string, which role, run func(context.Context, *platform) error) *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
 		Use:     name,
@@ -323,10 +205,7 @@ func (a *app) role(name, short string, run func(context.Context, *platform) erro
 			return a.runRole(cmd.Context(), s, run)
 		},
 	}
-	s.bind(cmd)
-	if more != nil {
-		more(cmd, &s)
-	}
+	s.bind(cmd, which)
 	return cmd
 }
 
@@ -358,18 +237,13 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 func (a *app) webCommand() *cobra.Command {
-	return a.role("web", "Run the HTTP API, the websocket and the page alone",
+	return a.role("web", "Run the HTTP API, the websocket and the page alone", roleWeb,
 		func(ctx context.Context, p *platform) error {
 			l, err := listenOn(ctx, p.listen)
 			if err != nil {
 				return err
 			}
 			return a.serveWeb(ctx, p, l)
-		},
-		func(cmd *cobra.Command, s *settings) {
-			s.bindWeb(cmd, "`ADDR` to serve on")
-			s.bindUploads(cmd)
-			s.bindReportStore(cmd)
 		})
 }
 
@@ -394,19 +268,15 @@ func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
 func (a *app) ready(l net.Listener) { fmt.Fprintf(a.stdout, "ready http://%s\n", l.Addr()) }
 
 func (a *app) reportdCommand() *cobra.Command {
-	return a.role("reportd", "Run the report daemon alone: the workers that answer queries",
+	return a.role("reportd", "Run the report daemon alone: the workers that answer queries", roleReportd,
 		func(ctx context.Context, p *platform) error {
 			return p.openReports(ctx, p.reportWorkers)
-		},
-		func(cmd *cobra.Command, s *settings) {
-			s.bindReports(cmd)
-			s.bindReportStore(cmd)
 		})
 }
 
 // ingestCommand is a role, and the parent of the tools that look after what was sent.
 func (a *app) ingestCommand() *cobra.Command {
-	cmd := a.role("ingest", "Run the ingest pipeline alone, lake to graph, and the continuous sources",
+	cmd := a.role("ingest", "Run the ingest pipeline alone, lake to graph, and the continuous sources", roleIngest,
 		func(ctx context.Context, p *platform) error {
 			if err := p.openIngest(ctx); err != nil {
 				return err
@@ -414,10 +284,6 @@ func (a *app) ingestCommand() *cobra.Command {
 			p.group.Go(func() error { return p.ingest.Run(ctx) })
 			p.group.Go(func() error { return p.runs.Run(ctx) })
 			return nil
-		},
-		func(cmd *cobra.Command, s *settings) {
-			s.bindUploads(cmd)
-			s.bindSources(cmd)
 		})
 	cmd.AddCommand(a.ingestTryCommand(), a.ingestReprocessCommand(), a.ingestDeadCommand(), a.ingestRawCommand())
 	return cmd

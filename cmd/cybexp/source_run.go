@@ -6,20 +6,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/spf13/cobra"
-
 	"github.com/cybexp/cybexp/ingest/source"
 )
-
-// bindSources defines the flags of the roles that run sources.
-func (s *settings) bindSources(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.BoolVar(&s.sources.private, "sources-private", false, "let sources reach addresses that are not public")
-	f.StringVar(&s.sources.files, "sources-files", "", "`DIR` whose files sources may read (default: none)")
-	f.StringVar(&s.sources.listen, "sources-listen", "", "`HOST` that sources of kind syslog may listen on, such as 0.0.0.0 (default: none)")
-	f.StringVar(&s.sources.cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again for each sender (default: none)")
-	f.StringVar(&s.sources.key, "sources-key", "", "PEM `FILE` with its private key")
-}
 
 // sourceLimits is what sources may reach.
 type sourceLimits struct {

@@ -172,7 +172,7 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", defaultData, "data `DIR` of the platform")
+	bindData(cmd, &data, "data `DIR` of the platform")
 	cmd.Flags().BoolVar(&forget, "forget", false, "accept no other key any more")
 	return cmd
 }

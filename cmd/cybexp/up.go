@@ -48,15 +48,7 @@ func (a *app) upCommand() *cobra.Command {
 		Args:    exactArgs(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), s) },
 	}
-	s.bind(cmd)
-	s.bindReports(cmd)
-	s.bindReportStore(cmd)
-	s.bindUploads(cmd)
-	s.bindSources(cmd)
-	s.bindWeb(cmd, "`ADDR` to serve on; port 0 is any free one")
-	f := cmd.Flags()
-	f.BoolVar(&s.demo, "demo", false, "make an organisation `demo` and load a small real honeypot sample")
-	s.bindDgraph(cmd)
+	s.bind(cmd, roleUp)
 	return cmd
 }
 

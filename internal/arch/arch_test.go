@@ -59,6 +59,7 @@ var homes = map[string][]string{
 	"github.com/ProtonMail/go-crypto":     {"ingest/envelope"},
 	"github.com/leodido/go-syslog/v4":     {"ingest/source"},
 	"github.com/spf13/cobra":              {"cmd/cybexp"},
+	"go.yaml.in/yaml/v3":                  {"cmd/cybexp"},
 }
 
 type pkg struct {

@@ -45,13 +45,13 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 	p := up(t, t.TempDir(), "--demo")
 	n := 0
-	for _, doc := range []string{"README.md", "docs/tdql.md", "docs/http.md", "docs/protocol.md"} {
+	for _, doc := range []string{"README.md", "docs/tdql.md", "docs/http.md", "docs/protocol.md", "docs/configuration.md"} {
 		text, err := os.ReadFile(filepath.Join(root, doc))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range examples(string(text)) {
-			if !strings.HasPrefix(e.command, "bin/cybexp ") {
+			if !strings.Contains(e.command, "bin/cybexp ") {
 				continue
 			}
 			n++

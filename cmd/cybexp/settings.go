@@ -1,0 +1,195 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/reportd"
+)
+
+// defaultData is the data folder of a platform started in the working directory.
+const defaultData = "data"
+
+// role is a set of the commands that run the platform or parts of it.
+type role uint
+
+const (
+	roleUp role = 1 << iota
+	roleWeb
+	roleReportd
+	roleIngest
+	roleImport
+
+	roleServers = roleUp | roleWeb | roleReportd | roleIngest
+)
+
+// roleNames are the commands, in the order in which they are told.
+var roleNames = []struct {
+	role role
+	name string
+}{{roleUp, "up"}, {roleWeb, "web"}, {roleReportd, "reportd"}, {roleIngest, "ingest"}, {roleImport, "import"}}
+
+// names lists the commands of a set.
+func (r role) names() []string {
+	var list []string
+	for _, n := range roleNames {
+		if r&n.role != 0 {
+			list = append(list, n.name)
+		}
+	}
+	return list
+}
+
+// settings is what a deployment can set. Each is a line of the table below.
+type settings struct {
+	data          string
+	dgraph        string // dgraph://host:port of a cluster; empty for an embedded one
+	dgraphHTTP    string
+	dgraphBin     string
+	dgraphOffset  string
+	dgraphMemory  int    // MiB; 0 is a quarter of what there is
+	nats          string // nats://host:port of a cluster; empty for an embedded one
+	listen        string
+	demo          bool
+	logLevel      string
+	logFormat     string
+	reportWorkers int
+	watches       int
+	userWatches   int
+	userQueries   int
+	queryTime     time.Duration
+	queryRows     uint64
+	queryWork     uint64
+	reportTTL     time.Duration
+	historyTTL    time.Duration
+	maxRecord     int
+	backlog       int // MiB
+	backlogAge    time.Duration
+	minFree       int // MiB
+	sources       sourceLimits
+	proxies       []string // addresses or networks
+}
+
+// setting is one thing that a deployment can set: the flag --NAME of the commands of roles, the variable CYBEXP_NAME, and the key NAME of
+// cybexp.yaml.
+type setting struct {
+	*pflag.Flag
+
+	part  string // heading in the reference
+	roles role
+}
+
+// table is the one list of settings, bound to s. A new setting is a field of settings and a line here.
+func (s *settings) table() []setting {
+	r, in := reportd.DefaultConfig(), ingest.DefaultConfig()
+	var t table
+
+	t.part = "The platform"
+	t.add(roleServers|roleImport, pathVar(&s.data, "data", defaultData, "data `DIR`: keys, tokens, and what embedded servers store"))
+	t.add(roleUp, boolVar(&s.demo, "demo", "make an organisation \"demo\" and load a small real honeypot sample"))
+	t.add(roleServers|roleImport, textVar(&s.logLevel, "log-level", "info", "debug, info, warn or error"))
+	t.add(roleServers|roleImport, textVar(&s.logFormat, "log-format", "text", "text or json"))
+
+	t.part = "The database"
+	t.add(roleServers, textVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080"))
+	t.add(roleServers, textVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: http on the same host, port less 1000)"))
+	t.add(roleUp|roleImport, textVar(&s.dgraphOffset, "dgraph-offset", "0",
+		"`N` is added to the ports of the embedded Dgraph, auto finds free ones; 0 is where Ratel looks"))
+	t.add(roleUp|roleImport, pathVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)"))
+	t.add(roleUp|roleImport, intVar(&s.dgraphMemory, "dgraph-memory", 0, "`MIB` that the embedded Dgraph aims to stay under (default: a quarter of what there is)"))
+
+	t.part = "The bus"
+	t.add(roleServers, textVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222"))
+
+	t.part = "HTTP"
+	t.add(roleUp|roleWeb, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
+	t.add(roleUp|roleWeb, listVar(&s.proxies, "proxy", "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed"))
+
+	t.part = "Uploads"
+	t.add(roleUp|roleWeb|roleIngest, intVar(&s.maxRecord, "max-record", in.MaxRecord, "`BYTES` of the longest record that an upload may have"))
+	t.add(roleUp|roleWeb|roleIngest, intVar(&s.backlog, "max-backlog", int(in.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait"))
+	t.add(roleUp|roleWeb|roleIngest, timeVar(&s.backlogAge, "max-backlog-age", in.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait"))
+	t.add(roleUp|roleWeb|roleIngest, intVar(&s.minFree, "min-free", int(in.MinFree>>20), "`MIB` of the disk that uploads leave free"))
+
+	t.part = "Sources"
+	t.add(roleUp|roleIngest, boolVar(&s.sources.private, "sources-private", "let sources reach addresses that are not public"))
+	t.add(roleUp|roleIngest, pathVar(&s.sources.files, "sources-files", "", "`DIR` whose files sources may read (default: none)"))
+	t.add(roleUp|roleIngest, textVar(&s.sources.listen, "sources-listen", "", "`HOST` that sources of kind syslog may listen on, such as 0.0.0.0 (default: none)"))
+	t.add(roleUp|roleIngest, pathVar(&s.sources.cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again for each sender (default: none)"))
+	t.add(roleUp|roleIngest, pathVar(&s.sources.key, "sources-key", "", "PEM `FILE` with its private key"))
+
+	t.part = "Reports"
+	t.add(roleUp|roleReportd, intVar(&s.reportWorkers, "workers", r.Workers, "queries that run at a time"))
+	t.add(roleUp|roleReportd, intVar(&s.watches, "watches", r.Watches, "watches that run at a time, beside the queries"))
+	t.add(roleUp|roleReportd, intVar(&s.userWatches, "user-watches", r.UserWatches, "watches of one user that run at a time, on all servers together; 0 is no limit"))
+	t.add(roleUp|roleReportd, countVar(&s.queryRows, "query-rows", r.QueryRows, "`ROWS` that a report may have; 0 is no limit"))
+	t.add(roleUp|roleReportd, countVar(&s.queryWork, "query-work", r.QueryWork, "`VERTICES` that a query may read; 0 is no limit"))
+	t.add(roleUp|roleReportd, timeVar(&s.historyTTL, "history-ttl", r.HistoryTTL, "`TIME` for which the graph tells who asked what; 0 is for ever"))
+	// Those who ask and those who answer must agree on these.
+	both := roleUp | roleWeb | roleReportd
+	t.add(both, timeVar(&s.queryTime, "query-time", r.QueryTime, "`TIME` that a query may take, less than --report-ttl; the same for web and reportd"))
+	t.add(both, timeVar(&s.reportTTL, "report-ttl", r.ReportTTL, "`TIME` for which reports and their rows are kept; the same for web and reportd"))
+	t.add(both, intVar(&s.userQueries, "user-queries", r.UserQueries,
+		"queries of one user that wait or run, on all servers together; 0 is no limit; the same for web and reportd"))
+	return t.list
+}
+
+// bind gives a command the flags of the settings that its roles have, and the file that they may come from.
+func (s *settings) bind(cmd *cobra.Command, roles role) {
+	for _, one := range s.table() {
+		if one.roles&roles != 0 {
+			addSetting(cmd, one.Flag)
+		}
+	}
+}
+
+// bindData gives a client or a tool the data folder alone.
+func bindData(cmd *cobra.Command, p *string, usage string) {
+	addSetting(cmd, pathVar(p, "data", defaultData, usage))
+}
+
+// setDefault gives one command another default than the table's.
+func setDefault(cmd *cobra.Command, name, value string) {
+	f := cmd.Flags().Lookup(name)
+	if err := f.Value.Set(value); err != nil {
+		panic(err) // the value stands in the code
+	}
+	f.DefValue = value
+}
+
+func (s *settings) logger(a *app) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, usageError{fmt.Errorf("--log-level %q is not debug, info, warn or error", s.logLevel)}
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch s.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.stderr, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.stderr, opts)), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format %q is not text or json", s.logFormat)}
+}
+
+// trusted reads the networks of proxies.
+func (s *settings) trusted() ([]netip.Prefix, error) {
+	nets := make([]netip.Prefix, len(s.proxies))
+	for i, text := range s.proxies {
+		p, err := netip.ParsePrefix(text)
+		if a, err2 := netip.ParseAddr(text); err2 == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--proxy %q is neither an address nor a network", text)}
+		}
+		nets[i] = p
+	}
+	return nets, nil
+}
