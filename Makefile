@@ -38,8 +38,16 @@ build: bin/cybexp bin/dgraph ## put bin/cybexp and bin/dgraph
 bin/cybexp:
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/cybexp
 
-bin/dgraph: dgraph/go.mod dgraph/go.sum
-	cd dgraph && go build -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
+# Dgraph is built from its module with the patches in dgraph/patches, each of which says what it mends.
+bin/dgraph: dgraph/go.mod dgraph/go.sum $(wildcard dgraph/patches/*.patch)
+	rm -rf bin/dgraph-src && mkdir -p bin
+	cd dgraph && go mod download github.com/dgraph-io/dgraph/v25 && cp -R "$$(go list -m -f '{{.Dir}}' github.com/dgraph-io/dgraph/v25)" ../bin/dgraph-src
+	chmod -R u+w bin/dgraph-src
+	cd bin/dgraph-src && git init -q && git apply ../../dgraph/patches/*.patch
+	cp dgraph/go.mod bin/dgraph-src.mod && cp dgraph/go.sum bin/dgraph-src.sum
+	go mod edit -replace github.com/dgraph-io/dgraph/v25=../bin/dgraph-src bin/dgraph-src.mod
+	cd dgraph && go build -modfile ../bin/dgraph-src.mod -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
+	rm -rf bin/dgraph-src bin/dgraph-src.mod bin/dgraph-src.sum
 
 .PHONY: debian
 debian: ## install what the tests use from Debian's packages, where it is missing: Chromium, jq and Node

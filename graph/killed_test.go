@@ -119,9 +119,10 @@ var killedIn = []string{"Edit", "Classify", "RemoveEvents", "SetContext", "Remov
 const (
 	killedRounds     = 25
 	killedOperations = 6 // that a child is given
+	killedAlpha      = 8 // every how many rounds Dgraph is killed too
 )
 
-// TestKilledChangesAreMadeOrNot kills processes while they remove, edit and judge. What a process had not told to be done is done again by
+// TestKilledChangesAreMadeOrNot kills processes while they remove, edit and judge, and now and then Dgraph before it has forgotten its log. What a process had not told to be done is done again by
 // another one, which remembers the graph as it was before; then the graph is the model's.
 func TestKilledChangesAreMadeOrNot(t *testing.T) {
 	u := newUniverse(t, 99)
@@ -146,6 +147,9 @@ func TestKilledChangesAreMadeOrNot(t *testing.T) {
 		done := c.killAfter(t, time.Duration(u.rng.IntN(most))*time.Millisecond)
 		if done < len(list) {
 			cut[list[done].Name]++
+		}
+		if round%killedAlpha == killedAlpha-1 {
+			killAlpha(t, s)
 		}
 		for i, o := range list[done:] {
 			_, _, err := o.do(t.Context(), s, u)

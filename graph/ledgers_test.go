@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -145,16 +144,12 @@ func TestLedgersAgreeWithTheEventsAtEverySnapshot(t *testing.T) {
 			return nil
 		})
 	}
-	_, alpha := testdgraph.Server(t).PIDs()
 	done := make(chan error, 1)
 	go func() { done <- g.Wait() }()
 	for killed, looking := false, true; looking; {
 		if written.Load() > 500 && !killed {
 			killed = true
-			if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			until(t, "alpha", func() bool { return stores[0].Ready(t.Context()) == nil })
+			killAlpha(t, stores[0])
 		}
 		checkLedgers(t)
 		select {

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -226,14 +225,10 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 		}
 	}
 	killed := false
-	_, alpha := testdgraph.Server(t).PIDs()
 	until(t, "end of the race", func() bool {
 		if rounds.Load() > 20 && !killed {
 			killed = true
-			if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			until(t, "alpha", func() bool { return stores[0].Ready(t.Context()) == nil })
+			killAlpha(t, stores[0])
 		}
 		checkLedgers(t)
 		checkWhole(t)

@@ -131,16 +131,12 @@ func TestWriteOutlivesKilledAlpha(t *testing.T) {
 			return err
 		})
 	}
-	server := testdgraph.Server(t)
-	_, alpha := server.PIDs()
 	until(t, "some records", func() bool {
 		var answer struct{ Data struct{ Q []struct{ N int } } }
 		askDgraph(t, `{ q(func: type(Raw)) { n: count(uid) } }`, &answer)
 		return len(answer.Data.Q) > 0 && answer.Data.Q[0].N > 100
 	})
-	if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	killAlpha(t, s)
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -327,6 +323,16 @@ func until(t *testing.T, what string, ok func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// killAlpha kills Dgraph's alpha, and waits until it is back.
+func killAlpha(t *testing.T, s *graph.Store) {
+	t.Helper()
+	_, alpha := testdgraph.Server(t).PIDs()
+	if err := syscall.Kill(alpha, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "alpha", func() bool { return s.Ready(t.Context()) == nil })
 }
 
 // counter counts log messages.

@@ -13,6 +13,7 @@ package testdgraph
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -63,12 +64,29 @@ func stop() {
 	shared.server, shared.dir = nil, ""
 }
 
-// Renew stops the running Dgraph, so that the next call gets one that no test has used. Tests that kill Dgraph want that: one that reads its
-// log again brings back parts of what was dropped before.
+// Renew stops the running Dgraph, so that the next call gets one that no test has used. Tests that kill Dgraph want that: its log has
+// nothing of others then.
 func Renew(tb testing.TB) {
 	tb.Helper()
 	stop()
+	patched(tb)
 	Connect(tb).Close()
+}
+
+// patched fails a test that needs what dgraph/patches mend when the dgraph program was built without them.
+func patched(tb testing.TB) {
+	tb.Helper()
+	bin, err := Binary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(bin)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if info.Main.Replace == nil {
+		tb.Fatalf("%s was built without dgraph/patches: run `make build`", bin)
+	}
 }
 
 // Server returns the running Dgraph, without schema or data if this is the first call.
