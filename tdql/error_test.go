@@ -20,10 +20,12 @@ type faultSite struct {
 	code          string
 }
 
-// bigGoldens are faults of which a golden would have to be larger than a person reads, and the tests that have them.
+// bigGoldens are faults of which a golden would have to be larger than a person reads, or that no text of a query has, and the tests that
+// have them.
 var bigGoldens = map[string]string{
 	"a query has at most %d bytes; this one has %d": "TestHugeInputIsOneFault, TestClassicIsBounded",
 	"a sort holds at most %d rows":                  "TestSortIsBounded",
+	"the query has no place for a range of time":    "TestWithinIsRefused",
 }
 
 // toldLater are the codes of what is told with an answer, which no golden has, and the tests that have them.

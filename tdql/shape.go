@@ -294,6 +294,10 @@ func (s shaper) items(stage string, list []*item, allowed []string) {
 		seen[it.Key] = true
 		s.item(it)
 	}
+	sortItems(list)
+}
+
+func sortItems(list []*item) {
 	slices.SortStableFunc(list, func(a, b *item) int {
 		return slices.Index(itemOrder, a.Key) - slices.Index(itemOrder, b.Key)
 	})

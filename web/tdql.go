@@ -71,7 +71,33 @@ func (s *Server) complete(c echo.Context) error {
 	if list == nil {
 		list = []tdql.Candidate{}
 	}
-	return c.JSON(http.StatusOK, map[string]any{"candidates": list})
+	body := map[string]any{"candidates": list}
+	if help, ok := tdql.HelpAt(q.TDQL, pos); ok {
+		help.Start, help.End = utf8.RuneCountInString(q.TDQL[:help.Start]), utf8.RuneCountInString(q.TDQL[:help.End])
+		body["help"] = help
+	}
+	return c.JSON(http.StatusOK, body)
+}
+
+// rewrite is POST /api/v1/tdql/rewrite: the same query in another range of time.
+func (s *Server) rewrite(c echo.Context) error {
+	var q struct {
+		TDQL string `json:"tdql"`
+		Last string `json:"last"`
+		From string `json:"from"`
+		To   string `json:"to"`
+	}
+	if err := s.decode(c, &q); err != nil {
+		return err
+	}
+	query, err := tdql.Parse(q.TDQL)
+	if err != nil {
+		return err
+	}
+	if query, err = query.Within(tdql.Range{Last: q.Last, From: q.From, To: q.To}); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"tdql": query.String()})
 }
 
 // bytesOf is where the nth character of a text begins.

@@ -166,4 +166,6 @@ func (s *Server) routes() {
 	v1.POST("/tdql/format", s.format, s.reading)
 	v1.POST("/tdql/explain", s.explain, s.reading)
 	v1.POST("/tdql/complete", s.complete, s.reading)
+	v1.POST("/tdql/indicator", s.indicators, s.reading)
+	v1.POST("/tdql/rewrite", s.rewrite, s.reading)
 }

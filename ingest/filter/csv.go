@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cybexp/cybexp/spelling"
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -190,7 +190,7 @@ func (r *row) typed(field, kind, value string) []tahoe.Node {
 		r.problem(field, "is a %.40q and no indicator, the row is kept", kind)
 		return nil
 	}
-	if _, recognised := recognise(value); recognised {
+	if _, recognised := indicator.WithPort(value); recognised {
 		return r.guess(field, value)
 	}
 	kinds, values := strings.Split(kind, "|"), strings.Split(value, "|")
@@ -225,7 +225,7 @@ func (r *row) unnamed() []tahoe.Node {
 		}
 	}
 	for _, cell := range cells {
-		if _, ok := recognise(cell); ok {
+		if _, ok := indicator.WithPort(cell); ok {
 			return r.guess("column", cell)
 		}
 	}
@@ -234,35 +234,16 @@ func (r *row) unnamed() []tahoe.Node {
 
 // guess makes nodes of a value by what it looks like.
 func (r *row) guess(field, value string) []tahoe.Node {
-	found, ok := recognise(value)
+	found, ok := indicator.WithPort(value)
 	if !ok {
 		r.problem(field, "%.60q is no indicator that is known, the row is kept", value)
 		return nil
 	}
-	node := r.make(found.subType, field, tahoe.String(found.value))
-	if found.port == "" {
+	node := r.make(found.SubType, field, tahoe.String(found.Value))
+	if found.Port == "" {
 		return []tahoe.Node{node}
 	}
-	return []tahoe.Node{r.object("dst", node, r.port(field, found.port))}
-}
-
-// indicator is a value and what it is; an address may have a port.
-type indicator struct{ subType, value, port string }
-
-// recognise is kindOf, and also reads host:port.
-func recognise(text string) (indicator, bool) {
-	if subType, value, ok := kindOf(text); ok {
-		return indicator{subType: subType, value: value}, true
-	}
-	host, port := spelling.CutPort(strings.TrimSpace(text))
-	if len(port) < 2 || len(port) > 6 {
-		return indicator{}, false
-	}
-	subType, value, ok := kindOf(host)
-	if !ok || subType != "ipv4" && subType != "ipv6" && subType != "domain" {
-		return indicator{}, false
-	}
-	return indicator{subType, value, port[1:]}, true
+	return []tahoe.Node{r.object("dst", node, r.port(field, found.Port))}
 }
 
 // category is malicious, unless the row says that it lists what is good, or that it does not know.
@@ -309,7 +290,7 @@ func indicatorLines(in Input, text string) (Result, error) {
 
 // inLine finds the indicator of a line: the whole line, or its first word; behind the address that hosts files have, the second.
 func inLine(line string) (string, bool) {
-	if _, ok := recognise(line); ok {
+	if _, ok := indicator.WithPort(line); ok {
 		return line, true
 	}
 	line, _, _ = strings.Cut(line, " #")
@@ -321,6 +302,6 @@ func inLine(line string) (string, bool) {
 		return "", false
 	}
 	word := strings.Trim(words[0], `"'`)
-	_, ok := recognise(word)
+	_, ok := indicator.WithPort(word)
 	return word, ok
 }

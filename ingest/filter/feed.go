@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -68,7 +69,7 @@ func feedLines(in Input, text string) (Result, error) {
 }
 
 func (r *record) phishURL(field, text string) (tahoe.Node, bool) {
-	if !isURL(spelling.URL(text)) {
+	if !indicator.IsURL(spelling.URL(text)) {
 		r.problem(field, "%.60q is no URL", text)
 		return nil, false
 	}

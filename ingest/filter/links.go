@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/spelling"
 )
 
@@ -21,14 +22,14 @@ type links struct {
 
 func (l *links) addURL(text string) {
 	text = strings.TrimSpace(text)
-	if len(text) > 8<<10 || !isURL(spelling.URL(text)) {
+	if len(text) > 8<<10 || !indicator.IsURL(spelling.URL(text)) {
 		return
 	}
 	l.add(&l.urls, spelling.URL(text))
 }
 
 func (l *links) addAddr(text string) {
-	if text = spelling.Email(text); isEmail(text) {
+	if text = spelling.Email(text); indicator.IsEmail(text) {
 		l.add(&l.addrs, text)
 	}
 }
@@ -58,25 +59,10 @@ var (
 // inside of a URL is none.
 func (l *links) text(text string) {
 	for _, found := range urlInText.FindAllString(text, maxLinks) {
-		l.addURL(trimURL(found))
+		l.addURL(indicator.TrimURL(found))
 	}
 	for _, found := range addrInText.FindAllString(urlInText.ReplaceAllString(text, " "), maxLinks) {
 		l.addAddr(found)
-	}
-}
-
-func trimURL(text string) string {
-	for {
-		cut := strings.TrimRight(text, `.,;:!?'*_|`)
-		for _, pair := range []string{"()", "[]", "{}"} {
-			if strings.HasSuffix(cut, pair[1:]) && strings.Count(cut, pair[:1]) < strings.Count(cut, pair[1:]) {
-				cut = cut[:len(cut)-1]
-			}
-		}
-		if cut == text {
-			return text
-		}
-		text = cut
 	}
 }
 

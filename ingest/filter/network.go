@@ -3,6 +3,7 @@ package filter
 import (
 	"strings"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -15,7 +16,7 @@ func (r *record) ip(field string) tahoe.Node {
 	if text == "" {
 		return nil
 	}
-	subType, text := classify(text)
+	subType, text := indicator.Address(text)
 	if subType != "ipv4" && subType != "ipv6" {
 		r.problem(field, "%.60q is no IP address", text)
 		return nil
@@ -34,7 +35,7 @@ func (r *record) host(field, text string) tahoe.Node {
 	if text == "" {
 		return nil
 	}
-	subType, text := classify(text)
+	subType, text := indicator.Address(text)
 	if subType == "url" {
 		subType = "domain"
 	}
@@ -115,7 +116,7 @@ func (r *record) question(field, name, kind string) tahoe.Node {
 // answer is what DNS said of a name: an address, another name, or text.
 func (r *record) answer(field, name, kind, data string) tahoe.Node {
 	var value tahoe.Node
-	switch subType, _ := classify(strings.TrimSpace(data)); {
+	switch subType, _ := indicator.Address(strings.TrimSpace(data)); {
 	case subType == "ipv4" || subType == "ipv6":
 		value = r.host(field, data)
 	case kind == "CNAME" || kind == "NS" || kind == "PTR" || kind == "":

@@ -2,9 +2,9 @@ package filter
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -149,23 +149,8 @@ func (r *record) address(field string) tahoe.Node {
 		r.problem(field, "is empty")
 		return nil
 	}
-	subType, text := classify(text)
+	subType, text := indicator.Address(text)
 	return r.make(subType, field, tahoe.String(text))
-}
-
-// classify tells what kind of address text is, and gives its usual spelling.
-func classify(text string) (subType, spelling string) {
-	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
-	ip, err := netip.ParseAddr(bare)
-	switch ip = ip.Unmap().WithZone(""); {
-	case err == nil && ip.Is4():
-		return "ipv4", ip.String()
-	case err == nil:
-		return "ipv6", ip.String()
-	case strings.Contains(text, "/"):
-		return "url", text
-	}
-	return "domain", text
 }
 
 // present leaves out the nodes that could not be made.

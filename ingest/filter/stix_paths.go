@@ -1,6 +1,10 @@
 package filter
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cybexp/cybexp/indicator"
+)
 
 // stixPaths says where the properties of STIX observables go, in patterns and in observables alike, where that is not plain: the objects
 // around from outside in, and the sub-type last.
@@ -130,7 +134,7 @@ func addressKind(text string) string {
 	if strings.Contains(text, "@") {
 		return "email_addr"
 	}
-	subType, _ := classify(text)
+	subType, _ := indicator.Address(text)
 	if subType == "url" && isNetwork(text) {
 		return "cidr"
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -72,7 +73,7 @@ func isHeader(cells []string) bool {
 	known := false
 	for _, cell := range cells {
 		name := columnName(cell)
-		if _, _, ok := kindOf(cell); ok {
+		if _, ok := indicator.Of(cell); ok {
 			return false
 		}
 		if strings.Trim(cell, "0123456789.:-/ ") == "" && strings.TrimSpace(cell) != "" {

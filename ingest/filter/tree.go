@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/spelling"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -78,7 +79,7 @@ func (r *record) isAddress(path, field string, n tahoe.Node) bool {
 	if !ok || !strings.HasSuffix(path, "ipv4") && !strings.HasSuffix(path, "ipv6") || n.SubType() == "cidr" {
 		return ok
 	}
-	if subType, _ := classify(a.Value().Text()); strings.HasPrefix(subType, "ipv") {
+	if subType, _ := indicator.Address(a.Value().Text()); strings.HasPrefix(subType, "ipv") {
 		return true
 	}
 	r.problem(field, "%.60q is no IP address", a.Value().Text())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cybexp/cybexp/indicator"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -131,7 +132,7 @@ func (z *zeek) dns() []tahoe.Node {
 
 // answerKind is the type of an answer, which Zeek does not log: a name that answers the question for an address is an alias.
 func answerKind(kind, data string) string {
-	switch subType, _ := classify(data); {
+	switch subType, _ := indicator.Address(data); {
 	case subType == "ipv4":
 		return "A"
 	case subType == "ipv6":
@@ -179,7 +180,7 @@ func (z *zeek) tls() []tahoe.Node {
 
 // fingerprint is the hash over a certificate, of which Zeek can be told to use another function.
 func (z *zeek) fingerprint(field, sum string) tahoe.Node {
-	subType, ok := hashKind(sum)
+	subType, ok := indicator.HashKind(sum)
 	if !ok {
 		return nil
 	}
