@@ -7,12 +7,16 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 DGRAPH    := v25.4.0
 GOLANGCI  := v2.15.0
 GOVULN    := v1.1.4
+NFPM      := v2.45.2
 
 DATA      ?= data
 LISTEN    ?= 127.0.0.1:8090
 ARGS      ?=
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
+
+# A Debian version begins with a digit: that of the product, then which commit.
+DEBVERSION := $(shell sed -n 's/^const Version = "\(.*\)"/\1/p' embed.go)+$(subst -,.,$(VERSION))
 
 LDFLAGS        := -s -w -X main.version=$(VERSION)
 DGRAPH_LDFLAGS := -s -w -X github.com/dgraph-io/dgraph/v25/x.dgraphVersion=$(DGRAPH)
@@ -26,7 +30,7 @@ run: build ## build, start the whole platform with a small real sample, and stay
 	exec bin/cybexp up --data '$(DATA)' --listen '$(LISTEN)' --demo $(ARGS)
 
 .PHONY: test
-test: build debian ## run every test, on a real Dgraph, a real NATS and a real browser
+test: build deb debian ## run every test, on a real Dgraph, a real NATS and a real browser
 	go test -timeout 15m ./...
 
 ##@ Build
@@ -49,6 +53,17 @@ bin/dgraph: dgraph/go.mod dgraph/go.sum $(wildcard dgraph/patches/*.patch)
 	cd dgraph && go build -modfile ../bin/dgraph-src.mod -trimpath -ldflags '$(DGRAPH_LDFLAGS)' -o ../$@ github.com/dgraph-io/dgraph/v25/dgraph
 	rm -rf bin/dgraph-src bin/dgraph-src.mod bin/dgraph-src.sum
 
+.PHONY: deb
+deb: build bin/nfpm ## put the Debian package dist/cybexp_VERSION_ARCH.deb
+	@rm -rf dist && mkdir -p dist/stage
+	@export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) ARCH=$$(go env GOARCH) VERSION='$(DEBVERSION)'; \
+	bin/cybexp man dist/stage/man && gzip -9n dist/stage/man/*.1 && \
+	for shell in bash zsh fish; do bin/cybexp completion $$shell >dist/stage/cybexp.$$shell || exit 1; done && \
+	bin/nfpm package -f deploy/nfpm.yaml -p deb -t dist/ && rm -r dist/stage
+
+bin/nfpm:
+	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM)
+
 .PHONY: debian
 debian: ## install what the tests use from Debian's packages, where it is missing: Chromium, jq and Node
 	@need=; command -v jq >/dev/null || need=jq; \
@@ -61,7 +76,7 @@ debian: ## install what the tests use from Debian's packages, where it is missin
 ##@ Care
 
 .PHONY: check
-check: build debian lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
+check: build deb debian lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
 	go vet ./...
 	go test -race -timeout 30m ./...
 

@@ -225,6 +225,7 @@ func (a *app) runRole(ctx context.Context, s settings, run func(context.Context,
 	if err := run(running, p); err != nil {
 		return interrupted(ctx, err)
 	}
+	notifyManager(log)
 	return interrupted(ctx, p.group.Wait())
 }
 

@@ -80,6 +80,7 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 	}
 	log.Info("ready", "url", "http://"+l.Addr().String())
 	a.ready(l)
+	notifyManager(log)
 	err = p.group.Wait()
 	log.Info("stopped")
 	return interrupted(ctx, err)
