@@ -15,20 +15,31 @@ type item struct {
 	instance tahoe.Instance
 	piece    int // the first that holds it
 
-	malicious, benign []tahoe.Hash // event
+	malicious, benign []tahoe.Hash  // event
+	marking           tahoe.Marking // event
 
 	events           []tahoe.Hash // session, raw: what they point at, sessions of a raw included; may repeat
 	start, end, last *float64     // session: earliest start, latest end, longest duration
 
-	orgs     []string // raw
+	uploads  []upload // raw
 	state    tahoe.RawState
 	received *float64 // earliest
 }
 
-// merges tells whether the vertex may have to be read before it is written when it exists: everything else about an instance
-// follows from its hash.
+// upload says that an organisation sent a raw, and how far it and all that came of it may be shared.
+type upload struct {
+	org     string
+	marking tahoe.Marking
+}
+
+// merges tells whether the vertex has to be read before it is written when it exists: everything else about an instance follows from
+// its hash. An event is read even when the batch says nothing of it that may change, since how it is marked says who may see its raws.
 func (it *item) merges() bool {
-	return len(it.malicious)+len(it.benign) > 0 || it.start != nil || it.end != nil || it.last != nil || it.state != ""
+	switch it.instance.(type) {
+	case *tahoe.Event, *tahoe.Raw:
+		return true
+	}
+	return it.start != nil || it.end != nil || it.last != nil
 }
 
 // batch is the vertices that one transaction writes, each once.
@@ -66,7 +77,7 @@ func (b *batch) record(piece int, r tahoe.Record) error {
 	if err != nil {
 		return err
 	}
-	raw.orgs = appendNew(raw.orgs, r.Raw.OrgID())
+	raw.upload(r.Raw.OrgID(), r.Strictest())
 	if rank(r.State) > rank(raw.state) {
 		raw.state = r.State
 	}
@@ -111,6 +122,7 @@ func (b *batch) event(piece int, e *tahoe.Event) error {
 	if err != nil {
 		return err
 	}
+	it.marking = it.marking.Stricter(e.Marking())
 	it.malicious = appendApart(it.malicious, it.benign, e.Malicious())
 	it.benign = appendApart(it.benign, it.malicious, e.Benign())
 	return nil
@@ -134,6 +146,17 @@ func (b *batch) session(piece int, s *tahoe.Session) error {
 	it.end = best(it.end, s.EndTime, math.Max)
 	it.last = best(it.last, s.Duration, math.Max)
 	return nil
+}
+
+// upload adds one to a raw. Of an organisation's markings the most restrictive stays.
+func (it *item) upload(org string, m tahoe.Marking) {
+	for i := range it.uploads {
+		if have := &it.uploads[i]; have.org == org {
+			have.marking = have.marking.Stricter(m)
+			return
+		}
+	}
+	it.uploads = append(it.uploads, upload{org, m})
 }
 
 // ranked is what can become of a raw, in order: a state gives way to a later one.

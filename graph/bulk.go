@@ -23,15 +23,46 @@ type Bulk struct {
 	seen     []seen
 	sessions []sessionTimes
 	contexts [][]contextOf
+	orgs     []string
+	uploads  map[uint32][]seenUpload // of raws by their places: those of other organisations than the first
+	shared   map[uint32][]uint32     // events that more than one raw has: the places of the others
 }
 
-// seen is a vertex that has been spelled.
+// seen is a vertex that has been spelled. Who may see it is spelled at the end, since a later record may say more about that.
 type seen struct {
 	sub uint32 // digest of the sub_type
 	// What n is depends on the kind: for attributes and objects, in how many events they are; for events and sessions, the place of
 	// what can be added to, if it is not 0; for raws, the rank of the state.
-	n         uint32
-	node, raw bool // attribute or object; raw
+	n    uint32
+	from uint32 // event: the place of the first raw that it came with, plus one
+	kind seenKind
+	seenUpload
+}
+
+type seenKind uint8
+
+const (
+	seenSession seenKind = iota
+	seenNode             // attribute or object
+	seenEvent
+	seenRaw
+)
+
+// seenUpload is the organisation of an event or raw, as its place among all of them, and the marking.
+type seenUpload struct {
+	marking uint8 // its place in tahoe.Markings, plus one
+	org     uint16
+}
+
+func (u *seenUpload) mark(m tahoe.Marking) {
+	u.marking = max(u.marking, uint8(slices.Index(tahoe.Markings(), m)+1)) //nolint:gosec // there are five
+}
+
+func (u seenUpload) is() tahoe.Marking {
+	if u.marking == 0 {
+		return tahoe.Unmarked
+	}
+	return tahoe.Markings()[u.marking-1]
 }
 
 // sessionTimes is what records told of a session so far.
@@ -48,7 +79,10 @@ type contextOf struct {
 
 // NewBulk returns a Bulk for a graph without vertices.
 func NewBulk() *Bulk {
-	return &Bulk{place: map[tahoe.Hash]uint32{}, sessions: make([]sessionTimes, 1), contexts: make([][]contextOf, 1)}
+	return &Bulk{
+		place: map[tahoe.Hash]uint32{}, sessions: make([]sessionTimes, 1), contexts: make([][]contextOf, 1),
+		uploads: map[uint32][]seenUpload{}, shared: map[uint32][]uint32{},
+	}
 }
 
 // Part is what one record adds to the graph.
@@ -71,13 +105,16 @@ func (b *Bulk) Add(r tahoe.Record) (*Part, error) {
 		return nil, fmt.Errorf("more than %d vertices", uint32(math.MaxUint32))
 	}
 	for _, h := range batch.order {
-		b.vertex(a, h, batch.items[h])
+		if err := b.vertex(a, h, batch.items[h]); err != nil {
+			return nil, err
+		}
 	}
+	a.unmarked = true
 	return &Part{a}, nil
 }
 
 // vertex finds or makes the vertex of h, and takes from the item what can only be spelled at the end, or was before.
-func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) {
+func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) error {
 	at, known := b.place[h]
 	if !known {
 		at = uint32(len(b.seen)) //nolint:gosec // Add bounds it
@@ -89,8 +126,14 @@ func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) {
 	a.uids[h] = uid
 	switch i := it.instance.(type) {
 	case *tahoe.Attribute, *tahoe.Object:
-		b.seen[at].node = true
+		b.seen[at].kind = seenNode
 	case *tahoe.Event:
+		org, err := b.org(i.OrgID())
+		if err != nil {
+			return err
+		}
+		b.seen[at].kind, b.seen[at].org = seenEvent, org
+		b.seen[at].mark(it.marking)
 		if !known {
 			for _, n := range i.Refs() {
 				b.seen[b.place[n.Hash()]].n++
@@ -100,10 +143,63 @@ func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) {
 	case *tahoe.Session:
 		b.addTimes(uid, &b.seen[at], it)
 	case *tahoe.Raw:
-		b.seen[at].raw = true
 		b.seen[at].n = max(b.seen[at].n, uint32(rank(it.state))) //nolint:gosec // a rank is small
 		it.state = ""
+		return b.addUploads(at, it)
 	}
+	return nil
+}
+
+// org is the place of an organisation.
+func (b *Bulk) org(hash string) (uint16, error) {
+	i := slices.Index(b.orgs, hash)
+	if i < 0 {
+		if i = len(b.orgs); i > math.MaxUint16 {
+			return 0, fmt.Errorf("more than %d organisations", math.MaxUint16+1)
+		}
+		b.orgs = append(b.orgs, hash)
+	}
+	return uint16(i), nil //nolint:gosec // it was compared
+}
+
+// addUploads notes who uploaded a raw, and which events came of it.
+func (b *Bulk) addUploads(at uint32, it *item) error {
+	for _, u := range it.uploads {
+		org, err := b.org(u.org)
+		if err != nil {
+			return err
+		}
+		if b.seen[at].kind != seenRaw {
+			b.seen[at].kind, b.seen[at].org = seenRaw, org
+		}
+		b.upload(at, org).mark(u.marking)
+	}
+	for _, h := range it.events {
+		e := b.place[h]
+		switch s := &b.seen[e]; {
+		case s.kind != seenEvent || s.from == at+1:
+		case s.from == 0:
+			s.from = at + 1
+		case !slices.Contains(b.shared[e], at):
+			b.shared[e] = append(b.shared[e], at)
+		}
+	}
+	return nil
+}
+
+// upload is that of an organisation of a raw.
+func (b *Bulk) upload(raw uint32, org uint16) *seenUpload {
+	if s := &b.seen[raw]; s.org == org {
+		return &s.seenUpload
+	}
+	others := b.uploads[raw]
+	i := slices.IndexFunc(others, func(u seenUpload) bool { return u.org == org })
+	if i < 0 {
+		i = len(others)
+		others = append(others, seenUpload{org: org})
+		b.uploads[raw] = others
+	}
+	return &others[i]
 }
 
 // addContexts leaves those contexts in the item that are new to the event.
@@ -147,13 +243,13 @@ func (b *Bulk) addTimes(uid uint64, s *seen, it *item) {
 
 // AppendRDF appends the part's N-Quads to text.
 func (p *Part) AppendRDF(text []byte) []byte {
-	for _, q := range p.attempt.spell() {
+	for _, q := range p.attempt.spell().set {
 		text = appendQuad(text, q, appendUID)
 	}
 	return text
 }
 
-// AppendRest appends what is known for sure after the last record: the times of sessions and the states of raws.
+// AppendRest appends what is known for sure after the last record: the times of sessions, the states of raws, and who may see what.
 func (b *Bulk) AppendRest(text []byte) []byte {
 	q := &quads{}
 	flush := func() {
@@ -166,13 +262,35 @@ func (b *Bulk) AppendRest(text []byte) []byte {
 		q.sessionTimes(hex(t.uid), &item{start: t.start, end: t.end, last: t.last}, &existing{})
 		flush()
 	}
+	b.hideRaws()
 	for at, s := range b.seen {
-		if s.raw && s.n > 0 {
-			q.text(hex(uint64(at)+1), "state", string(ranked[s.n]))
-			flush()
+		uid := hex(uint64(at) + 1)
+		switch s.kind {
+		case seenEvent:
+			q.marked(uid, s.is(), b.orgs[s.org])
+		case seenRaw:
+			if s.n > 0 {
+				q.text(uid, "state", string(ranked[s.n]))
+			}
+			for _, u := range append(b.uploads[uint32(at)], s.seenUpload) { //nolint:gosec // Add bounds it
+				q.text(uid, "audiences", u.is().Audience(b.orgs[u.org]))
+			}
+		case seenNode, seenSession:
 		}
+		flush()
 	}
 	return text
+}
+
+// hideRaws marks raws as their events are marked.
+func (b *Bulk) hideRaws() {
+	for at, s := range b.seen {
+		if m := s.is(); s.kind == seenEvent && s.from > 0 && (m == tahoe.Strict || m == tahoe.Red) {
+			for _, raw := range append(b.shared[uint32(at)], s.from-1) { //nolint:gosec // Add bounds it
+				b.upload(raw, s.org).mark(m)
+			}
+		}
+	}
 }
 
 // Vertices counts what has been added.
@@ -182,7 +300,7 @@ func (b *Bulk) Vertices() int { return len(b.seen) }
 func (b *Bulk) Hot(degree int) []tahoe.Hash {
 	var hot []tahoe.Hash
 	for h, at := range b.place {
-		if s := b.seen[at]; s.node && int(s.n) >= degree {
+		if s := b.seen[at]; s.kind == seenNode && int(s.n) >= degree {
 			hot = append(hot, h)
 		}
 	}

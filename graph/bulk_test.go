@@ -119,6 +119,9 @@ func mergingRecords(t *testing.T) []tahoe.Record {
 		g.check(copied.SetCategory(e.Category()))
 		refs := e.Refs()
 		g.check(copied.SetContext([]tahoe.Category{tahoe.Malicious, tahoe.Benign}[i%2], refs[rng.IntN(len(refs))], refs[rng.IntN(len(refs))]))
+		again.Marking = said(rng)
+		copied.Mark(again.Marking)
+		copied.Mark(said(rng))
 		again.Events = []*tahoe.Event{copied}
 		s := old.Sessions[0]
 		other, err := tahoe.NewSession(s.SubType(), s.Children()...)
@@ -130,6 +133,14 @@ func mergingRecords(t *testing.T) []tahoe.Record {
 		records = append(records, again)
 	}
 	return records
+}
+
+// said is a marking, or most often none.
+func said(rng *rand.Rand) tahoe.Marking {
+	if i := rng.IntN(15); i < 5 {
+		return tahoe.Markings()[i]
+	}
+	return tahoe.Unmarked
 }
 
 func loadBulk(t *testing.T, records []tahoe.Record) (*dgraphd.Server, *graph.Bulk) {

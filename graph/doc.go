@@ -16,7 +16,7 @@
 //	next, _, err := store.Query(ctx, q2, ts)   // the same one
 //
 // Names of files: write.go queues and batches records, batch.go gathers a batch's vertices, resolve.go finds or makes their uids,
-// quads.go spells them for Dgraph; ledgers.go is what a write has to do with ledgers, keeper.go opens them, merge.go keeps them short;
+// quads.go spells them for Dgraph, marking.go who may see them; ledgers.go is what a write has to do with ledgers, keeper.go opens them, merge.go keeps them short;
 // remove.go removes, announce.go tells writers what is about to go, plan.go finds out what goes, vanish.go spells it; judge.go sets categories
 // and contexts for people, edit.go changes children, tree.go makes instances of vertices.
 package graph

@@ -34,18 +34,18 @@ func stored(t *testing.T) dump {
 	var answer struct {
 		Data struct {
 			Q []struct {
-				Hash, Itype, Orgid, Category, State string
-				SubType                             string `json:"sub_type"`
-				Timestamp, Start_time, End_time     string
-				Duration                            *float64
-				Data, Brief                         string
-				Orgs                                []string
-				Cref, Ref, Mal_ref, Ben_ref, Ocref  []node
-				Sref, Sattr, Rref                   []node
+				Hash, Itype, Audience, Tlp, Category, State string
+				SubType                                     string `json:"sub_type"`
+				Timestamp, Start_time, End_time             string
+				Duration                                    *float64
+				Data, Brief                                 string
+				Audiences                                   []string
+				Cref, Ref, Mal_ref, Ben_ref, Ocref          []node
+				Sref, Sattr, Rref                           []node
 			}
 		}
 	}
-	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type orgid category state timestamp start_time end_time duration data brief orgs
+	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type audience tlp category state timestamp start_time end_time duration data brief audiences
 		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash } } }`, &answer)
 	d := dump{}
 	for _, v := range answer.Data.Q {
@@ -62,12 +62,13 @@ func stored(t *testing.T) dump {
 			if err := json.Unmarshal([]byte(v.Brief), &brief); err != nil {
 				t.Fatal(err)
 			}
-			if brief.Hash != v.Hash || brief.SubType != v.SubType || brief.Orgid != v.Orgid {
+			if brief.Hash != v.Hash || brief.SubType != v.SubType || brief.Orgid != strings.SplitN(v.Audience, "!", 2)[0] {
 				t.Errorf("%s has the brief text %s", v.Hash, v.Brief)
 			}
 		}
 		l := newLine(v.Itype, v.SubType, v.Data+string(brief.Data))
-		l.word("org", v.Orgid)
+		l.word("audience", v.Audience)
+		l.word("tlp", v.Tlp)
 		l.word("category", v.Category)
 		l.word("state", v.State)
 		l.word("timestamp", v.Timestamp)
@@ -75,7 +76,7 @@ func stored(t *testing.T) dump {
 		l.word("end", v.End_time)
 		l.number("ts", brief.Timestamp)
 		l.number("duration", v.Duration)
-		l.list("orgs", v.Orgs)
+		l.list("audiences", v.Audiences)
 		for _, edges := range []struct {
 			name string
 			to   []node
@@ -131,7 +132,8 @@ func (d dump) event(e *tahoe.Event) {
 	d.nodes(e.Refs())
 	ts := e.Timestamp()
 	l := newLine("event", e.SubType(), e.Data().String())
-	l.word("org", e.OrgID())
+	l.word("audience", e.Marking().Audience(e.OrgID()))
+	l.word("tlp", string(e.Marking()))
 	l.word("category", string(e.Category()))
 	l.word("timestamp", e.Time().Format(time.RFC3339Nano))
 	l.number("ts", &ts)
@@ -173,7 +175,7 @@ func (d dump) session(list []tahoe.Record) {
 func (d dump) raw(list []tahoe.Record) {
 	var orgs, to []string
 	for _, r := range list {
-		orgs = append(orgs, r.Raw.OrgID())
+		orgs = append(orgs, r.Strictest().Audience(r.Raw.OrgID()))
 		for _, e := range r.Events {
 			to = append(to, e.Hash().String())
 		}
@@ -183,7 +185,7 @@ func (d dump) raw(list []tahoe.Record) {
 	}
 	l := newLine("raw", list[0].Raw.SubType(), list[0].Raw.Data().String())
 	l.word("state", string(list[len(list)-1].State))
-	l.list("orgs", orgs)
+	l.list("audiences", orgs)
 	l.list("rref", to)
 	d[list[0].Raw.Hash().String()] = l.String()
 }

@@ -237,18 +237,17 @@ func (c *change) session(v *treeSession, is, becomes *tree, e *Edit) error {
 
 // find reads the events and sessions that change.
 func (a *attempt) find(ctx context.Context, e *Edit, c *change) error {
-	names, filters, variables := make([]string, len(e.Orgs)), make([]string, len(e.Orgs)), map[string]string{}
+	filters, variables := make([]string, len(e.Orgs)), asked{}
 	for i, org := range e.Orgs {
-		name := "$o" + strconv.Itoa(i)
-		names[i], filters[i], variables[name] = name+": string", "eq(orgid, "+name+")", org
+		filters[i] = "eq(audience, " + variables.org(org) + ")"
 	}
 	if len(e.Orgs) == 0 {
 		return ErrNotFound
 	}
 	own := "@filter(" + strings.Join(filters, " OR ") + ")"
 	event := `hash brief cref { uid } ` + eventFields
-	session := `uid id: uid hash sub_type data start_time end_time duration sattr { uid } sref { uid orgid } ~rref { uid orgs rref { uid } }`
-	q := `query q(` + strings.Join(names, ", ") + `) {
+	session := `uid id: uid hash sub_type data start_time end_time duration sattr { uid } sref { uid audience } ~rref { uid audiences rref { uid } }`
+	q := variables.head() + `{
 		e as var(func: eq(hash, "` + e.Of.String() + `"))
 		self(func: uid(e)) @filter(type(Event) AND (` + strings.Join(filters, " OR ") + `)) { ` + event + ` }
 		session(func: uid(e)) @filter(type(Session)) { ` + session + ` }
@@ -286,7 +285,7 @@ func (a *attempt) find(ctx context.Context, e *Edit, c *change) error {
 // moved lists the events that leave a session for the one that becomes of it.
 func (c *change) moved(s *treeSession) (events []uint64) {
 	for _, e := range s.Sref {
-		if slices.Contains(c.orgs, e.OrgID) {
+		if slices.Contains(c.orgs, orgOf(e.Audience)) {
 			events = append(events, uint64(e.UID))
 		}
 	}
@@ -316,7 +315,7 @@ func (c *change) target(a *attempt) target {
 	for _, v := range c.held {
 		t.moved[uint64(v.ID)] = c.moved(v)
 		for _, r := range v.Raws {
-			if stay, _ := c.shared(v, r.Rref, r.Orgs); !stay {
+			if stay, _ := c.shared(v, r.Rref, r.Audiences); !stay {
 				t.cut[uint64(r.UID)] = append(t.cut[uint64(r.UID)], uint64(v.ID))
 			}
 		}
@@ -326,20 +325,20 @@ func (c *change) target(a *attempt) target {
 
 // shared tells whether a raw, of which these hang on, has to do with those events of the session that stay, and with those that move. A raw
 // with none of both follows the organisations that uploaded it.
-func (c *change) shared(s *treeSession, rref []link, orgs []string) (stay, move bool) {
+func (c *change) shared(s *treeSession, rref []link, audiences []string) (stay, move bool) {
 	hangs := map[number]bool{}
 	for _, l := range rref {
 		hangs[l.UID] = true
 	}
 	for _, e := range s.Sref {
 		if hangs[e.UID] {
-			own := slices.Contains(c.orgs, e.OrgID)
+			own := slices.Contains(c.orgs, orgOf(e.Audience))
 			stay, move = stay || !own, move || own
 		}
 	}
 	if !stay && !move {
-		for _, org := range orgs {
-			own := slices.Contains(c.orgs, org)
+		for _, a := range audiences {
+			own := slices.Contains(c.orgs, orgOf(a))
 			stay, move = stay || !own, move || own
 		}
 	}
@@ -374,7 +373,7 @@ func (c *change) follow(q *quads) {
 			q.edge(uid, "sref", to)
 		}
 		for _, r := range v.Raws {
-			if _, move := c.shared(v, r.Rref, r.Orgs); move {
+			if _, move := c.shared(v, r.Rref, r.Audiences); move {
 				q.edge(hex(uint64(r.UID)), "rref", uid)
 			}
 		}

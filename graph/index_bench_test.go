@@ -17,11 +17,11 @@ var lessSchema = []struct{ name, pattern string }{
 	{"value-trigram", `(@search\(by: \[hash), trigram(\]\) @dgraph\(pred: "value"\))`},
 	{"value", ` @search\(by: \[hash, trigram\]\)( @dgraph\(pred: "value"\))`},
 	{"ip-host-number", ` @search(?:\(by: \[exact\]\))?( @dgraph\(pred: "(?:ip|host|number)"\))`},
-	{"orgid", ` @search\(by: \[exact\]\)( @dgraph\(pred: "orgid"\))`},
+	{"audience", ` @search\(by: \[exact\]\)( @dgraph\(pred: "audience"\))`},
 	{"timestamp", ` @search\(by: \[hour\]\)( @dgraph\(pred: "timestamp"\))`},
 	{"category", ` @search\(by: \[exact\]\)( @dgraph\(pred: "category"\))`},
 	{"session-times", ` @search(?:\(by: \[hour\]\))?( @dgraph\(pred: "(?:start_time|end_time|duration)"\))`},
-	{"raw-orgs-state", ` @search\(by: \[exact\]\)( @dgraph\(pred: "(?:orgs|state)"\))`},
+	{"raw-audiences-state", ` @search\(by: \[exact\]\)( @dgraph\(pred: "(?:audiences|state)"\))`},
 	{"reverse-ref", `(?m)^  "[^"]*"\n  events: \[Event\] @dgraph\(pred: "~ref"\)()$`},
 	{"reverse-contexts", `(?m)^  "[^"]*"\n  (?:mal|ben)Events: \[Event\] @dgraph\(pred: "~(?:mal|ben)_ref"\)()$`},
 }

@@ -39,6 +39,21 @@ func (s *Store) Classify(ctx context.Context, orgs []string, event tahoe.Hash, c
 	return nil
 }
 
+// Mark says how far an event of one of the organisations may be shared from now on, more or less than before. When it comes again with a
+// more restrictive marking, that holds. Its raws follow when fewer may see it, and stay as they are when more may: they tell more than one event.
+func (s *Store) Mark(ctx context.Context, orgs []string, event tahoe.Hash, m tahoe.Marking) error {
+	err := s.writer.judge(ctx, orgs, event, tahoe.Hash{}, func(q *quads, e *goingEvent) error {
+		if e.Marking != m {
+			q.mark(hex(uint64(e.UID)), e, e.contexts(), m)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("mark event: %w", err)
+	}
+	return nil
+}
+
 // SetContext says what an attribute or object is held to be in an event of one of the organisations, that it has none with
 // tahoe.Unknown. No filter changes it again.
 func (s *Store) SetContext(ctx context.Context, orgs []string, event, node tahoe.Hash, c tahoe.Category) error {
@@ -93,7 +108,7 @@ func (w *writer) judge(ctx context.Context, orgs []string, event, node tahoe.Has
 		if err := ask(ctx, a.txn, q, &answer); err != nil {
 			return err
 		}
-		if len(answer.Q) != 1 || !slices.Contains(orgs, answer.Q[0].OrgID) {
+		if len(answer.Q) != 1 || !slices.Contains(orgs, answer.Q[0].OrgID()) {
 			return fmt.Errorf("%w: event %v", ErrNotFound, event)
 		}
 		b := &quads{attempt: a}

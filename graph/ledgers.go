@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,8 +129,8 @@ func (a *attempt) beat() *api.NQuad {
 }
 
 // note says that n events more have the vertex of h in a context.
-func (q *quads) note(h tahoe.Hash, e *tahoe.Event, category, context string, n int64) {
-	key := ledger.Key{Org: e.OrgID(), Category: category, Context: context, SubType: e.SubType()}
+func (q *quads) note(h tahoe.Hash, e *tahoe.Event, audience, category, context string, n int64) {
+	key := ledger.Key{Audience: audience, Category: category, Context: context, SubType: e.SubType()}
 	q.tally(q.uids[h], ledger.Entry{At: e.Time().UnixMicro(), Key: key, N: n})
 }
 
@@ -156,20 +157,17 @@ func (q *quads) noteFresh(e *tahoe.Event, it *item) {
 	for _, h := range it.benign {
 		context[h] = string(tahoe.Benign)
 	}
+	audience := it.marking.Audience(e.OrgID())
 	for _, n := range e.Refs() {
 		h := n.Hash()
-		if context[h] == "" {
-			q.note(h, e, string(e.Category()), string(tahoe.Unknown), 1)
-			continue
-		}
-		q.note(h, e, string(e.Category()), context[h], 1)
+		q.note(h, e, audience, string(e.Category()), cmp.Or(context[h], string(tahoe.Unknown)), 1)
 	}
 }
 
 // noteContext tells the ledgers that a vertex of an event that was there has a context now.
-func (q *quads) noteContext(h tahoe.Hash, e *tahoe.Event, category string, context tahoe.Category) {
-	q.note(h, e, category, string(tahoe.Unknown), -1)
-	q.note(h, e, category, string(context), 1)
+func (q *quads) noteContext(h tahoe.Hash, e *tahoe.Event, have *existing, context tahoe.Category) {
+	q.note(h, e, have.Audience, have.Category, string(tahoe.Unknown), -1)
+	q.note(h, e, have.Audience, have.Category, string(context), 1)
 }
 
 // spellDeltas writes a segment for each ledger that the attempt changes.

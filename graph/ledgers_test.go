@@ -25,9 +25,9 @@ type account struct {
 		Loose                      bool
 	} `json:"p"`
 	Events []struct {
-		UID, Category, OrgID string
-		SubType              string `json:"sub_type"`
-		Timestamp            time.Time
+		UID, Category, Audience string
+		SubType                 string `json:"sub_type"`
+		Timestamp               time.Time
 	} `json:"e"`
 	Mal []struct{ UID string } `json:"m"`
 	Ben []struct{ UID string } `json:"b"`
@@ -45,7 +45,7 @@ func accounts(t *testing.T) []account {
 	}
 	askDgraph(t, `{ l(func: eq(ledgers, "counted")) { ledgers_list { hash counted
 		p: ~segment_of { delta: segment_delta exact: segment_exact quarter: segment_quarter day: segment_day loose: segment_loose }
-		e: ~ref { uid timestamp category orgid sub_type } m: ~mal_ref { uid } b: ~ben_ref { uid } } } }`, &answer)
+		e: ~ref { uid timestamp category audience sub_type } m: ~mal_ref { uid } b: ~ben_ref { uid } } } }`, &answer)
 	if len(answer.Data.L) == 0 {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (a account) events() map[one]int64 {
 	}
 	m := map[one]int64{}
 	for _, e := range a.Events {
-		m[one{e.Timestamp.UnixMicro(), ledger.Key{Org: e.OrgID, Category: e.Category, Context: cmp.Or(context[e.UID], "unknown"), SubType: e.SubType}}]++
+		m[one{e.Timestamp.UnixMicro(), ledger.Key{Audience: e.Audience, Category: e.Category, Context: cmp.Or(context[e.UID], "unknown"), SubType: e.SubType}}]++
 	}
 	return m
 }

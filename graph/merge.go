@@ -81,14 +81,14 @@ func readEvents(ctx context.Context, txn *dgo.Txn, uid uint64, after string) (li
 				UID       string
 				Timestamp time.Time
 				Category  string
-				OrgID     string
+				Audience  string
 				SubType   string `json:"sub_type"`
 			}
 			M, B []vertex
 		}
 	}
 	// The events of a context are among all events, so the first of them are those of the page, or more.
-	q := `{ q(func: uid(` + hex(uid) + `)) { e: ~ref ` + page + ` { uid timestamp category orgid sub_type } m: ~mal_ref ` + page + ` { uid } b: ~ben_ref ` + page + ` { uid } } }`
+	q := `{ q(func: uid(` + hex(uid) + `)) { e: ~ref ` + page + ` { uid timestamp category audience sub_type } m: ~mal_ref ` + page + ` { uid } b: ~ben_ref ` + page + ` { uid } } }`
 	if err := ask(ctx, txn, q, &answer); err != nil || len(answer.Q) == 0 {
 		return nil, "", err
 	}
@@ -101,7 +101,7 @@ func readEvents(ctx context.Context, txn *dgo.Txn, uid uint64, after string) (li
 		context[v.UID] = string(tahoe.Benign)
 	}
 	for _, e := range found.E {
-		key := ledger.Key{Org: e.OrgID, Category: e.Category, Context: cmp.Or(context[e.UID], string(tahoe.Unknown)), SubType: e.SubType}
+		key := ledger.Key{Audience: e.Audience, Category: e.Category, Context: cmp.Or(context[e.UID], string(tahoe.Unknown)), SubType: e.SubType}
 		list = append(list, ledger.Entry{At: e.Timestamp.UnixMicro(), Key: key, N: 1})
 	}
 	if len(found.E) == countPage {

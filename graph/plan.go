@@ -32,19 +32,23 @@ type plan struct {
 
 type goingEvent struct {
 	UID       number `json:"uid"`
-	OrgID     string
+	Audience  string
+	Marking   tahoe.Marking `json:"tlp"`
 	Timestamp time.Time
 	Category  string
 	SubType   string `json:"sub_type"`
 	Ref       []link
-	Mal       []link `json:"mal_ref"`
-	Ben       []link `json:"ben_ref"`
-	Judged    []link `json:"judged_ref"`
-	Sessions  []link `json:"~sref"`
-	Raws      []link `json:"~rref"`
+	Mal       []link      `json:"mal_ref"`
+	Ben       []link      `json:"ben_ref"`
+	Judged    []link      `json:"judged_ref"`
+	Sessions  []link      `json:"~sref"`
+	Raws      []sharedRaw `json:"~rref"`
 
 	Found []link // what was asked for by hash among Ref
 }
+
+// OrgID is the hash of the event's organisation.
+func (e *goingEvent) OrgID() string { return orgOf(e.Audience) }
 
 // contexts are those of what has one in the event.
 func (e *goingEvent) contexts() map[number]tahoe.Category {
@@ -84,8 +88,7 @@ type touchedNode struct {
 
 // touchedRaw is one that loses organisations.
 type touchedRaw struct {
-	UID  number `json:"uid"`
-	Orgs []string
+	sharedRaw
 	Rref []struct {
 		link
 		Itype string
@@ -93,6 +96,11 @@ type touchedRaw struct {
 
 	leave []string
 	goes  bool
+}
+
+func orgOf(audience string) string {
+	org, _ := tahoe.ParseAudience(audience)
+	return org
 }
 
 // link is the end of an edge.
@@ -128,7 +136,7 @@ func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 }
 
 // eventFields are what is read of an event.
-const eventFields = `uid orgid timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { uid }`
+const eventFields = `uid audience tlp timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { uid audiences }`
 
 func (a *attempt) lookEvents(ctx context.Context, p *plan, t target) error {
 	if len(t.events) == 0 {
@@ -242,7 +250,7 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		return nil
 	}
 	var answer struct{ Q []*touchedRaw }
-	q := `{ q(func: uid(` + uidList(uids) + `)) { uid orgs rref { uid itype } } }`
+	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype } } }`
 	if len(t.bare) == 0 {
 		q = strings.Replace(q, "rref", "rref @filter(type(Session))", 1)
 	}
@@ -254,7 +262,7 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		if len(t.bare) > 0 && !p.hasEvents(r) {
 			r.leave = t.bare
 		}
-		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Orgs, func(org string) bool { return !slices.Contains(r.leave, org) })
+		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(r.leave, orgOf(a)) })
 		p.raws[uint64(r.UID)] = r
 	}
 	return nil

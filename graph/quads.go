@@ -27,10 +27,10 @@ type quads struct {
 }
 
 // spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.
-func (a *attempt) spell() []*api.NQuad {
+func (a *attempt) spell() *quads {
 	q := a.spelt()
 	q.spellDeltas()
-	return q.set
+	return q
 }
 
 // spelt is spell before the deltas of ledgers are.
@@ -71,7 +71,9 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.types(uid, "Object", "Node")
 	case *tahoe.Event:
 		q.text(uid, "brief", i.Brief())
-		q.text(uid, "orgid", i.OrgID())
+		if !q.unmarked {
+			q.marked(uid, it.marking, i.OrgID())
+		}
 		q.time(uid, "timestamp", i.Time())
 		q.text(uid, "category", string(i.Category()))
 		q.nodes(uid, "cref", i.Children())
@@ -118,14 +120,13 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 	case *tahoe.Attribute, *tahoe.Object:
 	case *tahoe.Event:
 		q.contexts(uid, i, it, have)
+		q.remark(h, i, it, have)
 	case *tahoe.Session:
 		q.edges(uid, "sref", it.events)
 		q.sessionTimes(uid, it, have)
 	case *tahoe.Raw:
 		q.edges(uid, "rref", it.events)
-		for _, org := range it.orgs {
-			q.text(uid, "orgs", org)
-		}
+		q.shared(uid, it, have)
 		if rank(it.state) > rank(have.State) {
 			q.text(uid, "state", string(it.state))
 		}
@@ -159,7 +160,7 @@ func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 			}
 			q.edge(uid, predicate, q.names[h])
 			if have.UID != "" {
-				q.noteContext(h, e, have.Category, context)
+				q.noteContext(h, e, have, context)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func RDF(w *bufio.Writer, records []tahoe.Record) (quads int, err error) {
 		text = append(text, "_:"...)
 		return append(text, b.order[n].String()...)
 	}
-	set := a.spell()
+	set := a.spell().set
 	var line []byte
 	for _, q := range set {
 		line = appendQuad(line[:0], q, name)

@@ -61,7 +61,7 @@ func (s *Store) RemoveUploads(ctx context.Context, org string, raws []tahoe.Hash
 	var sum Removed
 	for part := range slices.Chunk(raws, removeBatch) {
 		n, err := s.removeAll(ctx, func(ctx context.Context, a *attempt) (target, error) {
-			return a.uploads(ctx, org, hashFunction(part))
+			return a.uploads(ctx, org, asked{}, hashFunction(part))
 		}, nil)
 		sum.add(n)
 		if err != nil {
@@ -84,12 +84,15 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 	for _, find := range []func(context.Context, *attempt) (target, error){
 		func(ctx context.Context, a *attempt) (target, error) {
 			var answer struct{ Q []link }
-			q := fmt.Sprintf(`query q($org: string) { q(func: eq(orgid, $org), first: %d) { uid } }`, removeBatch)
-			err := askFor(ctx, a.txn, q, map[string]string{"$org": org}, &answer)
+			variables := asked{}
+			list := variables.org(org)
+			q := fmt.Sprintf(`%s{ q(func: eq(audience, %s), first: %d) { uid } }`, variables.head(), list, removeBatch)
+			err := askFor(ctx, a.txn, q, variables, &answer)
 			return target{events: uidsOf(answer.Q), bare: []string{org}}, err
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
-			return a.uploads(ctx, org, "eq(orgs, $org), first: "+strconv.Itoa(removeBatch))
+			variables := asked{}
+			return a.uploads(ctx, org, variables, "eq(audiences, "+variables.org(org)+"), first: "+strconv.Itoa(removeBatch))
 		},
 	} {
 		n, err := s.removeAll(ctx, find, report)
@@ -219,18 +222,18 @@ func (a *attempt) eventsOf(ctx context.Context, orgs []string, hashes []tahoe.Ha
 	var answer struct {
 		Q []struct {
 			link
-			OrgID string
+			Audience string
 		}
 	}
 	if len(hashes) == 0 {
 		return nil, nil
 	}
-	if err := ask(ctx, a.txn, `{ q(func: `+hashFunction(hashes)+`) @filter(type(Event)) { uid orgid } }`, &answer); err != nil {
+	if err := ask(ctx, a.txn, `{ q(func: `+hashFunction(hashes)+`) @filter(type(Event)) { uid audience } }`, &answer); err != nil {
 		return nil, fmt.Errorf("look up events: %w", err)
 	}
 	var uids []uint64
 	for _, e := range answer.Q {
-		if slices.Contains(orgs, e.OrgID) {
+		if slices.Contains(orgs, orgOf(e.Audience)) {
 			uids = append(uids, uint64(e.UID))
 		}
 	}
@@ -239,22 +242,21 @@ func (a *attempt) eventsOf(ctx context.Context, orgs []string, hashes []tahoe.Ha
 
 // uploads finds what goes with the uploads of an organisation: of the raws that a function finds, as many events as one transaction takes. A
 // raw of which no more hang on loses the organisation.
-func (a *attempt) uploads(ctx context.Context, org, raws string) (target, error) {
+func (a *attempt) uploads(ctx context.Context, org string, variables asked, raws string) (target, error) {
 	var answer struct {
 		Q []struct {
 			link
-			Orgs []string
 			Rref []struct {
 				link
-				OrgID string
-				Raws  []link `json:"~rref"`
+				Raws []link `json:"~rref"`
 			}
 		}
 	}
 	t := target{cut: map[uint64][]uint64{}, leave: map[uint64][]string{}}
-	q := fmt.Sprintf(`query q($org: string) { q(func: %s) @filter(type(Raw) AND eq(orgs, $org)) {
-		uid orgs rref @filter(type(Event) AND eq(orgid, $org)) (first: %d) { uid orgid ~rref { uid } } } }`, raws, removeBatch)
-	if err := askFor(ctx, a.txn, q, map[string]string{"$org": org}, &answer); err != nil {
+	own := variables.org(org)
+	q := fmt.Sprintf(`%s{ q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) {
+		uid rref @filter(type(Event) AND eq(audience, %s)) (first: %d) { uid ~rref { uid } } } }`, variables.head(), raws, own, own, removeBatch)
+	if err := askFor(ctx, a.txn, q, variables, &answer); err != nil {
 		return t, fmt.Errorf("look up raws: %w", err)
 	}
 	mine := map[number]bool{}

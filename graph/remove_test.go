@@ -116,8 +116,8 @@ func TestRemovedEventsLeaveWhatOthersHold(t *testing.T) {
 func checkNothingIsLeft(t *testing.T) {
 	t.Helper()
 	for _, part := range []string{
-		"hash", "itype", "sub_type", "name", "data", "value", "ip", "host", "number", "counted", "orgid", "timestamp", "brief", "category", "cref", "ref", "mal_ref",
-		"ben_ref", "judged_ref", "ocref", "sref", "sattr", "start_time", "end_time", "duration", "orgs", "timezone", "state", "rref", "segment_of", "ledgers_list",
+		"hash", "itype", "sub_type", "name", "data", "value", "ip", "host", "number", "counted", "audience", "tlp", "timestamp", "brief", "category", "cref", "ref", "mal_ref",
+		"ben_ref", "judged_ref", "ocref", "sref", "sattr", "start_time", "end_time", "duration", "audiences", "timezone", "state", "rref", "segment_of", "ledgers_list",
 	} {
 		var answer struct{ Data struct{ Q []struct{ N int } } }
 		askDgraph(t, `{ q(func: has(`+part+`)) { n: count(uid) } }`, &answer)

@@ -30,6 +30,8 @@ type attempt struct {
 	have  map[tahoe.Hash]*existing // what the graph knows of those that merge
 	needs map[*attempt]struct{}    // attempts that make vertices which this one points at
 
+	unmarked bool // who may see what it writes is written elsewhere
+
 	register register // of ledgers, at the snapshot of txn
 	changed  []uint64 // whose ledgers it changes
 
@@ -49,6 +51,17 @@ type existing struct {
 	Mal      []vertex `json:"mal_ref"`
 	Ben      []vertex `json:"ben_ref"`
 	Judged   []vertex `json:"judged_ref"` // by a person
+
+	Audience  string        // of an event, as Marking is
+	Marking   tahoe.Marking `json:"tlp"`
+	Audiences []string      // of a raw
+	Raws      []sharedRaw   `json:"~rref"` // of an event that fewer may see from now on
+}
+
+// sharedRaw is a raw and who may see it.
+type sharedRaw struct {
+	UID       number `json:"uid"`
+	Audiences []string
 }
 
 type vertex struct {
@@ -268,13 +281,35 @@ func (a *attempt) readExisting(ctx context.Context) error {
 		return nil
 	}
 	var answer struct{ Q []*existing }
-	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration received mal_ref { uid } ben_ref { uid } judged_ref { uid } } }`
+	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration received audience tlp audiences mal_ref { uid } ben_ref { uid } judged_ref { uid } } }`
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return fmt.Errorf("read vertices: %w", err)
 	}
 	a.have = make(map[tahoe.Hash]*existing, len(uids))
 	for _, e := range answer.Q {
 		a.have[byUID[e.UID]] = e
+	}
+	return a.readRaws(ctx)
+}
+
+// readRaws reads the raws of the events that fewer may see from now on.
+func (a *attempt) readRaws(ctx context.Context) error {
+	var uids []string
+	of := map[string]*existing{}
+	for h, have := range a.have {
+		if e, ok := a.batch.items[h].instance.(*tahoe.Event); ok && a.marking(h).Audience(e.OrgID()) != have.Audience {
+			uids, of[have.UID] = append(uids, have.UID), have
+		}
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	var answer struct{ Q []*existing }
+	if err := ask(ctx, a.txn, `{ q(func: uid(`+strings.Join(uids, ",")+`)) { uid ~rref { uid audiences } } }`, &answer); err != nil {
+		return fmt.Errorf("read raws: %w", err)
+	}
+	for _, e := range answer.Q {
+		of[e.UID].Raws = e.Raws
 	}
 	return nil
 }

@@ -110,8 +110,8 @@ func versionOf(n int) string { return fmt.Sprintf("# Version: %d\n", n) }
 
 func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	s := testdgraph.Open(t)
-	newer := strings.Replace(cybexp.Schema, versionOf(2), versionOf(3), 1)
-	older := strings.Replace(cybexp.Schema, versionOf(2), "", 1)
+	newer := strings.Replace(cybexp.Schema, versionOf(3), versionOf(4), 1)
+	older := strings.Replace(cybexp.Schema, versionOf(3), "", 1)
 	if err := s.ApplySchema(t.Context(), older); !errors.Is(err, graph.ErrSchemaNewer) {
 		t.Errorf("an older schema: %v", err)
 	}
@@ -125,7 +125,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 
 func TestBrokenSchemaIsRefused(t *testing.T) {
 	s := testdgraph.Open(t)
-	err := s.ApplySchema(t.Context(), versionOf(2)+"type Broken {")
+	err := s.ApplySchema(t.Context(), versionOf(3)+"type Broken {")
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want Dgraph's words", err)
 	}
@@ -147,9 +147,9 @@ func TestGraphQLReadsWhatWasWritten(t *testing.T) {
 		return string(text)
 	}
 	got := graphql(`{ queryEvent(filter: {timestamp: {between: {min: "1970-01-01T00:00:00Z", max: "1970-01-02T00:00:00Z"}}}) {
-		subType category timestamp orgid children { subType ... on Object { children { ... on Attribute { value } } } } malRef { subType } raws { state orgs } } }`)
-	want := `{"queryEvent":[{"category":"unknown","children":[{"children":[{"value":"203.0.113.9"}],"subType":"src"}],` +
-		`"malRef":[{"subType":"ipv4"}],"orgid":"o1","raws":[{"orgs":["o1"],"state":"mapped"}],"subType":"e","timestamp":"1970-01-01T00:00:01Z"}]}`
+		subType category timestamp audience children { subType ... on Object { children { ... on Attribute { value } } } } malRef { subType } raws { state audiences } } }`)
+	want := `{"queryEvent":[{"audience":"o1","category":"unknown","children":[{"children":[{"value":"203.0.113.9"}],"subType":"src"}],` +
+		`"malRef":[{"subType":"ipv4"}],"raws":[{"audiences":["o1"],"state":"mapped"}],"subType":"e","timestamp":"1970-01-01T00:00:01Z"}]}`
 	if got != want {
 		t.Errorf("queryEvent\ngot  %s\nwant %s", got, want)
 	}

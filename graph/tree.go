@@ -117,10 +117,11 @@ func (t *tree) event(v *treeEvent) (*tahoe.Event, error) {
 	}
 	stamp, _ := brief.Get("timestamp")
 	at, _ := stamp.Number()
-	e, err := tahoe.NewEvent(v.SubType, v.OrgID, at, children...)
+	e, err := tahoe.NewEvent(v.SubType, v.OrgID(), at, children...)
 	if err != nil {
 		return nil, err
 	}
+	e.Mark(v.Marking)
 	if t.edit == nil && e.Hash() != v.Hash {
 		return nil, fmt.Errorf("event %v has the data of %v", v.Hash, e.Hash())
 	}
@@ -141,6 +142,27 @@ func (t *tree) event(v *treeEvent) (*tahoe.Event, error) {
 	return e, nil
 }
 
+// Event reads an event with its category, its contexts and its marking; ErrNotFound if there is none. Whether the caller may see it is the
+// caller's to ask.
+func (s *Store) Event(ctx context.Context, hash tahoe.Hash) (*tahoe.Event, error) {
+	a := &attempt{txn: s.transaction()}
+	defer discard(a.txn)
+	var answer struct{ Q []*treeEvent }
+	q := `{ q(func: ` + hashFunction([]tahoe.Hash{hash}) + `) @filter(type(Event)) { hash brief cref { uid } ` + eventFields + ` } }`
+	if err := ask(ctx, a.txn, q, &answer); err != nil {
+		return nil, fmt.Errorf("read event: %w", err)
+	}
+	if len(answer.Q) != 1 {
+		return nil, fmt.Errorf("read event: %w: %v", ErrNotFound, hash)
+	}
+	v := answer.Q[0]
+	nodes, err := a.loadNodes(ctx, uidsOf(v.Ref))
+	if err != nil {
+		return nil, err
+	}
+	return (&tree{nodes: nodes, made: map[uint64]tahoe.Node{}}).event(v)
+}
+
 // treeSession is a session as the graph has it.
 type treeSession struct {
 	existing
@@ -151,11 +173,10 @@ type treeSession struct {
 	Sattr   []link
 	Sref    []struct {
 		link
-		OrgID string
+		Audience string
 	}
 	Raws []struct {
-		link
-		Orgs []string
+		sharedRaw
 		Rref []link
 	} `json:"~rref"`
 }

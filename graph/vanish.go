@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"github.com/dgraph-io/dgo/v230/protos/api"
 
 	"github.com/cybexp/cybexp/ledger"
@@ -12,9 +14,9 @@ var (
 	ofAll       = []string{"hash", "itype", "sub_type", "name", "dgraph.type"}
 	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value")
 	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
-	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "orgid", "timestamp", "category", "cref", "ref")
+	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "audience", "timestamp", "category", "cref", "ref")
 	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref", "start_time", "end_time", "duration")
-	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "orgs", "timezone", "state", "rref")
+	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "timezone", "state", "rref")
 )
 
 // remove writes that what the plan names goes.
@@ -47,6 +49,9 @@ func (q *quads) removeEvent(uid string, e *goingEvent, p *plan) {
 			q.strip(uid, predicate)
 		}
 	}
+	if e.Marking != tahoe.Unmarked {
+		q.strip(uid, "tlp")
+	}
 	contexts := e.contexts()
 	for _, r := range e.Raws {
 		q.unlink(hex(uint64(r.UID)), "rref", uid)
@@ -63,7 +68,7 @@ func (e *goingEvent) entry(context tahoe.Category, n int64) ledger.Entry {
 	if context == "" {
 		context = tahoe.Unknown
 	}
-	key := ledger.Key{Org: e.OrgID, Category: e.Category, Context: string(context), SubType: e.SubType}
+	key := ledger.Key{Audience: e.Audience, Category: e.Category, Context: string(context), SubType: e.SubType}
 	return ledger.Entry{At: e.Timestamp.UnixMicro(), Key: key, N: n}
 }
 
@@ -107,8 +112,10 @@ func (q *quads) removeRaw(uid string, r *touchedRaw) {
 		q.strip(uid, ofRaw...)
 		return
 	}
-	for _, org := range r.leave {
-		q.del = append(q.del, &api.NQuad{Subject: uid, Predicate: "orgs", ObjectValue: &api.Value{Val: &api.Value_StrVal{StrVal: org}}})
+	for _, a := range r.Audiences {
+		if slices.Contains(r.leave, orgOf(a)) {
+			q.unset(uid, "audiences", a)
+		}
 	}
 }
 

@@ -126,12 +126,13 @@ func (w *writer) write(ctx context.Context, records []tahoe.Record) (int, error)
 func split(c *call, records []tahoe.Record) []*piece {
 	var pieces []*piece
 	for i, r := range records {
-		p := &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State, Received: r.Received}, weight: 1}
+		marking := r.Strictest() // of the raw, which is in every piece
+		p := &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State, Received: r.Received, Marking: marking}, weight: 1}
 		for _, e := range r.Events {
 			weight := 1 + len(e.Refs())
 			if len(p.record.Events) > 0 && p.weight+weight > batchWeight {
 				pieces = append(pieces, p)
-				p = &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State, Received: r.Received}, weight: 1}
+				p = &piece{call: c, index: i, record: tahoe.Record{Raw: r.Raw, State: r.State, Received: r.Received, Marking: marking}, weight: 1}
 			}
 			p.record.Events, p.weight = append(p.record.Events, e), p.weight+weight
 		}
@@ -294,17 +295,18 @@ func (w *writer) try(ctx context.Context, b *batch) (a *attempt, err error) {
 		return nil, err
 	}
 	defer func() { w.finish(a, err == nil) }()
-	set := a.spell()
-	if len(set) == 0 {
+	q := a.spell()
+	if len(q.set) == 0 {
 		return a, a.settled(ctx)
 	}
-	return a, w.commit(ctx, a, append(set, a.beat()))
+	q.set = append(q.set, a.beat())
+	return a, w.commit(ctx, a, &api.Mutation{Set: q.set, Del: q.del})
 }
 
 // commit sends the quads. When others are still making vertices that they point at, it commits after them.
-func (w *writer) commit(ctx context.Context, a *attempt, set []*api.NQuad) error {
+func (w *writer) commit(ctx context.Context, a *attempt, m *api.Mutation) error {
 	last := len(a.needs) == 0
-	req := &api.Request{Mutations: []*api.Mutation{{Set: set}}, CommitNow: last}
+	req := &api.Request{Mutations: []*api.Mutation{m}, CommitNow: last}
 	err := w.sending(ctx, func() error {
 		_, err := a.txn.Do(ctx, req)
 		return err

@@ -97,6 +97,18 @@ func (s *Service) Orgs(ctx context.Context) ([]Org, error) {
 	return orgs, err
 }
 
+// Sees is how restrictively marked the organisation's events may be that user sees, who is on its reading list: members see what is for
+// members, administrators all.
+func (o Org) Sees(user tahoe.Hash) tahoe.Marking {
+	switch {
+	case slices.Contains(o.Admins, user):
+		return tahoe.Red
+	case slices.Contains(o.Users, user):
+		return tahoe.Strict
+	}
+	return tahoe.Amber
+}
+
 // Readable lists the organisations whose data user may read, by name.
 func (s *Service) Readable(ctx context.Context, user tahoe.Hash) ([]Org, error) {
 	return s.orgsWith(ctx, func(o Org) []tahoe.Hash { return o.ACL }, user)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones must be known on a machine that has none installed
@@ -19,12 +20,14 @@ import (
 
 // Upload says what an upload is.
 type Upload struct {
-	ID       string     `json:"id"` // 1 to 64 letters, digits, - and _; empty gives it one. The same ID again is the same upload again.
-	Name     string     `json:"name"`
-	Typetag  string     `json:"typetag"`  // the format, such as cowrie
-	Timezone string     `json:"timezone"` // IANA name, for stamps that name no zone; empty is UTC
-	Org      tahoe.Hash `json:"org"`      // who owns the data
-	User     tahoe.Hash `json:"user"`     // who sent it
+	ID       string `json:"id"` // 1 to 64 letters, digits, - and _; empty gives it one. The same ID again is the same upload again.
+	Name     string `json:"name"`
+	Typetag  string `json:"typetag"`  // the format, such as cowrie
+	Timezone string `json:"timezone"` // IANA name, for stamps that name no zone; empty is UTC
+
+	Marking tahoe.Marking `json:"tlp,omitempty"` // how far it may be shared; empty says nothing about that
+	Org     tahoe.Hash    `json:"org"`           // who owns the data
+	User    tahoe.Hash    `json:"user"`          // who sent it
 }
 
 // Receipt tells what was taken in.
@@ -66,7 +69,7 @@ func (s *Service) begin(ctx context.Context, u Upload) (*intake, *Receipt, error
 		case errors.Is(err, ErrNotFound):
 		case err != nil:
 			return nil, nil, err
-		case before.Org != u.Org || before.Typetag != u.Typetag:
+		case before.Org != u.Org || before.Typetag != u.Typetag || before.Marking != u.Marking:
 			return nil, nil, ErrTaken
 		case before.complete():
 			receipt := before.receipt()
@@ -96,6 +99,9 @@ func (u Upload) Check() error {
 	}
 	if u.Org.IsZero() {
 		return fmt.Errorf("%w: no organisation", ErrInvalid)
+	}
+	if u.Marking != tahoe.Unmarked && !slices.Contains(tahoe.Markings(), u.Marking) {
+		return fmt.Errorf("%w: tlp: %.40q is no marking", ErrInvalid, u.Marking)
 	}
 	if len(u.Name) > 200 || !utf8.ValidString(u.Name) || strings.ContainsFunc(u.Name, unicode.IsControl) {
 		return fmt.Errorf("%w: the name must be a line of at most 200 bytes", ErrInvalid)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // A chunk is what is sealed and acknowledged as one: at most so many bytes and records, or one record that is longer.
@@ -65,6 +67,7 @@ type label struct {
 	Typetag  string
 	Org      string
 	Timezone string
+	Marking  tahoe.Marking
 	Received time.Time // when it came, if it was dead since; else zero
 }
 
@@ -125,6 +128,9 @@ func (l label) header() map[string]string {
 	if l.Record > 0 {
 		h["Record"], h["Line"] = strconv.Itoa(l.Record), strconv.Itoa(l.Line)
 	}
+	if l.Marking != tahoe.Unmarked {
+		h["Tlp"] = string(l.Marking)
+	}
 	if !l.Received.IsZero() {
 		h["Received"] = l.Received.Format(time.RFC3339Nano)
 	}
@@ -144,6 +150,10 @@ func readLabel(h map[string]string) (l label, err error) {
 	}
 	if text := h["Received"]; text != "" {
 		l.Received, err = time.Parse(time.RFC3339Nano, text)
+		errs = append(errs, err)
+	}
+	if text := h["Tlp"]; text != "" {
+		l.Marking, err = tahoe.ParseMarking(text)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -125,7 +125,7 @@ func (in *intake) chunks(ctx context.Context, body io.Reader, send func(label, [
 		}
 		l := label{
 			Upload: in.ID, Try: in.Try, Number: number, Records: c.records,
-			Typetag: in.Typetag, Org: in.Org.String(), Timezone: in.Timezone,
+			Typetag: in.Typetag, Org: in.Org.String(), Timezone: in.Timezone, Marking: in.Marking,
 		}
 		plain := c.plain
 		c, number = &chunk{}, number+1

@@ -19,7 +19,7 @@ func export(t *testing.T) map[string]string {
 		Data struct{ Q []map[string]any }
 	}
 	edges := strings.Fields("cref ref mal_ref ben_ref ocref sref sattr rref")
-	query(t, `{ q(func: has(hash)) { hash itype sub_type name data value ip host number orgid orgs category state timezone timestamp ts
+	query(t, `{ q(func: has(hash)) { hash itype sub_type name data value ip host number audience tlp audiences category state timezone timestamp ts
 		start_time end_time duration `+strings.Join(edges, " { hash } ")+` { hash } } }`, &answer)
 	all := map[string]string{}
 	for _, v := range answer.Data.Q {
@@ -27,7 +27,7 @@ func export(t *testing.T) map[string]string {
 		if all[hash] != "" {
 			t.Fatalf("hash %s has two vertices", hash)
 		}
-		for _, name := range append(edges, "orgs") {
+		for _, name := range append(edges, "audiences") {
 			if list, ok := v[name].([]any); ok {
 				v[name] = sorted(t, list)
 			}

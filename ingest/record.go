@@ -15,6 +15,7 @@ import (
 // mapper makes instances of the records of one format.
 type mapper struct {
 	typetag, org, timezone string
+	marking                tahoe.Marking
 	received               time.Time
 	log                    *slog.Logger
 
@@ -63,6 +64,7 @@ func (m *mapper) record(line int, text []byte) Outcome {
 
 // run has the filter map the data of a raw. Syntax is why the record is not the JSON that it should be.
 func (m *mapper) run(out *Outcome, data tahoe.Value, syntax error) {
+	out.Record.Marking = m.marking
 	out.Record.Received = float64(m.received.UnixMicro()) / 1e6
 	if !m.supported {
 		out.Record.State = tahoe.NotSupported
@@ -82,6 +84,19 @@ func (m *mapper) run(out *Outcome, data tahoe.Value, syntax error) {
 	default:
 		out.Record.State = tahoe.Mapped
 		out.Record.Events, out.Record.Sessions = result.Events, result.Sessions
+		out.mark(m.marking)
+	}
+}
+
+// mark marks all events of a record, at least so restrictively.
+func (o *Outcome) mark(m tahoe.Marking) {
+	for _, e := range o.Record.Events {
+		e.Mark(m)
+	}
+	for _, s := range o.Record.Sessions {
+		for _, e := range s.Events() {
+			e.Mark(m)
+		}
 	}
 }
 

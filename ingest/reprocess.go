@@ -79,11 +79,12 @@ func (r *rerun) page(ctx context.Context) error {
 	}
 	for _, raw := range page.Raws {
 		r.Seen++
-		for _, org := range raw.Orgs {
+		for _, audience := range raw.Audiences {
+			org, marking := tahoe.ParseAudience(audience)
 			if !r.wants(raw, org) {
 				continue
 			}
-			if err := r.one(ctx, raw, org); err != nil {
+			if err := r.one(ctx, raw, org, marking); err != nil {
 				return err
 			}
 		}
@@ -110,7 +111,7 @@ func (r *rerun) wants(raw tahoe.StoredRaw, org string) bool {
 	return raw.Received != 0 && !came.Before(r.Since) && (r.Until.IsZero() || came.Before(r.Until))
 }
 
-func (r *rerun) one(ctx context.Context, raw tahoe.StoredRaw, org string) error {
+func (r *rerun) one(ctx context.Context, raw tahoe.StoredRaw, org string, marking tahoe.Marking) error {
 	out, err := r.again(ctx, raw, org, tahoe.UnixTime(raw.Received))
 	if errors.Is(err, errLost) {
 		r.Lost++
@@ -129,7 +130,8 @@ func (r *rerun) one(ctx context.Context, raw tahoe.StoredRaw, org string) error 
 			return nil
 		}
 	}
-	out.Record.Received = raw.Received
+	out.Record.Received, out.Record.Marking = raw.Received, marking
+	out.mark(marking)
 	r.batch, r.outcomes = append(r.batch, out.Record), append(r.outcomes, out)
 	if r.events += len(out.Record.Events); r.events >= rerunEvents {
 		return r.flush(ctx)

@@ -42,7 +42,7 @@ type sourceIntake struct{ *Service }
 
 // Accept takes body in.
 func (i sourceIntake) Accept(ctx context.Context, u source.Upload, body io.Reader) (source.Receipt, error) {
-	got, err := i.Service.Accept(ctx, Upload{Name: u.Name, Typetag: u.Typetag, Timezone: u.Timezone, Org: u.Org, User: u.User}, body)
+	got, err := i.Service.Accept(ctx, Upload{Name: u.Name, Typetag: u.Typetag, Timezone: u.Timezone, Org: u.Org, User: u.User, Marking: u.Marking}, body)
 	return source.Receipt{Records: got.Records, Rejected: got.Rejected, Bytes: got.Bytes}, err
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Try shows what would become of an upload, and keeps nothing. Only Typetag, Timezone and Org count; received stands in for stamps
+// Try shows what would become of an upload, and keeps nothing. Only Typetag, Timezone, Org and Marking count; received stands in for stamps
 // that records lack. An error of the reader is yielded last.
 func Try(u Upload, received time.Time, r io.Reader) iter.Seq2[Outcome, error] {
 	return func(yield func(Outcome, error) bool) {
@@ -44,6 +44,7 @@ func batches(u Upload, received time.Time, r io.Reader, most int) iter.Seq2[*Bat
 		limit := DefaultConfig().MaxRecord
 		next := records(u.Typetag, r, limit)
 		m := newMapper(u.Typetag, u.Org.String(), u.Timezone, received, slog.New(slog.DiscardHandler))
+		m.marking = u.Marking
 		b := &Batch{mapper: m}
 		for {
 			p, err := next()

@@ -82,6 +82,7 @@ func (s *Service) unpack(ctx context.Context, l label, sealed []byte) ([]Outcome
 	}
 	records := make([]Outcome, 0, min(l.Records, maxRecords))
 	mapper := newMapper(l.Typetag, l.Org, l.Timezone, l.Received, s.Logger)
+	mapper.marking = l.Marking
 	for line, text := range entries(plain) {
 		if text == nil {
 			return nil, errChunk

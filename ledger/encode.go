@@ -22,7 +22,7 @@ func (s Segment) Encode() string {
 	b = binary.AppendUvarint(append(b, version), uint64(s.unit()))
 	b = binary.AppendUvarint(b, uint64(len(s.keys)))
 	for _, k := range s.keys {
-		for _, text := range [...]string{k.Org, k.Category, k.Context, k.SubType} {
+		for _, text := range [...]string{k.Audience, k.Category, k.Context, k.SubType} {
 			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
 		}
 	}

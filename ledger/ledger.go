@@ -21,7 +21,7 @@ const (
 
 // Key is what a ledger tells events apart by, besides their time.
 type Key struct {
-	Org      string // hash of the organisation, in hex
+	Audience string // who may see the event: the hash of an organisation, or a name for some of its people
 	Category string // of the event
 	Context  string // of the attribute or object in the event
 	SubType  string // of the event
@@ -246,5 +246,5 @@ func (b *builder) segment() Segment {
 }
 
 func compareKeys(a, b Key) int {
-	return cmp.Or(cmp.Compare(a.Org, b.Org), cmp.Compare(a.Category, b.Category), cmp.Compare(a.Context, b.Context), cmp.Compare(a.SubType, b.SubType))
+	return cmp.Or(cmp.Compare(a.Audience, b.Audience), cmp.Compare(a.Category, b.Category), cmp.Compare(a.Context, b.Context), cmp.Compare(a.SubType, b.SubType))
 }

@@ -15,7 +15,7 @@ func some(r *rand.Rand, n int) []ledger.Entry {
 	list := make([]ledger.Entry, n)
 	for i := range list {
 		list[i] = ledger.Entry{At: r.Int64N(4*ledger.Day) - ledger.Day, N: 1 + r.Int64N(2)}
-		list[i].Org = []string{"a", "b"}[r.IntN(2)]
+		list[i].Audience = []string{"a", "b"}[r.IntN(2)]
 		list[i].Category = []string{"benign", "malicious", "unknown"}[r.IntN(3)]
 		if i > 0 && r.IntN(4) == 0 {
 			list[i] = list[r.IntN(i)]

@@ -13,12 +13,13 @@ import (
 type interest struct {
 	tdql.Trigger
 
-	holds map[mark]bool // Holds
-	wake  func(events []tahoe.Hash)
+	audiences []string      // of Orgs
+	holds     map[mark]bool // Holds
+	wake      func(events []tahoe.Hash)
 }
 
 func newInterest(t tdql.Trigger, wake func(events []tahoe.Hash)) *interest {
-	in := &interest{Trigger: t, wake: wake}
+	in := &interest{Trigger: t, audiences: audiences(t.Orgs), wake: wake}
 	if len(t.Holds) > 0 {
 		in.holds = make(map[mark]bool, len(t.Holds))
 		for _, h := range t.Holds {
@@ -30,7 +31,7 @@ func newInterest(t tdql.Trigger, wake func(events []tahoe.Hash)) *interest {
 
 // concerns says whether an event may bring the query rows.
 func (in *interest) concerns(e *writtenEvent) bool {
-	if !slices.ContainsFunc(in.Orgs, func(o tdql.Org) bool { return o.Hash.String() == e.Org }) {
+	if !slices.Contains(in.audiences, e.Audience) {
 		return false
 	}
 	if !in.Alone {
@@ -54,16 +55,16 @@ func (in *interest) concerns(e *writtenEvent) bool {
 	return false
 }
 
-// index is the interests of a process, each filed under what tells most: what an event must hold, its sub-type, or its organisation.
+// index is the interests of a process, each filed under what tells most: what an event must hold, its sub-type, or who may see it.
 type index struct {
-	mu        sync.Mutex
-	bySubType map[string]map[*interest]bool
-	byOrg     map[string]map[*interest]bool
-	byMark    map[mark]map[*interest]bool
+	mu         sync.Mutex
+	bySubType  map[string]map[*interest]bool
+	byAudience map[string]map[*interest]bool
+	byMark     map[mark]map[*interest]bool
 }
 
 func newIndex() *index {
-	return &index{bySubType: map[string]map[*interest]bool{}, byOrg: map[string]map[*interest]bool{}, byMark: map[mark]map[*interest]bool{}}
+	return &index{bySubType: map[string]map[*interest]bool{}, byAudience: map[string]map[*interest]bool{}, byMark: map[mark]map[*interest]bool{}}
 }
 
 func (x *index) add(in *interest) {
@@ -79,8 +80,8 @@ func (x *index) add(in *interest) {
 			file(x.bySubType, s, in)
 		}
 	default:
-		for _, o := range in.Orgs {
-			file(x.byOrg, o.Hash.String(), in)
+		for _, a := range in.audiences {
+			file(x.byAudience, a, in)
 		}
 	}
 }
@@ -101,8 +102,8 @@ func (x *index) remove(in *interest) {
 	for _, s := range in.SubTypes {
 		unfile(x.bySubType, s, in)
 	}
-	for _, o := range in.Orgs {
-		unfile(x.byOrg, o.Hash.String(), in)
+	for _, a := range in.audiences {
+		unfile(x.byAudience, a, in)
 	}
 }
 
@@ -126,13 +127,13 @@ func (x *index) tell(w *written) {
 			}
 		}
 		note(x.bySubType[e.SubType])
-		note(x.byOrg[e.Org])
+		note(x.byAudience[e.Audience])
 		for m := range e.marks {
 			note(x.byMark[m])
 		}
 	}
-	for _, org := range w.Orgs {
-		for in := range x.byOrg[org] {
+	for _, a := range w.Audiences {
+		for in := range x.byAudience[a] {
 			if !in.Alone && found[in] == nil {
 				found[in] = []tahoe.Hash{}
 			}
@@ -152,7 +153,7 @@ func (x *index) all() []*interest {
 	for _, under := range x.bySubType {
 		maps.Copy(list, under)
 	}
-	for _, under := range x.byOrg {
+	for _, under := range x.byAudience {
 		maps.Copy(list, under)
 	}
 	for _, under := range x.byMark {

@@ -139,7 +139,7 @@ func hotCount(b *testing.B, g *benchgraph.Graph, text string, naive func(*dql.Qu
 	q := dql.Query{Name: "naive"}
 	filter := naive(&q)
 	q.Blocks = []dql.Block{{Name: "r", Func: dql.Eq("hash", q.Bind("h", must(tahoe.AttributeHash("ipv4", tahoe.String("8.8.8.8"))).String())), Fields: []dql.Field{
-		{Alias: "n", Name: "~ref", Count: true, Filter: dql.All(dql.Eq("orgid", q.Bind("o", hotOrgs[0].Hash.String()), q.Bind("o", hotOrgs[1].Hash.String()), q.Bind("o", hotOrgs[2].Hash.String())), filter)},
+		{Alias: "n", Name: "~ref", Count: true, Filter: dql.All(dql.Eq("audience", q.Bind("o", hotOrgs[0].Hash.String()), q.Bind("o", hotOrgs[1].Hash.String()), q.Bind("o", hotOrgs[2].Hash.String())), filter)},
 	}}}
 	var body []byte
 	for range 5 {

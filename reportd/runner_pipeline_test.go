@@ -118,7 +118,7 @@ func TestRows(t *testing.T) {
 		want []string
 	}{
 		{"ipv4 1.1.1.1", []string{`{"hash":"` + v.Attributes["ip1"].Hash + `","itype":"attribute","sub_type":"ipv4","data":"1.1.1.1"}`}},
-		{"events from 700 to 701", []string{`{"hash":"` + v.Events["e7"].Hash + `","itype":"event","sub_type":"login","timestamp":"1970-01-01T00:11:40.5Z","category":"unknown","org":"` + o1 + `","org_name":"org1","data":{"src":[{"ipv4":["1.1.1.1"]}],"success":[true]}}`}},
+		{"events from 700 to 701", []string{`{"hash":"` + v.Events["e7"].Hash + `","itype":"event","sub_type":"login","timestamp":"1970-01-01T00:11:40.5Z","category":"unknown","org":"` + o1 + `","org_name":"org1","tlp":"amber","data":{"src":[{"ipv4":["1.1.1.1"]}],"success":[true]}}`}},
 		{"events | count", []string{`{"count":9}`}},
 		{"events | limit 4 | count", []string{`{"count":4}`}},
 		{"attributes ipv4 | count", []string{`{"count":3}`}},

@@ -113,7 +113,7 @@ func groupKey(canonical string, j job, orgs []tdql.Org) string {
 	params, _ := json.Marshal(j.Params) // values are always JSON, and a map's keys are sorted
 	parts := []string{canonical, string(params)}
 	for _, o := range orgs {
-		parts = append(parts, o.Hash.String(), o.Name)
+		parts = append(parts, o.Hash.String(), o.Name, string(o.Sees))
 	}
 	return strings.Join(parts, "\x00")
 }

@@ -42,12 +42,18 @@ func (s *Service) Vocabulary(ctx context.Context, c Caller) tdql.Vocabulary {
 
 // key names an answer: two callers with the same rights share it.
 func key(orgs []tdql.Org, text string, params map[string]tahoe.Value) string {
-	names := make([]string, len(orgs))
-	for i, o := range orgs {
-		names[i] = o.Hash.String()
-	}
+	names := audiences(orgs)
 	slices.Sort(names)
 	return strings.Join(names, " ") + "\n" + text + "\n" + params["prefix"].Text()
+}
+
+// audiences are what is seen with rights to organisations.
+func audiences(orgs []tdql.Org) []string {
+	var list []string
+	for _, o := range orgs {
+		list = append(list, o.Audiences()...)
+	}
+	return list
 }
 
 // list asks for rows, and takes the first member of each, as a query has it.

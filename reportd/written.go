@@ -56,8 +56,8 @@ func (h *Herald) Announce(ctx context.Context, records []tahoe.Record) error {
 
 // written is an announcement.
 type written struct {
-	Events []writtenEvent `json:"events,omitempty"`
-	Orgs   []string       `json:"orgs,omitempty"` // hashes of the organisations whose raws were written
+	Events    []writtenEvent `json:"events,omitempty"`
+	Audiences []string       `json:"audiences,omitempty"` // who may see raws that were written
 }
 
 // writtenEvent is what of an event tells whom it may concern.
@@ -65,7 +65,7 @@ type writtenEvent struct {
 	Hash     tahoe.Hash `json:"hash"`
 	SubType  string     `json:"sub_type"`
 	Category string     `json:"category"`
-	Org      string     `json:"org"`
+	Audience string     `json:"audience"`
 	At       int64      `json:"at"`   // microseconds since 1970
 	Refs     []byte     `json:"refs"` // a mark of each attribute and object in it, see markOf
 }
@@ -92,7 +92,7 @@ func announcements(records []tahoe.Record) []written {
 	var list []written
 	var w written
 	refs := 0
-	told, orgs := map[tahoe.Hash]bool{}, map[string]bool{}
+	told, audiences := map[tahoe.Hash]bool{}, map[string]bool{}
 	add := func(events []*tahoe.Event) {
 		for _, e := range events {
 			if told[e.Hash()] {
@@ -111,19 +111,22 @@ func announcements(records []tahoe.Record) []written {
 		for _, s := range r.Sessions {
 			add(s.Events())
 		}
-		if r.Raw != nil && !orgs[r.Raw.OrgID()] {
-			orgs[r.Raw.OrgID()] = true
-			w.Orgs = append(w.Orgs, r.Raw.OrgID())
+		if r.Raw == nil {
+			continue
+		}
+		if a := r.Strictest().Audience(r.Raw.OrgID()); !audiences[a] {
+			audiences[a] = true
+			w.Audiences = append(w.Audiences, a)
 		}
 	}
-	if len(w.Events)+len(w.Orgs) > 0 {
+	if len(w.Events)+len(w.Audiences) > 0 {
 		list = append(list, w)
 	}
 	return list
 }
 
 func writtenOf(e *tahoe.Event) writtenEvent {
-	w := writtenEvent{Hash: e.Hash(), SubType: e.SubType(), Category: string(e.Category()), Org: e.OrgID(), At: e.Time().UnixMicro()}
+	w := writtenEvent{Hash: e.Hash(), SubType: e.SubType(), Category: string(e.Category()), Audience: e.Marking().Audience(e.OrgID()), At: e.Time().UnixMicro()}
 	for _, n := range e.Refs() {
 		h := n.Hash()
 		w.Refs = append(w.Refs, h[:markSize]...)

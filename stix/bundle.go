@@ -26,16 +26,6 @@ const (
 // ErrRows says that rows are not instances: counts, groups, or fields without what makes them instances.
 var ErrRows = errors.New("rows are no instances")
 
-// tlp are the markings of the Traffic Light Protocol, 2.0 and what 1.0 calls otherwise.
-var tlp = map[string]string{
-	"tlp:clear":        "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
-	"tlp:white":        "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
-	"tlp:green":        "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
-	"tlp:amber":        "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
-	"tlp:amber+strict": "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
-	"tlp:red":          "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
-}
-
 // Bundle writes one bundle. What it holds in memory does not grow with it.
 type Bundle struct {
 	w       io.Writer
@@ -95,6 +85,7 @@ type row struct {
 	Category  string          `json:"category"`
 	Org       string          `json:"org"`
 	OrgName   string          `json:"org_name"`
+	TLP       string          `json:"tlp"`
 	StartTime string          `json:"start_time"`
 	EndTime   string          `json:"end_time"`
 }
@@ -132,7 +123,7 @@ func (b *Bundle) Row(text json.RawMessage) error {
 // parts are the observables in an event, session or object.
 type parts struct {
 	facts    []fact
-	markings []string
+	markings []tahoe.Marking
 }
 
 // collect finds the attributes in the nested data of an instance.
@@ -151,8 +142,8 @@ func (p *parts) collect(data tahoe.Value) error {
 				return err
 			}
 			p.facts = append(p.facts, f)
-			if mark := tlp[strings.ToLower(v.Text())]; subType == "tag" && mark != "" && !slices.Contains(p.markings, mark) {
-				p.markings = append(p.markings, mark)
+			if subType == "tag" {
+				p.tag(v.Text())
 			}
 		}
 	}
@@ -201,6 +192,7 @@ func (b *Bundle) observation(r row, data tahoe.Value, from, to string) error {
 	if err := p.collect(data); err != nil {
 		return fmt.Errorf("row %s: %w", r.Hash, err)
 	}
+	p.mark(r.TLP)
 	if len(p.facts) == 0 {
 		p.facts = []fact{{object: instance(r.Hash, r.IType, r.SubType, data)}}
 	}
@@ -209,7 +201,7 @@ func (b *Bundle) observation(r row, data tahoe.Value, from, to string) error {
 	observed["first_observed"], observed["last_observed"] = stamp(first), stamp(last)
 	observed["number_observed"], observed["object_refs"] = 1, p.refs()
 	observed["extensions"] = extended(object{"extension_type": "property-extension", "hash": r.Hash, "itype": r.IType, "sub_type": r.SubType})
-	objects := append(p.objects(), by, observed)
+	objects := append(append(definitions(p.markings), p.objects()...), by, observed)
 	if r.Category == string(tahoe.Malicious) {
 		objects = append(objects, alarm(r, by, observed, &p, first)...)
 	}
@@ -259,7 +251,7 @@ func (b *Bundle) identity(r row) object {
 }
 
 // domain begins an object that was made of a row.
-func domain(kind string, r row, by object, at time.Time, markings []string) object {
+func domain(kind string, r row, by object, at time.Time, markings []tahoe.Marking) object {
 	o := object{
 		"type": kind, "spec_version": specVersion, "id": identifier(kind, others, kind+" "+r.Hash), "created": milli(at), "modified": milli(at),
 		"created_by_ref": productID,
@@ -268,7 +260,11 @@ func domain(kind string, r row, by object, at time.Time, markings []string) obje
 		o["created_by_ref"] = by.id()
 	}
 	if len(markings) > 0 {
-		o["object_marking_refs"] = markings
+		refs := make([]string, len(markings))
+		for i, m := range markings {
+			refs[i] = markingIDs[m]
+		}
+		o["object_marking_refs"] = refs
 	}
 	return o
 }

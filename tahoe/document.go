@@ -19,6 +19,7 @@ func MarshalInstance(i Instance) ([]byte, error) {
 		d.OrgID, d.Category = &i.orgid, i.category
 		stamp := float(i.timestamp)
 		d.Timestamp = &stamp
+		d.Marking = i.marking
 		d.Benign, d.Malicious = listOf(i.benign), listOf(i.malicious)
 	case *Session:
 		d.hold(&i.family)
@@ -53,6 +54,7 @@ type document struct {
 	Timestamp *Value   `json:"timestamp,omitempty"`
 	Timezone  *string  `json:"timezone,omitempty"`
 	Category  Category `json:"category,omitempty"`
+	Marking   Marking  `json:"tlp,omitempty"`
 	Benign    *[]Hash  `json:"_ben_ref,omitempty"`
 	Malicious *[]Hash  `json:"_mal_ref,omitempty"`
 	StartTime *float64 `json:"start_time,omitempty"`

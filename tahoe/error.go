@@ -20,6 +20,8 @@ var (
 	ErrCategory = errors.New("invalid category")
 	// ErrContext is a context given to an instance that is not in the event.
 	ErrContext = errors.New("invalid context")
+	// ErrMarking is a word that names no marking.
+	ErrMarking = errors.New("invalid marking")
 	// ErrHash is text that is not a hash.
 	ErrHash = errors.New("invalid hash")
 	// ErrCollision is two different instances with one hash: sub_type and data stand side by side without a mark between them.

@@ -34,6 +34,7 @@ type Event struct {
 	orgid     string
 	timestamp float64
 	category  Category
+	marking   Marking
 	malicious []Hash // sorted, and apart from benign
 	benign    []Hash
 }
@@ -85,6 +86,12 @@ func (e *Event) SetCategory(c Category) error {
 	e.category = c
 	return nil
 }
+
+// Marking tells how far the event may be shared, as far as anybody said.
+func (e *Event) Marking() Marking { return e.marking }
+
+// Mark says how far the event may be shared. Of several markings the most restrictive stays.
+func (e *Event) Mark(m Marking) { e.marking = e.marking.Stricter(m) }
 
 // SetContext says what the nodes, which must be descendants, are held to be in this event. Nothing changes on an error.
 func (e *Event) SetContext(c Category, nodes ...Node) error {

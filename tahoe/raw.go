@@ -56,6 +56,21 @@ type Record struct {
 	Events   []*Event
 	Sessions []*Session
 	Received float64 // when the raw came, in unix seconds; 0 if nobody knows
+	Marking  Marking // of the upload; its events have theirs
+}
+
+// Strictest is the most restrictive marking of the record and what came of it: that of the raw, which tells all of it.
+func (r Record) Strictest() Marking {
+	m := r.Marking
+	for _, e := range r.Events {
+		m = m.Stricter(e.Marking())
+	}
+	for _, s := range r.Sessions {
+		for _, e := range s.Events() {
+			m = m.Stricter(e.Marking())
+		}
+	}
+	return m
 }
 
 // RawQuery asks for raws that are stored, a page at a time.
@@ -79,7 +94,8 @@ type StoredRaw struct {
 	SubType  string
 	Data     Value
 	Timezone string
-	Orgs     []string // hashes
 	State    RawState
 	Received float64 // when it first came, in unix seconds; 0 if nobody knows
+
+	Audiences []string // who may see it, see Marking.Audience: one of each organisation that uploaded it
 }

@@ -19,7 +19,7 @@ import (
 // account says what to count of a ledger.
 type account struct {
 	low, high int64 // microseconds, both included
-	orgs      []string
+	audiences []string
 	category  string // "" is all, as for the next two
 	context   string
 	subTypes  []string
@@ -49,9 +49,9 @@ func accountOf(p *Plan) *account {
 		low: math.MinInt64, high: math.MaxInt64, category: hop.narrow.category, context: hop.narrow.context, subTypes: hop.subTypes,
 		by: count.by, zone: count.zone, step: ledger.Day,
 	}
-	a.orgs = orgTexts(p.orgs)
+	a.audiences = audiences(p.orgs)
 	if len(hop.narrow.orgs) > 0 {
-		a.orgs = orgTexts(hop.narrow.orgs)
+		a.audiences = audiences(hop.narrow.orgs)
 	}
 	if w := hop.narrow.window; !w.low.IsZero() {
 		a.low = w.low.Add(time.Microsecond - 1).UnixMicro()
@@ -318,7 +318,7 @@ func (a *accountant) add(text string) error {
 
 // place is where a key is counted, below zero if it is not.
 func (a *accountant) place(k ledger.Key) int {
-	if !slices.Contains(a.orgs, k.Org) || a.category != "" && a.category != k.Category || a.context != "" && a.context != k.Context ||
+	if !slices.Contains(a.audiences, k.Audience) || a.category != "" && a.category != k.Category || a.context != "" && a.context != k.Context ||
 		len(a.subTypes) > 0 && !slices.Contains(a.subTypes, k.SubType) {
 		return -1
 	}
@@ -326,7 +326,7 @@ func (a *accountant) place(k ledger.Key) int {
 	for _, d := range a.by {
 		switch d.name {
 		case "org":
-			common.Org = k.Org
+			common.Audience, _ = tahoe.ParseAudience(k.Audience)
 		case "category":
 			common.Category = k.Category
 		case "sub_type":
@@ -368,7 +368,7 @@ func (a *accountant) records() []record {
 			continue
 		}
 		k := a.places[g.place]
-		list = append(list, record{at: g.bucket, OrgID: k.Org, Category: k.Category, SubType: k.SubType, N: uint64(n)})
+		list = append(list, record{at: g.bucket, OrgID: k.Audience, Category: k.Category, SubType: k.SubType, N: uint64(n)})
 	}
 	slices.SortFunc(list, func(x, y record) int { return cmp.Compare(x.at, y.at) })
 	return list

@@ -13,7 +13,12 @@ type Row = json.RawMessage
 type Org struct {
 	Hash tahoe.Hash
 	Name string
+	// Sees is the most restrictive marking of its events that the caller may see; Unmarked is as good as Amber.
+	Sees tahoe.Marking
 }
+
+// Audiences are those of the organisation's audiences that the caller belongs to: the caller's rights are a list of audiences.
+func (o Org) Audiences() []string { return o.Sees.Audiences(o.Hash.String()) }
 
 // Vocabulary tells what the caller's data has, for warnings and completion. Its answers must tell of nothing that the caller
 // may not read.

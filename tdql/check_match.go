@@ -183,6 +183,8 @@ func narrows(of cond) bool {
 		return of.field != "degree"
 	case matches:
 		return of.test.op != "has" && of.test.indexed()
+	case markingIn:
+		return !slices.Contains(of, tahoe.Amber)
 	case includes, hashIn, subTypeIn, categoryIn, orgIn, dataIn, timeIs:
 		return true
 	}
@@ -202,7 +204,7 @@ func readsSet(of cond) bool {
 		return !of.test.indexed()
 	case measured:
 		return of.field == "degree"
-	case includes, hashIn, kindIn, subTypeIn, categoryIn, orgIn, dataIn, timeIs:
+	case includes, hashIn, kindIn, subTypeIn, categoryIn, orgIn, markingIn, dataIn, timeIs:
 	}
 	return false
 }

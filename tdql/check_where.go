@@ -200,7 +200,7 @@ func (c *checker) ofEvents(p *path, field string) {
 
 // field is a test of the instance's own field.
 func (c *checker) field(p *path, field string, list *values) cond {
-	if field == "category" || field == "org" {
+	if field == "category" || field == "org" || field == "tlp" {
 		c.ofEvents(p, field)
 	}
 	switch field {
@@ -216,6 +216,8 @@ func (c *checker) field(p *path, field string, list *values) cond {
 			names = append(names, c.textOf(v))
 		}
 		return subTypeIn(sortedSet(names, func(s string) string { return s }))
+	case "tlp":
+		return markingIn(words[tahoe.Marking](c, list, texts(tahoe.Markings())))
 	case "org":
 		return orgIn(c.orgs(list.List))
 	case "data":

@@ -97,16 +97,16 @@ func (c *compiler) params(prefix string, values []string) []dql.Param {
 	return out
 }
 
-// orgs is the test that an event is of one of the organisations.
+// orgs is the test that an event is of one of the organisations, and not marked for fewer people than the caller belongs to.
 func (c *compiler) orgs(list []Org) dql.Filter {
-	return dql.Eq("orgid", c.params("o", orgTexts(list))...)
+	return dql.Eq("audience", c.params("o", audiences(list))...)
 }
 
 // access is the test that the caller may see an event, rawAccess that for a raw.
 func (c *compiler) access() dql.Filter { return c.orgs(c.plan.orgs) }
 
 func (c *compiler) rawAccess() dql.Filter {
-	return dql.Eq("orgs", c.params("o", orgTexts(c.plan.orgs))...)
+	return dql.Eq("audiences", c.params("o", audiences(c.plan.orgs))...)
 }
 
 // bound gives the set variables, and returns their names.

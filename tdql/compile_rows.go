@@ -14,13 +14,13 @@ func rowFields(kind tahoe.Kind) []dql.Field {
 	switch kind {
 	case tahoe.KindAttribute, tahoe.KindObject:
 	case tahoe.KindEvent:
-		list = []string{"uid", "brief", "category"}
+		list = []string{"uid", "brief", "category", "tlp"}
 	case tahoe.KindSession:
 		list = append(list, "start_time", "end_time", "duration")
 	case tahoe.KindRaw:
 		list = append(list, "timezone", "state")
 	default:
-		list = append(list, "itype", "brief", "category", "start_time", "end_time", "duration", "timezone", "state")
+		list = append(list, "itype", "brief", "category", "tlp", "start_time", "end_time", "duration", "timezone", "state")
 	}
 	fields := make([]dql.Field, len(list))
 	for i, name := range list {
@@ -139,7 +139,7 @@ func (c *compiler) gatherQuery(block dql.Block, byTime bool) dql.Query {
 	if byTime {
 		span := dql.Between("timestamp", q.Declare("low", "string", timeFirst), q.Declare("high", "string", timeLast))
 		block.Fields = []dql.Field{{Name: "uid"}, {Name: "timestamp"}}
-		if root, ok := block.Func.(dql.Call); ok && root.Name == "eq" && root.Pred == "orgid" {
+		if root, ok := block.Func.(dql.Call); ok && root.Name == "eq" && root.Pred == "audience" {
 			block.Func, block.Filter = span, dql.All(root, block.Filter)
 		} else {
 			block.Filter = dql.All(block.Filter, span)
@@ -187,7 +187,7 @@ func (c *compiler) groupFields(by []dim) []dql.Field {
 		case d.isTime():
 			fields = append(fields, dql.Field{Name: "timestamp"})
 		case d.name == "org":
-			fields = append(fields, dql.Field{Name: "orgid"})
+			fields = append(fields, dql.Field{Name: "audience"})
 		default:
 			fields = append(fields, dql.Field{Name: d.name})
 		}

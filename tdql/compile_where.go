@@ -1,6 +1,8 @@
 package tdql
 
 import (
+	"slices"
+
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
@@ -32,6 +34,8 @@ func (c *compiler) cond(kind tahoe.Kind, of cond) dql.Filter {
 		return dql.Eq("category", c.params("c", of)...)
 	case orgIn:
 		return c.orgs(of)
+	case markingIn:
+		return c.marked(kind, of)
 	case dataIn:
 		return dql.UID(c.withData(of)...)
 	case timeIs:
@@ -50,6 +54,19 @@ func (c *compiler) conds(kind tahoe.Kind, list []cond) []dql.Filter {
 		out[i] = c.cond(kind, one)
 	}
 	return out
+}
+
+// marked is the test of an event's marking. Amber is that of which nobody said anything, too.
+func (c *compiler) marked(kind tahoe.Kind, of markingIn) dql.Filter {
+	test := dql.Eq("tlp", c.params("m", texts(of))...)
+	if !slices.Contains(of, tahoe.Amber) {
+		return test
+	}
+	var unmarked dql.Filter = dql.Not{Filter: dql.Call{Name: "has", Pred: "tlp"}}
+	if kind != tahoe.KindEvent {
+		unmarked = dql.All(typeFilter(tahoe.KindEvent), unmarked)
+	}
+	return dql.Or{test, unmarked}
 }
 
 func (c *compiler) timeIs(t timeIs) dql.Filter {

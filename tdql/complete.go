@@ -180,6 +180,8 @@ func (c *completer) testValue() {
 			c.add("keyword", triWords[1:]...)
 		case "itype":
 			c.add("keyword", returnWords[1:]...)
+		case "tlp":
+			c.add("keyword", texts(tahoe.Markings())...)
 		case "sub_type":
 			c.subTypes(tahoe.KindEvent, tahoe.KindAttribute, tahoe.KindObject, tahoe.KindSession, tahoe.KindRaw)
 		case "timestamp":

@@ -50,6 +50,7 @@ type (
 	subTypeIn  []string
 	categoryIn []string
 	orgIn      []Org
+	markingIn  []tahoe.Marking
 	dataIn     []tahoe.Value
 	timeIs     struct {
 		op   string
@@ -66,6 +67,7 @@ func (kindIn) cond()     {}
 func (subTypeIn) cond()  {}
 func (categoryIn) cond() {}
 func (orgIn) cond()      {}
+func (markingIn) cond()  {}
 func (dataIn) cond()     {}
 func (timeIs) cond()     {}
 func (matches) cond()    {}
@@ -103,6 +105,8 @@ func spellCond(c cond, tight bool) string {
 		return "category" + spellIn(c)
 	case orgIn:
 		return "org" + spellIn(orgTexts(c))
+	case markingIn:
+		return "tlp" + spellIn(texts(c))
 	case dataIn:
 		return "data" + spellIn(valueTexts(c))
 	case timeIs:
@@ -164,6 +168,15 @@ func orgTexts(list []Org) []string {
 	out := make([]string, len(list))
 	for i, o := range list {
 		out[i] = o.Hash.String()
+	}
+	return out
+}
+
+// audiences are those that the caller belongs to.
+func audiences(list []Org) []string {
+	var out []string
+	for _, o := range list {
+		out = append(out, o.Audiences()...)
 	}
 	return out
 }

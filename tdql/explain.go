@@ -156,7 +156,7 @@ func (m *move) servants() []string {
 	case m.from != "" && m.from != m.to:
 		list = append(list, "edges")
 	case m.from == "" && (m.to == tahoe.KindEvent || m.to == tahoe.KindRaw):
-		list = append(list, "index orgid")
+		list = append(list, "index audience")
 	case m.from == "" && len(m.subTypes) == 0:
 		list = append(list, "index type")
 	}
@@ -218,7 +218,9 @@ func condIndexes(of cond) []string {
 	case categoryIn:
 		return []string{"index category"}
 	case orgIn:
-		return []string{"index orgid"}
+		return []string{"index audience"}
+	case markingIn:
+		return []string{"index tlp"}
 	case dataIn:
 		return []string{"index value"}
 	case timeIs:

@@ -25,7 +25,7 @@ func (d column) text() string {
 }
 
 // ownColumns are the names of all own fields of rows.
-var ownColumns = []string{"hash", "itype", "sub_type", "data", "timestamp", "category", "org", "org_name", "start_time", "end_time", "duration",
+var ownColumns = []string{"hash", "itype", "sub_type", "data", "timestamp", "category", "org", "org_name", "tlp", "start_time", "end_time", "duration",
 	"timezone", "state", "level", "degree"}
 
 // order sorts the set.

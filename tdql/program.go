@@ -83,13 +83,13 @@ func rowShape(kind tahoe.Kind) (string, []string) {
 	case tahoe.KindAttribute, tahoe.KindObject:
 		return string(kind) + "s", append(head, "data")
 	case tahoe.KindEvent:
-		return "events", append(head, "timestamp", "category", "org", "org_name", "data")
+		return "events", append(head, "timestamp", "category", "org", "org_name", "tlp", "data")
 	case tahoe.KindSession:
 		return "sessions", append(head, "data", "start_time", "end_time", "duration")
 	case tahoe.KindRaw:
 		return "raws", append(head, "data", "timezone", "state")
 	}
-	return "instances", append(head, "level", "timestamp", "category", "org", "org_name", "data")
+	return "instances", append(head, "level", "timestamp", "category", "org", "org_name", "tlp", "data")
 }
 
 // groupFields names the fields of a row of a group.

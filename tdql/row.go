@@ -22,6 +22,7 @@ type record struct {
 	Data      string
 	Timestamp string
 	Category  string
+	Marking   string
 	OrgID     string
 	StartTime string
 	EndTime   string
@@ -86,8 +87,10 @@ func (r *record) read(a *dql.Answer) error {
 			r.Timestamp = a.Text()
 		case "category":
 			r.Category = a.Text()
-		case "orgid":
-			r.OrgID = a.Text()
+		case "tlp":
+			r.Marking = a.Text()
+		case "audience":
+			r.OrgID, _ = tahoe.ParseAudience(a.Text())
 		case "start_time":
 			r.StartTime = a.Text()
 		case "end_time":
@@ -134,6 +137,14 @@ func (r *record) unfold(brief string) error {
 	r.IType, r.Hash, r.SubType, r.OrgID, r.Data = string(tahoe.KindEvent), b.Hash, b.SubType, b.OrgID, b.Data
 	r.Timestamp, r.at = at.Format(time.RFC3339Nano), at.UnixMicro()
 	return nil
+}
+
+// tlp is the marking of an event; others have none.
+func (r *record) tlp() string {
+	if r.IType != string(tahoe.KindEvent) {
+		return ""
+	}
+	return string(tahoe.Marking(r.Marking).Or())
 }
 
 // rowWriter writes one row, member by member.
@@ -207,6 +218,8 @@ func (p *Program) text(name string, r *record) string {
 		return r.OrgID
 	case "org_name":
 		return p.orgNames[r.OrgID]
+	case "tlp":
+		return r.tlp()
 	case "timestamp":
 		return r.Timestamp
 	case "start_time":
@@ -272,5 +285,5 @@ func (p *Program) row(ph *phase, r *record) Row {
 		}
 	}
 	return w.text("timestamp", r.Timestamp).text("category", r.Category).
-		text("org", r.OrgID).text("org_name", p.orgNames[r.OrgID]).json("data", r.Data).done()
+		text("org", r.OrgID).text("org_name", p.orgNames[r.OrgID]).text("tlp", r.tlp()).json("data", r.Data).done()
 }

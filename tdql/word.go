@@ -18,7 +18,7 @@ var (
 	viaWords      = []string{"sessions", "attributes", "all"}
 	returnWords   = []string{"all", "attribute", "object", "event", "session"}
 	timeDims      = []string{"minute", "hour", "day", "week", "month", "year"}
-	fieldWords    = []string{"hash", "itype", "sub_type", "timestamp", "category", "org", "data", "degree"}
+	fieldWords    = []string{"hash", "itype", "sub_type", "timestamp", "category", "org", "tlp", "data", "degree"}
 	testWords     = []string{"and", "or", "not", "in", "has", "contains", "startswith", "endswith", "under"}
 	unitWords     = []string{"s", "sec", "second", "seconds", "m", "min", "minute", "minutes", "h", "hr", "hour", "hours", "d", "day", "days", "w", "week", "weeks", "M", "month", "months", "Y", "year", "years"}
 	relativeTimes = []string{"now", "today", "yesterday"}

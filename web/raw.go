@@ -13,6 +13,7 @@ import (
 
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // maxField bounds a field of the upload form that is not the file.
@@ -88,7 +89,7 @@ func (f *rawForm) receive() (ingest.Receipt, error) {
 func (f *rawForm) field(part *multipart.Part) error {
 	name := part.FormName()
 	switch name {
-	case "name", "orgid", "typetag", "timezone":
+	case "name", "orgid", "typetag", "timezone", "tlp":
 	default:
 		return badRequest("Invalid input: " + name)
 	}
@@ -103,8 +104,15 @@ func (f *rawForm) field(part *multipart.Part) error {
 	return nil
 }
 
-// complete says whether all fields have come, those with a default too.
-func (f *rawForm) complete() bool { return len(f.fields) == 4 }
+// complete says whether all fields have come, those with a default too. How far the file may be shared must have been said before it.
+func (f *rawForm) complete() bool {
+	for _, name := range []string{"name", "orgid", "typetag", "timezone"} {
+		if _, ok := f.fields[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
 
 // rest reads what follows the file: nothing that was not said before.
 func (f *rawForm) rest() error {
@@ -114,6 +122,9 @@ func (f *rawForm) rest() error {
 	}
 	if err != nil {
 		return brokenBody(err)
+	}
+	if part.FormName() == "tlp" {
+		return badRequest("Invalid input: tlp must stand before the file!")
 	}
 	return badRequest("Invalid input: " + part.FormName())
 }
@@ -155,12 +166,16 @@ func (f *rawForm) accept(file io.Reader) (ingest.Receipt, error) {
 	if err := f.require("name", "typetag"); err != nil {
 		return ingest.Receipt{}, err
 	}
+	marking, err := markingParam(f.fields["tlp"])
+	if err != nil {
+		return ingest.Receipt{}, err
+	}
 	if file == nil {
 		return ingest.Receipt{}, badRequest("Invalid or missing file!")
 	}
 	return f.server.accept(f.c, ingest.Upload{
 		Org: org.Hash, User: caller(f.c).Hash, Name: f.fields["name"], Typetag: f.fields["typetag"],
-		Timezone: cmp.Or(f.fields["timezone"], "UTC"),
+		Timezone: cmp.Or(f.fields["timezone"], "UTC"), Marking: marking,
 	}, file)
 }
 
@@ -207,10 +222,14 @@ func (s *Server) raw(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	marking, err := markingParam(c.QueryParam("tlp"))
+	if err != nil {
+		return err
+	}
 	body, read := slowly(c)
 	receipt, err := s.accept(c, ingest.Upload{
 		ID: c.Request().Header.Get("Idempotency-Key"), Org: org.Hash, User: caller(c).Hash, Name: cmp.Or(c.QueryParam("name"), "upload"), Typetag: c.QueryParam("typetag"),
-		Timezone: cmp.Or(c.QueryParam("timezone"), "UTC"),
+		Timezone: cmp.Or(c.QueryParam("timezone"), "UTC"), Marking: marking,
 	}, s.bounded(c, body))
 	read()
 	if err != nil {
@@ -218,6 +237,18 @@ func (s *Server) raw(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/uploads/"+receipt.ID)
 	return c.JSON(http.StatusCreated, receipt)
+}
+
+// markingParam reads how far an upload may be shared; an empty text says nothing.
+func markingParam(text string) (tahoe.Marking, error) {
+	if text == "" {
+		return tahoe.Unmarked, nil
+	}
+	m, err := tahoe.ParseMarking(text)
+	if err != nil {
+		return m, badRequest(fmt.Sprintf("Invalid 'tlp'=%.40s! It is one of clear, green, amber, amber+strict and red; in a query string + is written %%2B.", text))
+	}
+	return m, nil
 }
 
 // uploadOrg finds the organisation that a parameter names, by hash or by name, if the caller may upload for it.

@@ -2,15 +2,14 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
 )
 
 // rawRecord is GET /api/v1/raw/{hash}: a record as it came, for readers of an organisation that uploaded it.
@@ -21,15 +20,17 @@ func (s *Server) rawRecord(c echo.Context) error {
 		return none
 	}
 	ctx := c.Request().Context()
-	orgs, err := s.cfg.Identity.Readable(ctx, caller(c).Hash)
+	rights, err := s.readable(ctx, caller(c))
 	if err != nil {
-		return fmt.Errorf("list orgs: %w", err)
+		return err
 	}
 	raw, text, err := s.cfg.Ingest.Raw(ctx, hash)
 	if errors.Is(err, ingest.ErrNotFound) {
 		return none
 	}
-	theirs := slices.ContainsFunc(orgs, func(o identity.Org) bool { return slices.Contains(raw.Orgs, o.Hash.String()) })
+	theirs := slices.ContainsFunc(raw.Audiences, func(a string) bool {
+		return slices.ContainsFunc(rights, func(o tdql.Org) bool { return slices.Contains(o.Audiences(), a) })
+	})
 	if !theirs {
 		return none
 	}

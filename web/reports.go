@@ -29,15 +29,20 @@ func (s *Server) asker(ctx context.Context, user identity.User) (reportd.Caller,
 }
 
 func (s *Server) readable(ctx context.Context, user identity.User) ([]tdql.Org, error) {
-	orgs, err := s.cfg.Identity.Readable(ctx, user.Hash)
+	return Rights(ctx, s.cfg.Identity, user.Hash)
+}
+
+// Rights are what a user may read at this moment, as queries are checked against them.
+func Rights(ctx context.Context, users *identity.Service, user tahoe.Hash) ([]tdql.Org, error) {
+	orgs, err := users.Readable(ctx, user)
 	if err != nil {
 		return nil, fmt.Errorf("list readable orgs: %w", err)
 	}
-	readable := make([]tdql.Org, len(orgs))
+	rights := make([]tdql.Org, len(orgs))
 	for i, o := range orgs {
-		readable[i] = tdql.Org{Hash: o.Hash, Name: o.Name}
+		rights[i] = tdql.Org{Hash: o.Hash, Name: o.Name, Sees: o.Sees(user)}
 	}
-	return readable, nil
+	return rights, nil
 }
 
 // ask is POST /api/v1/reports: 201 when the report is there already, 202 when it is being made.

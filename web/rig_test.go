@@ -80,12 +80,15 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
 	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Keys: must(identity.NewKeys(bytes.Repeat([]byte("k"), 32)))(t)}))(t)
 	r.bus, r.keys = b, must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
-	lake := must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Archive: store, Keys: r.keys, Logger: logger}))(t)
+	herald := must(reportd.NewHerald(t.Context(), b))(t)
+	written := func(ctx context.Context, records []tahoe.Record) { check(t, herald.Announce(ctx, records)) }
+	lake := must(ingest.New(t.Context(), ingest.Config{Bus: b, Graph: store, Archive: store, Keys: r.keys, Written: written, Logger: logger}))(t)
 	reports := newReports(t, workers, b, store, r.users, logger)
 
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
 	cfg.Sources = must(lake.Sources(t.Context(), source.Config{Logger: logger, PrivateNets: true, Look: 50 * time.Millisecond}))(t)
+	cfg.Curator = curator{store, herald}
 	cfg.TempDir = t.TempDir()
 	cfg.Checks = map[string]func(context.Context) error{"graph": store.Ready}
 	for _, f := range tune {
@@ -95,6 +98,25 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	r.serve(r.server, lake.Run, reports.Run, cfg.Sources.Run)
 	r.people()
 	return r
+}
+
+// curator is what the command wires.
+type curator struct {
+	store  *graph.Store
+	herald *reportd.Herald
+}
+
+func (c curator) Mark(ctx context.Context, orgs []string, event tahoe.Hash, m tahoe.Marking) error {
+	if err := c.store.Mark(ctx, orgs, event, m); errors.Is(err, graph.ErrNotFound) {
+		return web.ErrNoEvent
+	} else if err != nil {
+		return err
+	}
+	e, err := c.store.Event(ctx, event)
+	if err != nil {
+		return err
+	}
+	return c.herald.Announce(ctx, []tahoe.Record{{Events: []*tahoe.Event{e}}})
 }
 
 // serve runs everything until the test ends or stop is called.
@@ -139,12 +161,7 @@ func newReports(t *testing.T, workers int, b *bus.Bus, store *graph.Store, users
 		if err != nil {
 			return nil, err
 		}
-		orgs, err := users.Readable(ctx, hash)
-		rights := make([]tdql.Org, len(orgs))
-		for i, o := range orgs {
-			rights[i] = tdql.Org{Hash: o.Hash, Name: o.Name}
-		}
-		return rights, err
+		return web.Rights(ctx, users, hash)
 	}
 	return must(reportd.New(t.Context(), cfg))(t)
 }

@@ -20,6 +20,7 @@ type newSource struct {
 	Org      string        `json:"org"` // name or hash
 	Typetag  string        `json:"typetag"`
 	Timezone string        `json:"timezone"`
+	Marking  tahoe.Marking `json:"tlp"`
 	Period   source.Period `json:"period"`
 	source.Settings
 
@@ -38,7 +39,7 @@ func (s *Server) addSource(c echo.Context) error {
 		return err
 	}
 	src, err := s.cfg.Sources.Add(c.Request().Context(), source.Source{
-		Name: body.Name, Kind: body.Kind, Org: org.Hash, User: caller(c).Hash, Typetag: body.Typetag, Timezone: body.Timezone,
+		Name: body.Name, Kind: body.Kind, Org: org.Hash, User: caller(c).Hash, Typetag: body.Typetag, Timezone: body.Timezone, Marking: body.Marking,
 		Period: body.Period, Settings: body.Settings, Enabled: !body.Stopped,
 	}, body.Secret)
 	if err != nil {

@@ -30,6 +30,7 @@ type Config struct {
 	Ingest   *ingest.Service
 	Sources  *source.Service
 	Reports  *reportd.Service
+	Curator  Curator
 
 	// Checks are asked by /readyz, by name: "graph", "bus".
 	Checks map[string]func(context.Context) error
@@ -60,6 +61,8 @@ func (c Config) Validate() error {
 		return errors.New("web: Sources is required")
 	case c.Reports == nil:
 		return errors.New("web: Reports is required")
+	case c.Curator == nil:
+		return errors.New("web: Curator is required")
 	case c.Logger == nil:
 		return errors.New("web: Logger is required")
 	case c.MaxJSON <= 0:
@@ -162,6 +165,7 @@ func (s *Server) routes() {
 	v1.DELETE("/reports/:id", s.cancel, s.reading)
 	v1.GET("/instances/:hash", s.instance, s.reading)
 	v1.GET("/instances/:hash/neighbours", s.neighbours, s.reading)
+	v1.PUT("/events/:hash/marking", s.mark, s.signedIn)
 	v1.POST("/tdql/check", s.check, s.reading)
 	v1.POST("/tdql/format", s.format, s.reading)
 	v1.POST("/tdql/explain", s.explain, s.reading)

@@ -32,6 +32,7 @@ const (
 type importOptions struct {
 	settings
 	typetag, org, timezone string
+	tlp                    tahoe.Marking
 	bulk                   bool
 }
 
@@ -55,6 +56,7 @@ func (a *app) importCommand() *cobra.Command {
 	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required)")
 	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
 	f.StringVar(&o.timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
+	tlpFlag(f, &o.tlp)
 	o.bind(cmd, roleImport)
 	setDefault(cmd, "log-level", "error")
 	for _, name := range []string{"typetag", "org"} {
@@ -90,7 +92,7 @@ func (a *app) importFiles(ctx context.Context, o importOptions, files []string) 
 	if err := p.graphIsEmpty(ctx); err != nil {
 		return err
 	}
-	up := ingest.Upload{ID: "import", Typetag: o.typetag, Timezone: o.timezone}
+	up := ingest.Upload{ID: "import", Typetag: o.typetag, Timezone: o.timezone, Marking: o.tlp}
 	if up.Org, err = a.importOrg(ctx, p, o.org); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 func (a *app) ingestTryCommand() *cobra.Command {
 	var typetag, org, timezone string
+	var tlp tahoe.Marking
 	cmd := &cobra.Command{
 		Use:     "try [FILE|-]",
 		Short:   "Print the TAHOE instances that a filter makes of raw records, and what it could not use",
@@ -24,15 +25,16 @@ func (a *app) ingestTryCommand() *cobra.Command {
 		Example: "  cybexp ingest try --typetag cowrie cowrie.json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.ingestTry(args, ingest.Upload{Typetag: typetag, Org: orgHash(org), Timezone: timezone})
+			return a.ingestTry(args, ingest.Upload{Typetag: typetag, Org: orgHash(org), Timezone: timezone, Marking: tlp})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&typetag, "typetag", "", "what the records are, such as cowrie (required)")
 	f.StringVar(&org, "org", "", "organisation, by name or hash; it is part of an event's hash")
 	f.StringVar(&timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
+	tlpFlag(f, &tlp)
 	if err := cmd.MarkFlagRequired("typetag"); err != nil {
-		panic(err) // the flag is defined three lines up
+		panic(err) // the flag is defined some lines up
 	}
 	return cmd
 }

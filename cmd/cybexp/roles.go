@@ -148,21 +148,14 @@ func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) 
 	if err != nil {
 		return nil, err
 	}
-	orgs, err := p.users.Readable(ctx, hash)
-	if err != nil {
-		return nil, err
-	}
-	readable := make([]tdql.Org, len(orgs))
-	for i, o := range orgs {
-		readable[i] = tdql.Org{Hash: o.Hash, Name: o.Name}
-	}
-	return readable, nil
+	return web.Rights(ctx, p.users, hash)
 }
 
 // webServer makes the HTTP server over what the platform has opened.
 func (p *platform) webServer() (*web.Server, error) {
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
+	cfg.Curator = curator{p.store, p.herald}
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
 	var err error

@@ -18,13 +18,16 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 type sendOptions struct {
 	remote
 	typetag, org, timezone, name, id string
+	tlp                              tahoe.Marking
 	follow                           bool
 }
 
@@ -60,6 +63,7 @@ func (a *app) sendCommand() *cobra.Command {
 	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required)")
 	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
 	f.StringVar(&o.timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
+	tlpFlag(f, &o.tlp)
 	f.StringVar(&o.name, "name", "", "name of the source (default: the file's name)")
 	f.StringVar(&o.id, "id", "", "`ID` of the upload: the same again completes one that broke off (default: a new one)")
 	f.BoolVar(&o.follow, "follow", false, "wait until everything is in the graph, and say what could not be used")
@@ -69,6 +73,11 @@ func (a *app) sendCommand() *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// tlpFlag is how far uploads may be shared.
+func tlpFlag(f *pflag.FlagSet, m *tahoe.Marking) {
+	f.TextVar(m, "tlp", tahoe.Unmarked, "Traffic Light Protocol `LABEL` of all of it: clear, green, amber, amber+strict (members only) or red (administrators only)")
 }
 
 func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
@@ -101,6 +110,9 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 func (a *app) upload(ctx context.Context, o *sendOptions, id string, body *countingReader) (receipt ingest.Receipt, err error) {
 	name := cmp.Or(o.name, filepath.Base(body.path))
 	q := url.Values{"typetag": {o.typetag}, "org": {o.org}, "timezone": {o.timezone}, "name": {name}}
+	if o.tlp != tahoe.Unmarked {
+		q.Set("tlp", string(o.tlp))
+	}
 	// With Expect nothing is sent to a server that refuses: standard input cannot be sent twice.
 	header := http.Header{"Content-Type": {"application/x-ndjson"}, "Idempotency-Key": {id}, "Expect": {"100-continue"}}
 	for told := false; ; {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cybexp/cybexp/ingest/source"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 func (a *app) sourceCommand() *cobra.Command {
@@ -40,6 +41,7 @@ type sourceOptions struct {
 	Org      string        `json:"org"`
 	Typetag  string        `json:"typetag"`
 	Timezone string        `json:"timezone"`
+	Marking  tahoe.Marking `json:"tlp,omitempty"`
 	Period   source.Period `json:"period"`
 	source.Settings
 
@@ -74,6 +76,7 @@ func (a *app) sourceAddCommand() *cobra.Command {
 	f.StringVar(&o.Org, "org", "", "organisation that owns the data, by name or hash (required)")
 	f.StringVar(&o.Typetag, "typetag", "", "what the records are, such as cowrie (required)")
 	f.StringVar(&o.Timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
+	tlpFlag(f, &o.Marking)
 	f.DurationVar(&o.period, "period", 0, "from one look to the next (default: http 1h, misp 12h, taxii 15m, file 1s)")
 	f.StringVar(&o.URL, "url", "", "`URL` of the feed, server or collection; {secret} in it stands for the secret")
 	f.StringVar(&o.Login, "login", "", "user `NAME` of basic authentication")

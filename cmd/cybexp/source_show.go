@@ -56,6 +56,7 @@ func showSource(out io.Writer, s source.Status, now time.Time) error {
 		{"from", cmp.Or(s.URL, s.Path, s.Listen)},
 		{"typetag", s.Typetag},
 		{"org", s.Org.String()},
+		{"tlp", string(s.Marking)},
 		{"state", s.State},
 		{"error", s.Error},
 		{"failures", many(int64(s.Failures))},

@@ -57,7 +57,9 @@ type Filter struct {
 // wrong with parts of it is in the result.
 func (f Filter) Apply(in Input) (Result, error) {
 	in.spent = new(int)
-	return f.apply(in)
+	result, err := f.apply(in)
+	result.mark()
+	return result, err
 }
 
 func filters() []Filter {

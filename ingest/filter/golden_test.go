@@ -73,7 +73,11 @@ func render(tb testing.TB, typetag string, line []byte) string {
 	}
 	var out strings.Builder
 	for _, e := range result.Events {
-		fmt.Fprintf(&out, "  %s %s %s, %s\n    %s\n", e.Kind(), e.SubType(), e.Time().Format(time.RFC3339Nano), e.Category(), e.Data())
+		marking := ""
+		if e.Marking() != tahoe.Unmarked {
+			marking = ", tlp:" + string(e.Marking())
+		}
+		fmt.Fprintf(&out, "  %s %s %s, %s%s\n    %s\n", e.Kind(), e.SubType(), e.Time().Format(time.RFC3339Nano), e.Category(), marking, e.Data())
 		for _, n := range e.Refs() {
 			if slices.Contains(e.Malicious(), n.Hash()) {
 				fmt.Fprintf(&out, "    malicious %s\n", label(n))

@@ -116,6 +116,10 @@ func (e *mispEvent) build(found bool) {
 	for _, f := range e.later {
 		f()
 	}
+	marking := tagged(labels(&record{fields: e.fields})) // of all that is in the event
+	for _, made := range e.events {
+		made.Mark(marking)
+	}
 	if e.session != nil {
 		e.session.AddEvent(e.events...)
 	}

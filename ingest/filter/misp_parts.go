@@ -17,6 +17,7 @@ func (e *mispEvent) addAttribute(a *record) {
 		return
 	}
 	e.remember(a, nodes)
+	before := len(e.events)
 	category := tahoe.Unknown
 	if toIDS(a) {
 		category = tahoe.Malicious
@@ -27,6 +28,9 @@ func (e *mispEvent) addAttribute(a *record) {
 		subType: "misp_attribute", stamp: e.time(a), children: append(children, labels(a)...), category: category, context: whole(nodes),
 	})
 	e.sightings(a, nodes, category)
+	for _, made := range e.events[before:] { // a sighting tells what it is a sighting of
+		made.Mark(tagged(labels(a)))
+	}
 }
 
 // time is when a part was first seen, else when it was noted, else the time of the event.

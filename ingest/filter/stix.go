@@ -48,6 +48,7 @@ type stixThing struct {
 	where    string
 	id, kind string
 	graph    *stixGraph
+	holds    tahoe.Marking // of what became part of it
 }
 
 // open finds the objects, and which of them are used by others.
@@ -192,6 +193,7 @@ func (b *stixBundle) add(t *stixThing) {
 
 func (b *stixBundle) put(t *stixThing, h happening) {
 	if e := t.happen(b.in, "type", h); e != nil {
+		e.Mark(t.marked())
 		b.all = append(b.all, e)
 		b.events[t.id] = append(b.events[t.id], e)
 	}

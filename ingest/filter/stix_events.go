@@ -49,15 +49,31 @@ func (t *stixThing) targets(field string, v tahoe.Value) []tahoe.Node {
 func (t *stixThing) markings() []tahoe.Node {
 	var nodes []tahoe.Node
 	for _, id := range t.list("object_marking_refs") {
-		subType, text := "marking", id
-		if tlp, ok := stixTLP[id]; ok {
-			subType, text = "tag", tlp
-		} else if m := t.graph.things[id]; m != nil {
-			subType, text = m.marking()
-		}
-		nodes = append(nodes, t.make(subType, "object_marking_refs", tahoe.String(text)))
+		nodes = append(nodes, t.tag(id)...)
 	}
-	return present(nodes)
+	return nodes
+}
+
+// tag makes a tag of a marking.
+func (t *stixThing) tag(id string) []tahoe.Node {
+	subType, text := "marking", id
+	if tlp, ok := stixTLP[id]; ok {
+		subType, text = "tag", tlp
+	} else if m := t.graph.things[id]; m != nil {
+		subType, text = m.marking()
+	}
+	return present([]tahoe.Node{t.make(subType, "object_marking_refs", tahoe.String(text))})
+}
+
+// marked is how the object is marked, and what is part of it.
+func (t *stixThing) marked() tahoe.Marking {
+	m := t.holds.Stricter(tagged(t.markings()))
+	granular, _ := t.fields.Get("granular_markings")
+	for _, g := range granular.Elements() { // a part that is marked marks the whole
+		id, _ := g.Get("marking_ref")
+		m = m.Stricter(tagged(t.tag(id.Text())))
+	}
+	return m
 }
 
 // marking is what a marking definition says, as sub-type and value.

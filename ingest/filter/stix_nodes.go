@@ -66,6 +66,7 @@ func (g *stixGraph) resolve(asker *stixThing, field, id string) []tahoe.Node {
 		}
 		return byID
 	}
+	asker.holds = asker.holds.Stricter(t.marked())
 	return m.nodes
 }
 

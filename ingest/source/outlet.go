@@ -42,7 +42,7 @@ func (o *outlet) position(into any) error {
 // send hands body to the intake, and returns when all of it is safe. It moves no position.
 func (o *outlet) send(ctx context.Context, body io.Reader) error {
 	got, err := o.svc.Intake.Accept(ctx, Upload{
-		Name: o.src.Name, Typetag: o.src.Typetag, Timezone: o.src.Timezone, Org: o.src.Org, User: o.src.User,
+		Name: o.src.Name, Typetag: o.src.Typetag, Timezone: o.src.Timezone, Org: o.src.Org, User: o.src.User, Marking: o.src.Marking,
 	}, body)
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -43,6 +43,7 @@ type Intake interface {
 type Upload struct {
 	Name, Typetag, Timezone string
 	Org, User               tahoe.Hash
+	Marking                 tahoe.Marking
 }
 
 // Receipt tells what an Intake took.

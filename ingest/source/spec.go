@@ -11,14 +11,15 @@ import (
 
 // Source is a place that data comes from by itself. It holds no secret and may be shown to who administers its organisation.
 type Source struct {
-	ID       string     `json:"id"`   // made of organisation and name
-	Name     string     `json:"name"` // unique in the organisation
-	Kind     Kind       `json:"kind"`
-	Org      tahoe.Hash `json:"org"`      // who owns the data
-	User     tahoe.Hash `json:"user"`     // who added it
-	Typetag  string     `json:"typetag"`  // the format, such as cowrie
-	Timezone string     `json:"timezone"` // IANA name, for stamps that name no zone
-	Period   Period     `json:"period"`   // from one look to the next; zero where the source sends by itself
+	ID       string        `json:"id"`   // made of organisation and name
+	Name     string        `json:"name"` // unique in the organisation
+	Kind     Kind          `json:"kind"`
+	Org      tahoe.Hash    `json:"org"`           // who owns the data
+	User     tahoe.Hash    `json:"user"`          // who added it
+	Typetag  string        `json:"typetag"`       // the format, such as cowrie
+	Timezone string        `json:"timezone"`      // IANA name, for stamps that name no zone
+	Marking  tahoe.Marking `json:"tlp,omitempty"` // of all that it brings
+	Period   Period        `json:"period"`        // from one look to the next; zero where the source sends by itself
 	Settings
 
 	Enabled bool      `json:"enabled"`

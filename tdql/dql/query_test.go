@@ -14,7 +14,7 @@ func TestText(t *testing.T) {
 	o1, o2 := q.Bind("o", "1"), q.Bind("o", "2")
 	q.Blocks = []dql.Block{
 		{As: "a", Func: dql.Eq("hash", h), Filter: dql.Type("Attribute"), Cascade: true,
-			Fields: []dql.Field{{Name: "~ref", Args: dql.Args{FirstN: 1}, Filter: dql.Eq("orgid", o1, o2), Fields: []dql.Field{{Name: "uid"}}}}},
+			Fields: []dql.Field{{Name: "~ref", Args: dql.Args{FirstN: 1}, Filter: dql.Eq("audience", o1, o2), Fields: []dql.Field{{Name: "uid"}}}}},
 		{Func: dql.UID("a"), Recurse: 3, Fields: []dql.Field{{As: "b", Name: "ocref"}}},
 		{Name: "r", Func: dql.UID("a", "b"), Filter: dql.Or{dql.And{dql.Eq("x", h), dql.Not{Filter: dql.UID("b")}}, dql.And{dql.Or{dql.Type("A"), dql.Type("B")}, dql.Between("t", o1, o2)}},
 			Args:   dql.Args{Order: []dql.Order{{By: "t", Desc: true}, {By: "hash"}}, First: q.Declare("first", "int", "10"), Offset: q.Declare("offset", "int", "0"), After: q.Declare("after", "string", "0x0")},
@@ -23,7 +23,7 @@ func TestText(t *testing.T) {
 	}
 	want := `query q($h0: string, $o0: string, $o1: string, $first: int, $offset: int, $after: string, $seed: string) {
   a as var(func: eq(hash, $h0)) @filter(type(Attribute)) @cascade {
-    ~ref (first: 1) @filter(eq(orgid, [$o0, $o1])) {
+    ~ref (first: 1) @filter(eq(audience, [$o0, $o1])) {
       uid
     }
   }

@@ -1,0 +1,155 @@
+package graph
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dgraph-io/dgo/v230/protos/api"
+
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+// Who may see an event stands in one indexed value of it, its audience: its organisation, or the few of it for whom it is marked. So a test of
+// the audience is the test of both. A raw tells what its events tell, so that no more people see it than any of its organisation's events
+// that came of it: it has an audience of each organisation.
+
+// marked writes who may see an event, and what was said about that.
+func (q *quads) marked(uid string, m tahoe.Marking, org string) {
+	q.text(uid, "audience", m.Audience(org))
+	if m != tahoe.Unmarked {
+		q.text(uid, "tlp", string(m))
+	}
+}
+
+// marking is that of an event of the batch: the most restrictive that was ever said.
+func (a *attempt) marking(event tahoe.Hash) tahoe.Marking {
+	m := a.batch.items[event].marking
+	if have := a.have[event]; have != nil {
+		return m.Stricter(have.Marking)
+	}
+	return m
+}
+
+// remark marks an event that is there when the batch has a more restrictive marking for it.
+func (q *quads) remark(h tahoe.Hash, e *tahoe.Event, it *item, have *existing) {
+	m := q.marking(h)
+	if have.UID == "" || m == have.Marking {
+		return
+	}
+	contexts := map[number]tahoe.Category{}
+	known := func(c tahoe.Category, list []vertex) {
+		for _, v := range list {
+			if uid, err := v.number(); err == nil { // Dgraph gave it
+				contexts[number(uid)] = c
+			}
+		}
+	}
+	known(tahoe.Malicious, have.Mal)
+	known(tahoe.Benign, have.Ben)
+	added := func(c tahoe.Category, list []tahoe.Hash) {
+		for _, h := range list {
+			uid := number(q.uids[h])
+			judged := slices.ContainsFunc(have.Judged, func(v vertex) bool { return v.UID == q.names[h] })
+			if contexts[uid] == "" && !judged {
+				contexts[uid] = c
+			}
+		}
+	}
+	added(tahoe.Malicious, it.malicious)
+	added(tahoe.Benign, it.benign)
+	event := &goingEvent{Audience: have.Audience, Timestamp: e.Time(), Category: have.Category, SubType: e.SubType(), Raws: have.Raws}
+	for _, n := range e.Refs() {
+		event.Ref = append(event.Ref, link{number(q.uids[n.Hash()])})
+	}
+	q.mark(q.names[h], event, contexts, m)
+}
+
+// mark changes the marking of an event, tells the ledgers, and hides its raws from who must not see it any more. It writes the category
+// again, so that of two who change the event one starts over.
+func (q *quads) mark(uid string, e *goingEvent, contexts map[number]tahoe.Category, m tahoe.Marking) {
+	org := e.OrgID()
+	before := *e
+	e.Audience = m.Audience(org)
+	q.marked(uid, m, org)
+	q.text(uid, "category", e.Category)
+	if e.Audience == before.Audience {
+		return
+	}
+	for _, n := range e.Ref {
+		c := contexts[n.UID]
+		q.tally(uint64(n.UID), before.entry(c, -1))
+		q.tally(uint64(n.UID), e.entry(c, 1))
+	}
+	for _, r := range e.Raws {
+		if slices.ContainsFunc(r.Audiences, func(a string) bool { return orgOf(a) == org }) {
+			q.hide(hex(uint64(r.UID)), r.Audiences, org, m)
+		}
+	}
+}
+
+// hide makes the organisation's audience of a raw that is there one for which a marking is right, unless it is already, or stricter.
+func (q *quads) hide(uid string, audiences []string, org string, m tahoe.Marking) {
+	old, is, known := "", tahoe.Unmarked, false
+	for _, a := range audiences {
+		if of, marking := tahoe.ParseAudience(a); of == org {
+			old, is, known = a, marking, true
+		}
+	}
+	now := is.Stricter(m).Audience(org)
+	if known && now == old {
+		return
+	}
+	if known {
+		q.unset(uid, "audiences", old)
+	}
+	q.text(uid, "audiences", now)
+	q.text(uid, "itype", string(tahoe.KindRaw)) // so that of two who change the audiences one starts over: they are a list, where they would not meet
+}
+
+// shared writes who may see a raw.
+func (q *quads) shared(uid string, it *item, have *existing) {
+	if q.attempt.unmarked {
+		return
+	}
+	for _, u := range it.uploads {
+		m := u.marking
+		for _, h := range it.events {
+			if e, ok := q.batch.items[h].instance.(*tahoe.Event); ok && e.OrgID() == u.org {
+				m = m.Stricter(q.marking(h))
+			}
+		}
+		if have.UID != "" {
+			q.hide(uid, have.Audiences, u.org, m)
+			continue
+		}
+		q.text(uid, "audiences", m.Audience(u.org))
+	}
+}
+
+// unset deletes one value of a list.
+func (q *quads) unset(uid, predicate, text string) {
+	q.del = append(q.del, &api.NQuad{Subject: uid, Predicate: predicate, ObjectValue: &api.Value{Val: &api.Value_StrVal{StrVal: text}}})
+}
+
+// asked is the organisations that a query asks about, as variables.
+type asked map[string]string
+
+// org adds an organisation, and gives the list of its audiences for eq.
+func (v asked) org(org string) string {
+	list := tahoe.Red.Audiences(org)
+	for i, a := range list {
+		name := "$o" + strconv.Itoa(len(v))
+		v[name], list[i] = a, name
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+// head begins the query.
+func (v asked) head() string {
+	var names []string
+	for name := range v {
+		names = append(names, name+": string")
+	}
+	return "query q(" + strings.Join(names, ", ") + ") "
+}
