@@ -18,10 +18,15 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/cybexp/cybexp/ledger"
 )
 
 // maxMessage bounds a request or an answer. A page of 5,000 rows is below 10 MB.
 const maxMessage = 256 << 20
+
+// keptEntries of ledgers that were read are remembered: at most 70 MB.
+const keptEntries = 3_000_000
 
 // Config says where the graph is.
 type Config struct {
@@ -75,6 +80,7 @@ type Store struct {
 	client   *http.Client
 	logger   *slog.Logger
 	patience time.Duration
+	segments *ledger.Cache
 	writer   *writer
 }
 
@@ -100,7 +106,7 @@ func Open(_ context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: &http.Client{}, logger: c.Logger,
-		patience: cmp.Or(c.Patience, DefaultConfig().Patience),
+		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -110,6 +116,9 @@ func Open(_ context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) transaction() *dgo.Txn { return dgo.NewDgraphClient(s.alpha).NewTxn() }
+
+// Segments remembers what was read of ledgers, for all who read them through the store.
+func (s *Store) Segments() *ledger.Cache { return s.segments }
 
 // Close ends the connection. Writes that are under way fail.
 func (s *Store) Close() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cybexp/cybexp/ledger"
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
@@ -13,6 +14,17 @@ import (
 // same state again. *graph.Store meets it.
 type Querier interface {
 	Query(ctx context.Context, q dql.Query, at uint64) (body []byte, ts uint64, err error)
+}
+
+// segments are what db remembers of ledgers that were read from it, nil when it remembers nothing. *graph.Store does.
+func segments(db Querier) *ledger.Cache {
+	if s, ok := db.(*snapshot); ok {
+		db = s.db
+	}
+	if keeper, ok := db.(interface{ Segments() *ledger.Cache }); ok {
+		return keeper.Segments()
+	}
+	return nil
 }
 
 // Progress is how far a run has come.
@@ -45,6 +57,7 @@ func execute(ctx context.Context, db Querier, x *tdql.Execution, sink func([]tdq
 	var stats Stats
 	began := time.Now()
 	a := &asker{db: db, x: x}
+	x.Remember(segments(db))
 	ctx, cancel := context.WithCancel(ctx)
 	defer a.wait()
 	defer cancel()

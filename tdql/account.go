@@ -14,7 +14,7 @@ import (
 
 // An account is a count of the events of one attribute or object. When that is in so many events that the graph keeps a ledger of
 // them (package ledger), the account is read from it: of each segment that lies whole in the span of time its roll-up, of the
-// few at the ends of the span, the exact times. Else the events are counted one by one.
+// few at the ends of the span, the exact times. Segments that were read before are not read again. Else the events are counted one by one.
 
 // account says what to count of a ledger.
 type account struct {
@@ -28,8 +28,8 @@ type account struct {
 	step      int64 // of the roll-up that tells the groups apart
 }
 
-// exactChunk is how many segments are read exactly at a time.
-const exactChunk = 16
+// chunks are how many segments are read at a time, by their steps: those of large ones are short.
+var chunks = map[int64]int{ledger.Exact: 16, ledger.Quarter: 32, ledger.Day: 1000}
 
 // accountOf is the account that a plan asks for, nil if it asks for something else.
 func accountOf(p *Plan) *account {
@@ -78,24 +78,25 @@ var hasLedger = dql.Call{Name: "has", Pred: "counted"}
 // rollups name the form of a segment for a step.
 var rollups = map[int64]string{ledger.Exact: "segment_exact", ledger.Quarter: "segment_quarter", ledger.Day: "segment_day"}
 
-// ledgerBlock reads the ledger of the root, if it has one: what changed lately, and the roll-ups.
+// ledgerBlock lists the segments of the root's ledger, if it has one, and reads what changed lately.
 func (a *account) ledgerBlock(root dql.Filter) dql.Block {
 	fields := []dql.Field{
 		{Name: "uid"}, {Alias: "from", Name: "segment_from"}, {Alias: "to", Name: "segment_to"}, {Alias: "delta", Name: "segment_delta"},
-	}
-	if a.step != ledger.Exact {
-		fields = append(fields, dql.Field{Alias: "roll", Name: rollups[a.step]})
 	}
 	return dql.Block{Name: "l", Func: root, Filter: hasLedger, Fields: []dql.Field{
 		{Name: "uid"}, {Alias: "s", Name: "~segment_of", Fields: fields},
 	}}
 }
 
-// exactQuery reads the exact times of segments.
-var exactQuery = func() dql.Query {
-	q := dql.Query{Name: "tdql"}
-	q.Blocks = []dql.Block{{Name: "e", Func: dql.UIDList(q.Declare("these", "string", "[]")), Fields: []dql.Field{{Alias: "exact", Name: "segment_exact"}}}}
-	return q
+// segmentQueries read segments, by their steps.
+var segmentQueries = func() map[int64]dql.Query {
+	queries := map[int64]dql.Query{}
+	for step, predicate := range rollups {
+		q := dql.Query{Name: "tdql"}
+		q.Blocks = []dql.Block{{Name: "e", Func: dql.UIDList(q.Declare("these", "string", "[]")), Fields: []dql.Field{{Name: "uid"}, {Alias: "roll", Name: predicate}}}}
+		queries[step] = q
+	}
+	return queries
 }()
 
 // accountPhase reads groups from the ledger. When there is none, the phase after it counts.
@@ -116,13 +117,15 @@ func (c *compiler) uncounted() {
 // accountant reads a ledger.
 type accountant struct {
 	*account
-	first   dql.Query
-	asked   bool
-	found   bool     // there is a ledger
-	partial []uint64 // segments of which exact times are still to be read
-	read    int      // segments, so far
-	groups  map[group]int64
-	places  []ledger.Key // what groups have in common, besides time
+	first  dql.Query
+	cache  *ledger.Cache // of segments that were read before
+	asked  bool
+	found  bool     // there is a ledger
+	rolls  []uint64 // segments of which the roll-up is still to be read
+	exact  []uint64 // and those of which exact times are
+	read   int      // segments, so far
+	groups map[group]int64
+	places []ledger.Key // what groups have in common, besides time
 }
 
 // group is a part of what is counted: an index of places, and the first time seen in its bucket.
@@ -131,18 +134,27 @@ type group struct {
 	place  int
 }
 
-func newAccountant(ph *phase) *accountant {
-	return &accountant{account: ph.account, first: ph.first, groups: map[group]int64{}}
+func newAccountant(ph *phase, cache *ledger.Cache) *accountant {
+	return &accountant{account: ph.account, first: ph.first, cache: cache, groups: map[group]int64{}}
 }
 
 func (a *accountant) next() dql.Query {
 	if !a.asked {
 		return a.first
 	}
-	return exactQuery.With(map[dql.Param]string{"these": uidText(a.partial[:min(exactChunk, len(a.partial))])})
+	step, list := a.wanted()
+	return segmentQueries[step].With(map[dql.Param]string{"these": uidText((*list)[:min(chunks[step], len(*list))])})
 }
 
-func (a *accountant) done() bool { return a.asked && len(a.partial) == 0 }
+// wanted are the segments that are read next, and in which steps.
+func (a *accountant) wanted() (step int64, list *[]uint64) {
+	if len(a.rolls) > 0 {
+		return a.step, &a.rolls
+	}
+	return ledger.Exact, &a.exact
+}
+
+func (a *accountant) done() bool { return a.asked && len(a.rolls)+len(a.exact) == 0 }
 
 // take reads an answer. It returns the groups as records when all is read, or what was counted one by one if there is no ledger.
 func (a *accountant) take(body []byte) ([]record, error) {
@@ -156,8 +168,9 @@ func (a *accountant) take(body []byte) ([]record, error) {
 			return records, err
 		}
 	} else {
-		a.partial = a.partial[min(exactChunk, len(a.partial)):]
-		if err := a.exact(body); err != nil {
+		step, list := a.wanted()
+		*list = (*list)[min(chunks[step], len(*list)):]
+		if err := a.chunk(body); err != nil {
 			return nil, err
 		}
 	}
@@ -169,12 +182,12 @@ func (a *accountant) take(body []byte) ([]record, error) {
 
 // segment is a part of a ledger, as far as it was asked for.
 type segment struct {
-	uid         uint64
-	from, to    int64
-	delta, roll string
+	uid      uint64
+	from, to int64
+	delta    string
 }
 
-// segments counts what the segments of an answer hold, or notes that their exact times are wanted. It says whether there is a ledger.
+// segments counts what the segments of an answer hold, or notes that they are wanted. It says whether there is a ledger.
 func (a *accountant) segments(body []byte) (found bool, err error) {
 	in := dql.NewAnswer(body)
 	one := func() {
@@ -189,8 +202,6 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 				s.to = in.Int()
 			case "delta":
 				s.delta = in.Text()
-			case "roll":
-				s.roll = in.Text()
 			default:
 				in.Skip()
 			}
@@ -221,33 +232,64 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 }
 
 func (a *accountant) segment(s segment) error {
+	step, list := ledger.Exact, &a.exact
 	switch {
 	case s.to < a.low || s.from > a.high:
+		return nil
 	case s.delta != "":
-		return a.add(s.delta)
-	case s.roll != "" && s.from >= a.low && s.to <= a.high && a.aligned(s.from, s.to):
-		return a.add(s.roll)
-	default:
-		a.partial = append(a.partial, s.uid)
+		delta, err := readSegment(s.delta)
+		a.add(delta)
+		return err
+	case a.step != ledger.Exact && s.from >= a.low && s.to <= a.high && a.aligned(s.from, s.to):
+		step, list = a.step, &a.rolls
+	}
+	if known, ok := a.cache.Get(s.uid, step); ok {
+		a.add(known)
+	} else {
+		*list = append(*list, s.uid)
 	}
 	return nil
 }
 
-// exact counts what segments hold with exact times.
-func (a *accountant) exact(body []byte) (err error) {
+// chunk counts what segments hold.
+func (a *accountant) chunk(body []byte) (err error) {
 	in := dql.NewAnswer(body)
-	in.Object(func([]byte) {
-		in.List(func() {
-			in.Object(func([]byte) {
-				a.read++
-				err = cmp.Or(err, a.add(in.Text()))
-			})
+	one := func() {
+		var uid uint64
+		var roll string
+		in.Object(func(name []byte) {
+			switch string(name) {
+			case "uid":
+				uid = in.UID()
+			case "roll":
+				roll = in.Text()
+			default:
+				in.Skip()
+			}
 		})
-	})
+		if in.Err() != nil {
+			return
+		}
+		a.read++
+		s, fault := readSegment(roll)
+		if err = cmp.Or(err, fault); err == nil {
+			a.cache.Put(uid, s)
+			a.add(s)
+		}
+	}
+	in.Object(func([]byte) { in.List(one) })
 	if err = cmp.Or(in.Err(), err); err != nil {
 		return fmt.Errorf("decode ledger: %w", err)
 	}
 	return nil
+}
+
+func readSegment(text string) (ledger.Segment, error) {
+	s, err := ledger.Decode(text)
+	if err != nil {
+		return ledger.Segment{}, fmt.Errorf("read ledger: %w", err)
+	}
+	return s, nil
 }
 
 // aligned says whether the buckets of time begin and end at steps, from one time to another.
@@ -280,11 +322,7 @@ func (a *account) unit() string {
 }
 
 // add counts the entries of a segment that are asked for. Those that are rolled up are known to lie within the span.
-func (a *accountant) add(text string) error {
-	s, err := ledger.Decode(text)
-	if err != nil {
-		return fmt.Errorf("read ledger: %w", err)
-	}
+func (a *accountant) add(s ledger.Segment) {
 	if s.Step() == ledger.Exact {
 		s = s.Within(a.low, a.high)
 	}
@@ -313,7 +351,6 @@ func (a *accountant) add(text string) error {
 		sums[places[c.Key]] += c.N
 	}
 	settle()
-	return nil
 }
 
 // place is where a key is counted, below zero if it is not.

@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"github.com/cybexp/cybexp/ledger"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
@@ -16,6 +17,8 @@ type Execution struct {
 	seed, found []uint64 // vertices to start at, and those for the next run of phases
 	left        int64    // rows still to take; below zero for all
 	skip        int64    // rows to leave out first
+
+	cache *ledger.Cache // of the graph
 
 	fold folder
 	more func() []Row
@@ -42,6 +45,9 @@ func (p *Program) StartFresh(fresh func(hash string) bool) *Execution {
 	x.fresh = fresh
 	return x
 }
+
+// Remember tells of the segments of ledgers that were read from the same graph before, which the run need not read again.
+func (x *Execution) Remember(c *ledger.Cache) { x.cache = c }
 
 // Scanned is how many vertices have been read so far.
 func (x *Execution) Scanned() uint64 { return x.scanned }
@@ -98,7 +104,7 @@ func (x *Execution) enter() {
 	if e, ok := x.fold.(*emitter); ok && !ph.collect {
 		e.fresh = x.fresh
 	}
-	x.pager = newPager(ph, x.seed, firstPage)
+	x.pager = newPager(ph, x.seed, firstPage, x.cache)
 	switch {
 	case ph.small || ph.collect:
 		x.pager.page = countPage

@@ -28,7 +28,7 @@ var dqlWords = func() map[string]bool {
 		Attribute Object Event Session Raw hash itype sub_type value data audience audiences tlp timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref start_time end_time duration timezone state ip host number
 		brief seed these low high has counted segment_of segment_from segment_to segment_delta segment_exact segment_quarter segment_day
-		from to delta roll exact events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws hub named`) {
+		from to delta roll events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws hub named`) {
 		own[w] = true
 	}
 	return own
@@ -82,9 +82,9 @@ func (g *fakeGraph) answer(q dql.Query) []byte {
 	vars, text := q.Variables(), q.Text()
 	g.pages[text]++
 	switch {
-	case strings.Contains(text, "segment_exact"):
-		g.kinds["exact"] = true
-		return fmt.Appendf(nil, `{"e":[{"exact":%q}]}`, ledger.Of([]ledger.Entry{{At: fakeEpoch.UnixMicro(), N: 1}}).Encode())
+	case strings.Contains(text, "segment_") && vars["$these"] != "":
+		g.kinds[map[bool]string{true: "exact", false: "roll"}[strings.Contains(text, "segment_exact")]] = true
+		return fmt.Appendf(nil, `{"e":[{"uid":"0x9","roll":%q}]}`, ledger.Of([]ledger.Entry{{At: fakeEpoch.UnixMicro(), N: 1}}).Encode())
 	case strings.Contains(text, "~segment_of"):
 		if g.kinds["ledger"] = g.books; g.books {
 			return []byte(`{"l":[{"s":[{"uid":"0x9","from":1,"to":2600000000000000}]}]}`)
@@ -233,8 +233,9 @@ func TestFakePagesReachEveryKindOfQuery(t *testing.T) {
 		"events where url = evil":                       {"first", "gather", "fetch", "ties"},
 		"ipv4 1.1.1.1 | events | attributes":            {"first", "gather", "fetch"},
 		"events login | count by day":                   {"first", "gather", "fetch"},
-		"ipv4 1.1.1.1 | events | count by day":          {"first", "gather", "fetch", "ledger", "exact"},
-		"count ipv4 1.1.1.1":                            {"ledger", "exact"},
+		"ipv4 1.1.1.1 | events | count by day":          {"first", "gather", "fetch", "ledger", "roll"},
+		"count ipv4 1.1.1.1":                            {"ledger", "roll"},
+		"count ipv4 1.1.1.1 last 7d":                    {"ledger", "exact"},
 		"(ipv4 1.1.1.1 | events) | limit 30000 | count": {"first", "gather", "fetch"},
 	} {
 		g := newFakeGraph()

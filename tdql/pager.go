@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cybexp/cybexp/ledger"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
@@ -90,10 +91,10 @@ func micros(text string) int64 {
 	return t.UnixMicro()
 }
 
-func newPager(ph *phase, seed []uint64, page int) *pager {
+func newPager(ph *phase, seed []uint64, page int, cache *ledger.Cache) *pager {
 	g := &pager{ph: ph, seed: uidText(seed), page: page, hashes: map[uint64]string{}}
 	if ph.account != nil {
-		g.books = newAccountant(ph)
+		g.books = newAccountant(ph, cache)
 	}
 	return g
 }

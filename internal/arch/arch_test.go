@@ -36,7 +36,7 @@ var rooms = map[string][]string{
 	"ingest":              {"ingest/envelope", "ingest/filter", "ingest/source", "tahoe", "bus"},
 	"walk":                {"tahoe"},
 	"stix":                {"tahoe"},
-	"reportd":             {"tdql", "tdql/dql", "tahoe", "walk", "bus"},
+	"reportd":             {"tdql", "tdql/dql", "ledger", "tahoe", "walk", "bus"},
 	"web":                 {"reportd", "ingest", "ingest/source", "identity", "tdql", "tahoe", "stix", "indicator", "web/ui"},
 	"web/ui":              {},
 	"cmd/cybexp":          {"*"},
