@@ -51,8 +51,8 @@ func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 // versionLine tells the version of a schema.
 var versionLine = regexp.MustCompile(`(?m)^# Version: ([0-9]{1,9})$`)
 
-// schemaVersion is the version of a schema; the first had no such line.
-func schemaVersion(sdl string) int {
+// SchemaVersion is the version that the text of a schema has; the first had no such line.
+func SchemaVersion(sdl string) int {
 	found := versionLine.FindStringSubmatch(sdl)
 	if found == nil {
 		return 1
@@ -66,7 +66,7 @@ func schemaVersion(sdl string) int {
 
 // fits says whether a schema may take the place of the graph's own, which is empty in a new graph.
 func fits(sdl, current string) error {
-	ours, theirs := schemaVersion(sdl), schemaVersion(current)
+	ours, theirs := SchemaVersion(sdl), SchemaVersion(current)
 	switch {
 	case strings.TrimSpace(current) == "" || ours == theirs:
 		return nil
@@ -94,6 +94,18 @@ func unready(err error) bool {
 		}
 	}
 	return false
+}
+
+// Schema is the text of the graph's own schema, "" if it has none. It waits for a Dgraph that has just started.
+func (s *Store) Schema(ctx context.Context) (sdl string, err error) {
+	err = s.untilReady(ctx, func() error {
+		sdl, err = s.currentSchema(ctx)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read schema: %w", err)
+	}
+	return sdl, nil
 }
 
 func (s *Store) currentSchema(ctx context.Context) (string, error) {

@@ -10,6 +10,7 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -34,6 +35,9 @@ type Config struct {
 
 	// Checks are asked by /readyz, by name: "graph", "bus".
 	Checks map[string]func(context.Context) error
+
+	// Backup writes a backup of all that the platform keeps; nil where there are none. It returns ErrBusy while it makes another one.
+	Backup func(ctx context.Context, w io.Writer) error
 
 	Version   string
 	Logger    *slog.Logger
@@ -123,6 +127,7 @@ func (s *Server) routes() {
 
 	v1 := e.Group("/api/v1")
 	v1.GET("/version", s.version)
+	v1.GET("/backup", s.backup, s.signedIn, superuser)
 	v1.GET("/me", s.me, s.withAny)
 	v1.GET("/orgs", s.orgs, s.reading)
 	v1.POST("/orgs", s.createOrg, s.signedIn)

@@ -15,7 +15,7 @@ import (
 )
 
 // everyRole has all settings.
-const everyRole = roleServers | roleImport
+const everyRole = roleServers | roleImport | roleStores
 
 // configCommand shows what a role that is started here, so, would be told.
 func (a *app) configCommand() *cobra.Command {

@@ -150,8 +150,18 @@ func (p *platform) graphIsEmpty(ctx context.Context) error {
 	})
 }
 
-// withDgraph runs f on the graph in a folder, and returns when its Dgraph is gone.
-func (p *platform) withDgraph(ctx context.Context, dir string, f func(*graph.Store) error) (err error) {
+// withDgraph runs f on the graph in a folder, with its schema, and returns when its Dgraph is gone.
+func (p *platform) withDgraph(ctx context.Context, dir string, f func(*graph.Store) error) error {
+	return p.withBareDgraph(ctx, dir, func(store *graph.Store) error {
+		if err := store.ApplySchema(ctx, cybexp.Schema); err != nil {
+			return err
+		}
+		return f(store)
+	})
+}
+
+// withBareDgraph is withDgraph for a graph that is left as it is.
+func (p *platform) withBareDgraph(ctx context.Context, dir string, f func(*graph.Store) error) (err error) {
 	cfg, err := p.dgraphConfig(dir)
 	if err != nil {
 		return err
@@ -166,9 +176,6 @@ func (p *platform) withDgraph(ctx context.Context, dir string, f func(*graph.Sto
 		return fmt.Errorf("open graph: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := store.ApplySchema(ctx, cybexp.Schema); err != nil {
-		return err
-	}
 	return f(store)
 }
 

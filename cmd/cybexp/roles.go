@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -39,6 +40,10 @@ type platform struct {
 	herald  *reportd.Herald
 	group   *errgroup.Group
 	closers []func() error
+
+	keys      *ingest.Keys
+	ownDgraph bool // runs as a child of this process
+	backingUp sync.Mutex
 }
 
 // later registers what close undoes, last first.
@@ -93,12 +98,15 @@ func (p *platform) openGraph(ctx context.Context) error {
 	return nil
 }
 
+// identityBucket has users, organisations and tokens.
+const identityBucket = "identity"
+
 func (p *platform) openIdentity(ctx context.Context) error {
 	keys, err := identity.LoadOrCreateKeys(filepath.Join(p.data, tokenKeyFile))
 	if err != nil {
 		return err
 	}
-	kv, err := p.bus.KV(ctx, bus.KVConfig{Bucket: "identity"})
+	kv, err := p.bus.KV(ctx, bus.KVConfig{Bucket: identityBucket})
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
@@ -111,6 +119,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.keys = keys
 	if p.herald, err = reportd.NewHerald(ctx, p.bus); err != nil {
 		return err
 	}
@@ -158,6 +167,9 @@ func (p *platform) webServer() (*web.Server, error) {
 	cfg.Curator = curator{p.store, p.herald}
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
+	if p.backs(p.keys) {
+		cfg.Backup = p.writeBackup
+	}
 	var err error
 	if cfg.Proxies, err = p.trusted(); err != nil {
 		return nil, err

@@ -25,15 +25,18 @@ const (
 	roleReportd
 	roleIngest
 	roleImport
+	roleBackup
+	roleRestore
 
 	roleServers = roleUp | roleWeb | roleReportd | roleIngest
+	roleStores  = roleBackup | roleRestore // read and write the stores themselves
 )
 
 // roleNames are the commands, in the order in which they are told.
 var roleNames = []struct {
 	role role
 	name string
-}{{roleUp, "up"}, {roleWeb, "web"}, {roleReportd, "reportd"}, {roleIngest, "ingest"}, {roleImport, "import"}}
+}{{roleUp, "up"}, {roleWeb, "web"}, {roleReportd, "reportd"}, {roleIngest, "ingest"}, {roleImport, "import"}, {roleBackup, "backup"}, {roleRestore, "restore"}}
 
 // names lists the commands of a set.
 func (r role) names() []string {
@@ -74,6 +77,7 @@ type settings struct {
 	minFree       int // MiB
 	sources       sourceLimits
 	proxies       []string // addresses or networks
+	exchange      string   // folder that the alphas of a cluster see too
 }
 
 // setting is one thing that a deployment can set: the flag --NAME of the commands of roles, the variable CYBEXP_NAME, and the key NAME of
@@ -91,21 +95,22 @@ func (s *settings) table() []setting {
 	var t table
 
 	t.part = "The platform"
-	t.add(roleServers|roleImport, pathVar(&s.data, "data", defaultData, "data `DIR`: keys, tokens, and what embedded servers store"))
+	t.add(roleServers|roleImport|roleStores, pathVar(&s.data, "data", defaultData, "data `DIR`: keys, tokens, and what embedded servers store"))
 	t.add(roleUp, boolVar(&s.demo, "demo", "make an organisation \"demo\" and load a small real honeypot sample"))
-	t.add(roleServers|roleImport, textVar(&s.logLevel, "log-level", "info", "debug, info, warn or error"))
-	t.add(roleServers|roleImport, textVar(&s.logFormat, "log-format", "text", "text or json"))
+	t.add(roleServers|roleImport|roleStores, textVar(&s.logLevel, "log-level", "info", "debug, info, warn or error"))
+	t.add(roleServers|roleImport|roleStores, textVar(&s.logFormat, "log-format", "text", "text or json"))
 
 	t.part = "The database"
-	t.add(roleServers, textVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080"))
-	t.add(roleServers, textVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: http on the same host, port less 1000)"))
-	t.add(roleUp|roleImport, textVar(&s.dgraphOffset, "dgraph-offset", "0",
+	t.add(roleServers|roleStores, textVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080"))
+	t.add(roleServers|roleStores, textVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: http on the same host, port less 1000)"))
+	t.add(roleUp|roleImport|roleStores, textVar(&s.dgraphOffset, "dgraph-offset", "0",
 		"`N` is added to the ports of the embedded Dgraph, auto finds free ones; 0 is where Ratel looks"))
-	t.add(roleUp|roleImport, pathVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)"))
-	t.add(roleUp|roleImport, intVar(&s.dgraphMemory, "dgraph-memory", 0, "`MIB` that the embedded Dgraph aims to stay under (default: a quarter of what there is)"))
+	t.add(roleUp|roleImport|roleStores, pathVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)"))
+	t.add(roleUp|roleImport|roleStores, intVar(&s.dgraphMemory, "dgraph-memory", 0, "`MIB` that the embedded Dgraph aims to stay under (default: a quarter of what there is)"))
+	t.add(roleUp|roleWeb|roleStores, pathVar(&s.exchange, "exchange", "", "`DIR` that the alphas of --dgraph see under the same path, for backups (default: none)"))
 
 	t.part = "The bus"
-	t.add(roleServers, textVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222"))
+	t.add(roleServers|roleStores, textVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222"))
 
 	t.part = "HTTP"
 	t.add(roleUp|roleWeb, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))

@@ -91,6 +91,9 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 	if err := os.MkdirAll(p.data, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
+	if err := p.brokenRestore(); err != nil {
+		return err
+	}
 	if p.dgraph == "" {
 		if err := p.startDgraph(ctx); err != nil {
 			return err
@@ -128,7 +131,7 @@ func (p *platform) startDgraph(ctx context.Context) error {
 		return fmt.Errorf("start dgraph: %w", err)
 	}
 	p.later(func() error { server.Stop(); return nil })
-	p.dgraph, p.dgraphHTTP = server.Target(), server.HTTP()
+	p.dgraph, p.dgraphHTTP, p.ownDgraph = server.Target(), server.HTTP(), true
 	p.group.Go(func() error {
 		gone := make(chan error, 1)
 		go func() { gone <- server.Wait() }() // ends with Stop, which close calls
