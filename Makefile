@@ -64,10 +64,27 @@ deb: build bin/nfpm ## put the Debian package dist/cybexp_VERSION_ARCH.deb
 bin/nfpm:
 	GOBIN=$(CURDIR)/bin go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM)
 
+.PHONY: ui
+ui: ui-deps ## build the page from web/ui/src into web/ui/dist, which is committed
+	cd web/ui && npm run --silent build
+
+.PHONY: ui-deps
+ui-deps: web/ui/node_modules/.package-lock.json
+
+web/ui/node_modules/.package-lock.json: web/ui/package.json web/ui/package-lock.json
+	cd web/ui && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: ui-clean
+ui-clean: debian ui ## the committed page is what its sources make
+	@[ -z "$$(git status --porcelain web/ui/dist)" ] || { git status --short web/ui/dist; \
+	  echo 'web/ui/dist is not what web/ui/src makes: run make ui and commit it'; exit 1; }
+
 .PHONY: debian
-debian: ## install what the tests use from Debian's packages, where it is missing: Chromium, jq and Node
+debian: ## install what the tests and the page's build use from Debian's packages, where it is missing: Chromium, jq, Node and npm
 	@need=; command -v jq >/dev/null || need=jq; \
 	command -v node >/dev/null || need="$$need nodejs node-ws"; \
+	command -v npm >/dev/null || need="$$need npm"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need="$$need chromium"; \
 	[ -z "$$need" ] && exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -76,7 +93,7 @@ debian: ## install what the tests use from Debian's packages, where it is missin
 ##@ Care
 
 .PHONY: check
-check: build deb debian lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
+check: build deb debian ui-clean lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
 	go vet ./...
 	go test -race -timeout 30m ./...
 

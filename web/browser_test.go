@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -28,17 +30,19 @@ var browsers = []string{"chromium", "chromium-browser", "google-chrome"}
 // screenshots names a folder for pictures of the page, for people to look at; none are taken without it.
 const screenshots = "CYBEXP_SCREENSHOTS"
 
-// tab is a page in a real browser. It fails the test when the page asks another host for something or complains.
-type tab struct {
-	*testing.T
-	ctx context.Context
-
-	mu    sync.Mutex
-	asked []string // hosts that the page asked
-	said  []string // what went wrong, in the words of the browser
+// A desk is a platform and a browser before it, which the page's tests share.
+type desk struct {
+	*rig
+	browser context.Context
 }
 
-func openTab(t *testing.T, width, height int64, scheme string) *tab {
+// newDesk starts a platform and a browser. It ends both with the test.
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	return &desk{rig: newRig(t), browser: startBrowser(t)}
+}
+
+func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	program := ""
 	for _, name := range browsers {
@@ -50,7 +54,9 @@ func openTab(t *testing.T, width, height int64, scheme string) *tab {
 	if program == "" {
 		t.Fatalf("no browser: install one of %s (apt-get install chromium)", strings.Join(browsers, ", "))
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WindowSize(int(width), int(height)))
+	// The graph is drawn with WebGL, which a machine without a graphics card has in software.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program),
+		chromedp.Flag("use-angle", "swiftshader"), chromedp.Flag("enable-unsafe-swiftshader", true))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -58,12 +64,54 @@ func openTab(t *testing.T, width, height int64, scheme string) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	b := &tab{T: t, ctx: ctx}
-	check(t, chromedp.Listen(ctx, b.hear))
+	_, err := chromedp.Run(ctx, chromedp.Navigate("about:blank"))
+	check(t, err)
+	return ctx
+}
+
+// at is the desk of a part of the test.
+func (d *desk) at(t *testing.T) *desk {
+	r := *d.rig
+	r.t = t
+	return &desk{rig: &r, browser: d.browser}
+}
+
+// A tab is a page in a real browser, with cookies and storage of its own.
+type tab struct {
+	*testing.T
+	ctx context.Context
+	url string // the server's address
+
+	mu    sync.Mutex
+	asked []string // addresses that the page asked
+	said  []string // what went wrong, in the words of the browser
+}
+
+// open shows the page in a new tab of that size and theme. At the end of the test, the browser must have had nothing to complain of.
+func (d *desk) open(width, height int64, scheme string) *tab {
+	d.t.Helper()
+	ctx, cancel := chromedp.NewContext(d.browser, chromedp.WithNewBrowserContext())
+	b := &tab{T: d.t, ctx: ctx, url: d.url}
+	check(d.t, chromedp.Listen(ctx, b.hear))
 	b.do(chromedp.EmulateViewport(width, height, emulate(width)...),
 		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 		}))
+	d.t.Cleanup(func() {
+		if got := b.complaints(); len(got) > 0 && !d.t.Failed() {
+			d.t.Errorf("the browser complains: %q", got)
+		}
+		cancel()
+	})
+	return b
+}
+
+// enter opens the page and signs somebody in.
+func (d *desk) enter(width, height int64, scheme string, who person) *tab {
+	d.t.Helper()
+	b := d.open(width, height, scheme)
+	b.visit("/")
+	b.signIn(who)
 	return b
 }
 
@@ -95,19 +143,23 @@ func (b *tab) hear(event any) {
 		text, _ := json.Marshal(e.ExceptionDetails) // it came as JSON
 		b.said = append(b.said, string(text))
 	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError {
+		if e.Entry.Level == log.EntryLevelError && !refused.MatchString(e.Entry.Text) {
 			b.said = append(b.said, e.Entry.Text+" "+e.Entry.URL)
 		}
 	}
 }
 
+// refused is what the browser says of an answer that the page deals with: nobody is signed in, a query has a fault, a line is cut.
+var refused = regexp.MustCompile(`status of (400|401|404) |^WebSocket connection to|ERR_(CONNECTION|EMPTY)`)
+
 // complaints returns what the browser complained of, and that the page asked other hosts.
-func (b *tab) complaints(host string) []string {
+func (b *tab) complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.said
+	host := strings.TrimPrefix(b.url, "http://")
 	for _, address := range b.asked {
-		if u, err := url.Parse(address); err != nil || (u.Host != host && host != "" && u.Scheme != "blob" && u.Scheme != "data") {
+		if u, err := url.Parse(address); err != nil || (u.Host != host && u.Scheme != "blob" && u.Scheme != "about") {
 			all = append(all, "asked "+address)
 		}
 	}
@@ -129,7 +181,7 @@ func result[T any](b *tab, action chromedp.Action[T]) T {
 	v, err := chromedp.Run(ctx, action)
 	if err != nil {
 		page, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText")) // the first error is the one that matters
-		b.Fatalf("%v\npage:\n%s\nbrowser: %q", err, page, b.complaints(""))
+		b.Fatalf("%v\npage:\n%s\nbrowser: %q", err, page, b.complaints())
 	}
 	return v
 }
@@ -146,23 +198,70 @@ func value[T any](b *tab, expression string) T {
 	return result(b, chromedp.Evaluate[T](expression))
 }
 
-func (b *tab) text(id string) string {
+// text is what the first element of a selector says, without what only screen readers are told.
+func (b *tab) text(selector string) string {
 	b.Helper()
-	return value[string](b, fmt.Sprintf("document.getElementById(%q).innerText", id))
+	return value[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
 }
 
-func (b *tab) signIn(r *rig, who person) {
+// shows waits until an element says something.
+func (b *tab) shows(selector, text string) {
 	b.Helper()
-	b.do(chromedp.Navigate(r.url+"/"), chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), who.token+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#query")))
+	b.until(fmt.Sprintf("[...document.querySelectorAll(%q)].some((e) => e.innerText.includes(%q))", selector, text))
+}
+
+// visit opens an address of the server.
+func (b *tab) visit(path string) {
+	b.Helper()
+	b.do(chromedp.Navigate(b.url + path))
+	b.until(`document.querySelector(".sign-in, .shell") !== null`)
+}
+
+// click clicks the first visible element of a selector that has the text; "" is any.
+func (b *tab) click(selector, text string) {
+	b.Helper()
+	const find = `((e) => e && (e.scrollIntoView({block: "nearest"}), e.click(), true))([...document.querySelectorAll(%q)].find((e) => e.checkVisibility() && !e.disabled && (e.innerText + (e.ariaLabel ?? "")).includes(%q)))`
+	b.until(fmt.Sprintf(find, selector, text))
+}
+
+// fill types into a field in place of what is there, and presses Enter.
+func (b *tab) fill(selector, text string) {
+	b.Helper()
+	b.until(fmt.Sprintf("((e) => e?.checkVisibility() && (e.focus(), e.select(), true))(document.querySelector(%q))", selector))
+	b.do(command(input.InsertText, input.InsertTextParams{Text: text}), chromedp.KeyEvent(kb.Enter))
+}
+
+func (b *tab) signIn(who person) {
+	b.Helper()
+	b.click(".sign-in summary", "")
+	b.fill("[name=token]", who.token)
+	b.until(`document.querySelector(".shell") !== null`)
+}
+
+// editing is the editor's element that holds its text.
+const editing = `document.querySelector("[data-editor]")?.shadowRoot?.querySelector(".cm-content")`
+
+// write puts a query into the editor as if it was typed.
+func (b *tab) write(query string) {
+	b.Helper()
+	b.until(editing + " instanceof Element && (" + editing + ".focus(), true)")
+	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)), command(input.InsertText, input.InsertTextParams{Text: query}))
 }
 
 // ask puts a query into the editor and runs it as a person would.
 func (b *tab) ask(query string) {
 	b.Helper()
-	b.do(chromedp.SetValue(chromedp.CSS("#query"), query), chromedp.Focus(chromedp.CSS("#query")),
-		chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.write(query)
+	b.do(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 }
 
+// state waits until the query on the desk has come to this state: ready, failed, cancelled, processing, wait or lost.
+func (b *tab) state(name string) {
+	b.Helper()
+	b.until(fmt.Sprintf("document.querySelector('.life')?.dataset.state === %q", name))
+}
+
+// picture takes a picture of the page for people to look at.
 func (b *tab) picture(name string) {
 	b.Helper()
 	dir := os.Getenv(screenshots)

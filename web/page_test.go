@@ -1,16 +1,18 @@
 package web_test
 
 import (
+	"compress/gzip"
 	"fmt"
-	"net"
-	"os"
+	"io/fs"
+	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/cybexp/cybexp/web/ui"
 )
 
 // logins makes n records of a honeypot, a second apart.
@@ -24,249 +26,217 @@ func logins(n int) string {
 	return b.String()
 }
 
-func TestPageAnswers(t *testing.T) {
-	r := newRig(t)
-	r.load(logins(40))
-	b := openTab(t, 1280, 800, "light")
-	b.signIn(r, r.reader)
-	b.ask("events | limit 30")
-	b.until(`document.querySelectorAll("#rows tr").length === 30`)
-	b.until(`document.getElementById("status").innerText.includes("Done")`)
-	if got := b.text("shown"); got != "30 rows" {
-		t.Errorf("below the table: got %q", got)
-	}
-	if fields := b.text("fields"); !strings.Contains(fields, "hash") || !strings.Contains(fields, "timestamp") {
-		t.Errorf("columns: got %q", fields)
-	}
-	if got := value[string](b, "location.hash"); got != "#q=events%20%7C%20limit%2030" {
-		t.Errorf("address: got %q", got)
-	}
-	b.until(`!document.getElementById("download").hidden`)
-	b.do(chromedp.Click(chromedp.CSS("#download")))
-	b.until(`performance.getEntriesByType("resource").some((e) => e.name.endsWith("/rows") && e.responseStatus === 200)`)
-	if got := b.text("said"); got != "Done, 30 rows" {
-		t.Errorf("said to a screen reader: got %q", got)
-	}
-	if got := b.complaints(strings.TrimPrefix(r.url, "http://")); len(got) > 0 {
-		t.Errorf("the browser complains: %q", got)
+// TestPage does the jobs of the page in a real browser, before one platform.
+func TestPage(t *testing.T) {
+	d := newDesk(t)
+	d.load(logins(2300))
+	for _, job := range []struct {
+		name string
+		do   func(*testing.T, *desk)
+	}{
+		{"answers", answers},
+		{"faults have a place", faultsHaveAPlace},
+		{"many rows are few elements", manyRows},
+		{"signs in and out", signsInAndOut},
+		{"resumes when the line breaks", resumes},
+		{"parameters", parameters},
+		{"watches", watches},
+		{"reports", reportList},
+	} {
+		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}
 }
 
-func TestPageShowsFaultsAtTheirPlace(t *testing.T) {
-	r := newRig(t)
-	b := openTab(t, 1280, 800, "light")
-	b.signIn(r, r.reader)
+func answers(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.ask("events | limit 30")
+	b.state("ready")
+	if got := b.text(".life"); !strings.Contains(got, "30 rows") {
+		t.Errorf("state: got %q", got)
+	}
+	b.until(`document.querySelector(".grid")?.ariaRowCount === "31"`)
+	if got := b.text(".grid-head"); !strings.Contains(got, "timestamp") || !strings.Contains(got, "hash") {
+		t.Errorf("columns: got %q", got)
+	}
+	if got := value[string](b, "location.search"); got != "?q=events+%7C+limit+30" {
+		t.Errorf("address: got %q", got)
+	}
+	b.click(".grid-row", "")
+	b.click(".pivots a", "Attributes")
+	b.shows(".canonical", "| attributes")
+	b.state("ready")
+	b.click(".see button", "Export")
+	href := value[string](b, `document.querySelector(".menu-list a").href`)
+	if got := d.get(d.reader, strings.TrimPrefix(href, d.url)); got.header.Get("Content-Disposition") == "" || !strings.HasPrefix(string(got.body), "hash,") {
+		t.Errorf("export: got %v %.80s", got.header, got.body)
+	}
+	b.do(chromedp.NavigateBack())
+	b.shows(".canonical", "events | limit 30")
+	b.state("ready")
+}
+
+func faultsHaveAPlace(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.write("events last 7x")
+	b.until(`document.querySelector("[data-editor]").shadowRoot.querySelector(".cm-lintRange-error")?.textContent === "7x"`)
 	b.ask("ipv4 (1.1.1.1, \"🐙\") |\n events last 7x | limit z")
-	b.do(chromedp.WaitVisible(chromedp.CSS("#faults")))
-	got := b.text("faults")
+	b.state("failed")
+	got := b.text(".faults")
 	for _, want := range []string{"line 2, column 14", " events last 7x | limit z\n             ^^", "durations are a number and a unit"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("faults lack %q:\n%s", want, got)
 		}
 	}
-	b.do(chromedp.Click(chromedp.CSS("#faults .goto")))
-	marked := value[string](b, `(() => { const q = document.getElementById("query"); return q.value.slice(q.selectionStart, q.selectionEnd) })()`)
-	if marked != "7x" {
-		t.Errorf("selected %q, want 7x", marked)
-	}
+	b.click(".faults button", "Show")
+	b.do(chromedp.KeyEvent("9"))
+	b.until(editing + `.innerText.includes("last 9 | limit z")`)
 	b.ask("events | limit 1")
-	b.until(`document.getElementById("faults").hidden`)
+	b.state("ready")
+	b.until(`document.querySelector(".faults") === null`)
+}
+
+func manyRows(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.ask("events from 2025-01-01 to 2025-03-11 | count by minute")
+	b.state("ready")
+	b.until(`document.querySelector(".grid")?.ariaRowCount === "99362"`)
+	if n := value[int](b, `document.querySelectorAll(".grid-row").length`); n > 80 {
+		t.Errorf("%d rows in the page, want those that are seen", n)
+	}
+	b.do(chromedp.Focus(chromedp.CSS(".grid")), chromedp.KeyEvent(kb.End))
+	b.shows(".grid-row[aria-selected=true]", "2025-03-11T00:00")
+	b.do(chromedp.KeyEvent(kb.ArrowUp))
+	b.shows(".grid-row[aria-selected=true]", "2025-03-10T23:59")
+}
+
+func signsInAndOut(t *testing.T, d *desk) {
+	b := d.open(390, 844, "dark")
+	b.visit("/?q=events+%7C+count")
+	b.click(".sign-in summary", "")
+	b.fill("[name=token]", "wrong")
+	b.shows("[role=alert]", "Invalid/missing token in auth header!")
+	b.fill("[name=token]", d.reader.token)
+	b.state("ready") // a shared link's query
+	b.do(chromedp.Reload())
+	b.until(`document.querySelector(".shell") !== null`)
+	b.shows(".who", "rita")
+	b.click(".rail-foot .menu button", "")
+	b.click("[role=menuitem]", "Sign out")
+	b.until(`document.querySelector(".sign-in") !== null`)
+	b.do(chromedp.Reload())
+	b.until(`document.querySelector(".sign-in") !== null`)
+	if kept := value[string](b, "JSON.stringify([sessionStorage, document.cookie])"); kept != `[{},""]` {
+		t.Errorf("kept after signing out: %s", kept)
+	}
+}
+
+func resumes(t *testing.T, d *desk) {
+	l := newLine(t, strings.TrimPrefix(d.url, "http://"))
+	d.url = "http://" + l.Addr().String()
+	b := d.enter(1280, 800, "light", d.reader)
+	b.until(editing + " instanceof Element")
+	l.breakAfter(60 << 10)
+	b.ask("events")
+	b.until(`document.querySelector(".line-lost") !== null`)
+	if l.unbroken() {
+		t.Error("the line never broke: the test tests nothing")
+	}
+	b.state("ready")
+	total := value[string](b, `document.querySelector(".life strong").innerText.replace(/\D/g, "")`)
+	b.until(fmt.Sprintf(`document.querySelector(".grid")?.ariaRowCount === String(%s + 1)`, total))
+	rows := strings.Fields(strings.TrimSpace(string(d.get(d.reader, "/api/v1/reports?limit=1").body)))
+	if len(rows) == 0 || !strings.Contains(rows[0], `"rows":`+total) {
+		t.Errorf("the page has %s rows, the report: %s", total, rows)
+	}
+}
+
+func parameters(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.write("ipv4 $ip | events | count")
+	b.fill(".params input", "198.51.100.7")
+	b.state("ready")
+	b.shows(".grid-row", "2300")
+	b.do(chromedp.Reload())
+	b.state("ready")
+	b.shows(".grid-row", "2300")
+}
+
+func watches(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.click(".nav a", "Watches")
+	b.fill("[name=tdql]", "events where ipv4 = 203.0.113.99")
+	b.shows(".watch-list", "watching")
+	b.click(".nav a", "Reports")
+	b.shows(".reports", "watch events")
+	d.load(strings.Replace(login, "198.51.100.7", "203.0.113.99", 1))
+	b.shows(".toast", "1 new match")
+	b.click(".toast a", "")
+	b.until(`document.querySelectorAll(".grid-row").length > 0`)
+}
+
+func reportList(t *testing.T, d *desk) {
+	b := d.enter(390, 844, "light", d.reader)
+	b.visit("/reports")
+	b.until(`document.querySelector(".screen") !== null`)
+	got := d.post(d.reader, "/api/v1/reports", `{"tdql":"events | limit 7"}`)
+	if got.status != http.StatusCreated && got.status != http.StatusAccepted {
+		t.Fatalf("ask: got %d %s", got.status, got.body)
+	}
+	b.click(".reports a", "events | limit 7")
+	b.state("ready")
+	b.until(`document.querySelector(".grid")?.ariaRowCount === "8"`)
 }
 
 func TestPageCancels(t *testing.T) {
-	r := startRig(t, 0) // nobody works on queries
-	b := openTab(t, 390, 844, "light")
-	b.signIn(r, r.reader)
+	d := &desk{rig: startRig(t, 0), browser: startBrowser(t)} // nobody works on queries
+	b := d.enter(390, 844, "light", d.reader)
 	b.ask("events")
-	b.until(`document.getElementById("status").innerText.includes("Waiting")`)
-	b.do(chromedp.Click(chromedp.CSS("#cancel")))
-	b.until(`document.getElementById("status").innerText.includes("Cancelled")`)
-	b.until(`document.getElementById("cancel").hidden`)
+	b.state("wait")
+	b.click(".see-bar button", "Cancel")
+	b.state("cancelled")
 	eventually(t, "report", func() bool {
-		return strings.Contains(string(r.get(r.reader, "/api/v1/reports").body), `"status":"cancelled"`)
+		return strings.Contains(string(d.get(d.reader, "/api/v1/reports").body), `"status":"cancelled"`)
 	})
 }
 
-func TestPageShowsManyRowsInParts(t *testing.T) {
-	r := newRig(t)
-	r.load(logins(2300))
-	b := openTab(t, 1280, 800, "light")
-	b.signIn(r, r.reader)
-	b.ask("events")
-	b.until(`document.getElementById("status").innerText.includes("Done")`)
-	total := value[string](b, `document.getElementById("shown").innerText.match(/of ([\d,]+)/)[1]`)
-	if got := b.text("shown"); got != "Showing 1,000 of "+total {
-		t.Errorf("got %q", got)
-	}
-	if n := value[int](b, `document.querySelectorAll("#rows tr").length`); n != 1000 {
-		t.Errorf("%d rows in the page, want 1000", n)
-	}
-	b.do(chromedp.Click(chromedp.CSS("#more")))
-	b.until(`document.querySelectorAll("#rows tr").length === 2000`)
-	b.do(chromedp.Click(chromedp.CSS("#more")))
-	b.until(`document.getElementById("more").hidden`)
-	if got := b.text("shown"); got != total+" rows" {
-		t.Errorf("got %q, want all %s", got, total)
-	}
-	hashes := `[...document.querySelectorAll("#rows tr td:first-child")].map((cell) => cell.innerText)`
-	if rows, distinct := value[int](b, hashes+".length"), value[int](b, "new Set("+hashes+").size"); rows != distinct {
-		t.Errorf("%d rows, %d of them distinct", rows, distinct)
-	}
-}
-
-func TestPageSignsInAndOut(t *testing.T) {
-	r := newRig(t)
-	b := openTab(t, 390, 844, "dark")
-	b.do(chromedp.Navigate(r.url+"/#q=events%20%7C%20count"), chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), "wrong"+kb.Enter))
-	b.until(`document.getElementById("token-error").innerText !== ""`)
-	if got := b.text("token-error"); got != "Invalid/missing token in auth header!" {
-		t.Errorf("bad token: got %q", got)
-	}
-	b.do(chromedp.SetValue(chromedp.CSS("#token"), r.reader.token), chromedp.SendKeys(chromedp.CSS("#token"), kb.Enter), chromedp.WaitVisible(chromedp.CSS("#query")))
-	if got := value[string](b, `document.getElementById("query").value`); got != "events | count" {
-		t.Errorf("a shared link's query: got %q", got)
-	}
-	b.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#query")))
-	if got := b.text("who-name"); got != "rita" {
-		t.Errorf("after a reload: got %q", got)
-	}
-	b.do(chromedp.Click(chromedp.CSS("#sign-out")), chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("#token")))
-	if kept := value[int](b, "sessionStorage.length + localStorage.length + document.cookie.length"); kept != 0 {
-		t.Errorf("something is kept after signing out")
-	}
-}
-
-// line is a TCP proxy that breaks once, after it has carried some bytes to the browser.
-type line struct {
-	net.Listener
-
-	mu    sync.Mutex
-	conns []net.Conn
-	left  int // bytes until it breaks; negative is never
-}
-
-func newLine(t *testing.T, target string) *line {
-	t.Helper()
-	l := &line{Listener: must(net.Listen("tcp", "127.0.0.1:0"))(t), left: -1}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", target)
-			if err != nil {
-				_ = near.Close()
-				continue
-			}
-			l.mu.Lock()
-			l.conns = append(l.conns, near, far)
-			l.mu.Unlock()
-			wg.Go(func() { l.carry(near, far, l.breaks) })
-			wg.Go(func() { l.carry(far, near, func(int) bool { return false }) })
+// TestPageIsSmall holds the page to a size that loads at once.
+func TestPageIsSmall(t *testing.T) {
+	var all counter
+	first := counter(0) // what is fetched before anything is asked
+	err := fs.WalkDir(ui.Files(), "assets", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
 		}
-	})
-	t.Cleanup(func() { _ = l.Close(); l.cut(); wg.Wait() })
-	return l
-}
-
-// carry copies until either side is closed or the line breaks.
-func (l *line) carry(to, from net.Conn, breaks func(int) bool) {
-	defer to.Close()
-	defer from.Close()
-	buf := make([]byte, 1<<10)
-	for {
-		n, err := from.Read(buf)
+		body, err := fs.ReadFile(ui.Files(), name)
 		if err != nil {
-			return
+			return err
 		}
-		if breaks(n) {
-			l.cut()
-			return
+		size := packed(t, body)
+		all += size
+		if !strings.Contains(name, "/editor-") && !strings.Contains(name, "/graph-") {
+			first += size
 		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
+		return nil
+	})
+	check(t, err)
+	if all > 250<<10 || first > 100<<10 {
+		t.Errorf("the page is %d bytes compressed, %d of them without editor and graph: want 250 KiB and 100 KiB at most", all, first)
 	}
 }
 
-// breakAfter makes the line break when n more bytes have passed.
-func (l *line) breakAfter(n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.left = n
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
-func (l *line) breaks(n int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.left < 0 {
-		return false
-	}
-	l.left -= n
-	return l.left < 0
-}
-
-// cut closes what is open.
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, conn := range l.conns {
-		_ = conn.Close()
-	}
-	l.conns = nil
-}
-
-func TestPageResumesWhenTheLineBreaks(t *testing.T) {
-	r := newRig(t)
-	r.load(logins(2300))
-	l := newLine(t, strings.TrimPrefix(r.url, "http://"))
-	r.url = "http://" + l.Addr().String()
-	b := openTab(t, 1280, 800, "light")
-	b.signIn(r, r.reader)
-	b.until(`performance.getEntriesByName(location.origin + "/api/v1/me").length > 0`)
-	l.breakAfter(40 << 10)
-	b.ask("events")
-	b.until(`document.getElementById("status").innerText.includes("lost")`)
-	if seen := value[int](b, `document.querySelectorAll("#rows tr").length`); seen == 0 {
-		t.Error("the line broke before any row: the test tests nothing")
-	}
-	b.until(`document.getElementById("status").innerText.includes("Done")`)
-	whole := value[string](b, `document.getElementById("shown").innerText.match(/of ([\d,]+)/)[1]`)
-	b.do(chromedp.Click(chromedp.CSS("#more")), chromedp.Click(chromedp.CSS("#more")))
-	b.until(`document.getElementById("more").hidden`)
-	hashes := `[...document.querySelectorAll("#rows tr td:first-child")].map((cell) => cell.innerText)`
-	got := fmt.Sprint(value[int](b, hashes+".length"), value[int](b, "new Set("+hashes+").size"))
-	if want := strings.ReplaceAll(whole, ",", ""); got != want+" "+want {
-		t.Errorf("rows and distinct rows: got %s, want %s of both", got, want)
-	}
-}
-
-func TestPageLooks(t *testing.T) {
-	if os.Getenv(screenshots) == "" {
-		return // nobody looks
-	}
-	r := newRig(t)
-	r.load(logins(1200))
-	for _, size := range [][2]int64{{1280, 800}, {390, 844}} {
-		for _, scheme := range []string{"light", "dark"} {
-			name := fmt.Sprintf("%d-%s-", size[0], scheme)
-			b := openTab(t, size[0], size[1], scheme)
-			b.do(chromedp.Navigate(r.url+"/"), chromedp.WaitVisible(chromedp.CSS("#token")))
-			b.picture(name + "sign-in")
-			b.signIn(r, r.reader)
-			b.picture(name + "desk")
-			b.ask("count ipv4 198.51.100.7 last 7x\n| limit z")
-			b.do(chromedp.WaitVisible(chromedp.CSS("#faults")))
-			b.picture(name + "faults")
-			for i, query := range []string{"events", "events | attributes password | top 20", "explain events | count by sub_type"} {
-				b.ask(query)
-				b.until(`document.getElementById("status").innerText.includes("Done")`)
-				b.picture(fmt.Sprint(name, "rows", i))
-			}
-			b.do(chromedp.Evaluate[chromedp.Void](`window.scrollTo(0, document.body.scrollHeight)`))
-			b.picture(name + "bottom")
-		}
-	}
+func packed(t *testing.T, body []byte) counter {
+	t.Helper()
+	var n counter
+	w := must(gzip.NewWriterLevel(&n, gzip.BestCompression))(t)
+	_, err := w.Write(body)
+	check(t, err)
+	check(t, w.Close())
+	return n
 }

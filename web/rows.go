@@ -40,7 +40,7 @@ func (s *Server) rows(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	media, err := acceptable(c.Request().Header.Values(echo.HeaderAccept))
+	media, err := wanted(c)
 	if err != nil {
 		return err
 	}
@@ -113,6 +113,26 @@ const (
 	mediaSTIX   = "application/stix+json"
 	mediaReport = "application/vnd.cybexp.report+json"
 )
+
+// wanted is the media type that ?format= names, or else Accept. A format is for a link of the page, which cannot set headers: it makes
+// the answer a file.
+func wanted(c echo.Context) (string, error) {
+	format := c.QueryParam("format")
+	if format == "" {
+		return acceptable(c.Request().Header.Values(echo.HeaderAccept))
+	}
+	media, ok := map[string]string{"ndjson": mediaNDJSON, "json": mediaJSON, "csv": mediaCSV, "stix": mediaSTIX}[format]
+	if !ok {
+		return "", badRequest("'format' must be ndjson, json, csv or stix.")
+	}
+	ending := format
+	if format == "stix" {
+		ending = "stix.json"
+	}
+	name := "report-" + c.Param("id")[:min(12, len(c.Param("id")))] + "." + ending
+	c.Response().Header().Set(echo.HeaderContentDisposition, mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	return media, nil
+}
 
 // acceptable chooses the first media type in Accept that we have; NDJSON when there is none or any will do.
 func acceptable(accept []string) (string, error) {

@@ -36,8 +36,12 @@ func (s *Server) setCookie(c echo.Context, token string) {
 }
 
 // openSession is POST /api/v1/session: sign-in by e-mail address and password. The page gets a cookie; a program, which asks with
-// "token", gets the token in the answer.
+// "token", gets the token in the answer. A page that has a token itself, in the Authorization header, has it put into the cookie, so
+// that its scripts need not keep it.
 func (s *Server) openSession(c echo.Context) error {
+	if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
+		return s.withAny(s.keepToken)(c)
+	}
 	var body struct {
 		Email    string `json:"email"`
 		Password string `json:"password"`
@@ -50,11 +54,7 @@ func (s *Server) openSession(c echo.Context) error {
 	if err != nil {
 		return signInProblem(err)
 	}
-	answer := struct {
-		User    identity.User `json:"user"`
-		Expires time.Time     `json:"expires"`
-		Token   string        `json:"token,omitempty"`
-	}{User: user}
+	answer := sessionView{User: user}
 	text, token, err := s.session(c, user)
 	if err != nil {
 		return err
@@ -67,6 +67,25 @@ func (s *Server) openSession(c echo.Context) error {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusCreated, answer)
+}
+
+// keepToken makes the caller's token the page's session.
+func (s *Server) keepToken(c echo.Context) error {
+	text, err := s.tokenOf(c)
+	if err != nil {
+		return err
+	}
+	who := signIn(c)
+	s.setCookie(c, text)
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusCreated, sessionView{User: who.User, Expires: who.Token.Expires})
+}
+
+// sessionView is what is told of a session that was opened.
+type sessionView struct {
+	User    identity.User `json:"user"`
+	Expires time.Time     `json:"expires"`
+	Token   string        `json:"token,omitempty"`
 }
 
 // session makes the token of a sign-in.

@@ -1,0 +1,9 @@
+// What the details of an instance have below its facts and pivots, in this order. Each section gets the instance.
+import type { ComponentType } from "preact";
+import type { Instance } from "../model/instance";
+
+export interface SectionProps {
+  instance: Instance;
+}
+
+export const sections: ComponentType<SectionProps>[] = [];

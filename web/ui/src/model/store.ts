@@ -1,0 +1,19 @@
+// Lists in the browser's storage. Where that is forbidden or full, the page works without.
+
+export function readList<T>(key: string): T[] {
+  try {
+    const list: unknown = JSON.parse(localStorage.getItem(key) ?? "[]");
+    return Array.isArray(list) ? (list as T[]) : [];
+  } catch {
+    return [];
+  }
+}
+
+export function writeList(key: string, list: unknown[]): void {
+  try {
+    if (list.length === 0) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(list));
+  } catch {
+    // full or forbidden
+  }
+}
