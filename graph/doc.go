@@ -18,5 +18,6 @@
 // Names of files: write.go queues and batches records, batch.go gathers a batch's vertices, resolve.go finds or makes their uids,
 // quads.go spells them for Dgraph, marking.go who may see them; ledgers.go is what a write has to do with ledgers, keeper.go opens them, merge.go keeps them short;
 // remove.go removes, announce.go tells writers what is about to go, plan.go finds out what goes, vanish.go spells it; judge.go sets categories
-// and contexts for people, edit.go changes children, tree.go makes instances of vertices.
+// and contexts for people, edit.go changes children, tree.go makes instances of vertices; schema.go applies the schema, upgrade.go brings a graph of
+// an earlier version up to date, backup.go has Dgraph copy and restore it.
 package graph

@@ -14,9 +14,9 @@ import (
 var (
 	// ErrUnavailable is returned when Dgraph does not answer, or not yet.
 	ErrUnavailable = errors.New("dgraph is unavailable")
-	// ErrSchemaNewer is returned by ApplySchema for a graph whose schema has a later version.
-	ErrSchemaNewer = errors.New("the graph was written by a newer version of cybexp: use that one")
-	// ErrSchemaOlder is returned by ApplySchema for a graph whose schema has an earlier version.
+	// ErrSchemaNewer is returned by ApplySchema for a graph of a later version.
+	ErrSchemaNewer = errors.New("the graph was written by a newer version of cybexp")
+	// ErrSchemaOlder is returned by ApplySchema for a graph of a version that is too early.
 	ErrSchemaOlder = errors.New("the graph was written by an older version of cybexp, and cannot be brought up to this one: " +
 		"go on with that version, or start with an empty data folder and send the raw data again")
 	// ErrClosed is returned by a store after Close.

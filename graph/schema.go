@@ -20,10 +20,19 @@ import (
 //go:embed schema.dql
 var Predicates string
 
-// ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. Of a graph with a schema of another
-// version it changes nothing, and returns [ErrSchemaNewer] or [ErrSchemaOlder]. It waits for a Dgraph that
-// has just started, which takes schemas some seconds later than queries, and returns when Dgraph tells it as the schema.
+// ApplySchema makes sdl, the text of schema.graphql, the schema of the graph, unless it is already. A graph of an earlier version it brings up to
+// date, which may take long; when it is broken off, the next call goes on. A graph that it cannot read it leaves as it is, and returns
+// [ErrSchemaNewer] or [ErrSchemaOlder]. It waits for a Dgraph that has just started, which takes schemas some seconds later than queries, and returns
+// when Dgraph tells it as the schema. No process of another version may use the graph meanwhile; those of the same may.
 func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
+	if err := s.apply(ctx, sdl, steps); err != nil {
+		return fmt.Errorf("apply schema: %w", err)
+	}
+	return nil
+}
+
+// install uploads sdl, if it is not the schema, and waits until it is.
+func (s *Store) install(ctx context.Context, sdl string) error {
 	uploaded := false
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, time.Second) {
 		current, err := s.currentSchema(ctx)
@@ -31,19 +40,16 @@ func (s *Store) ApplySchema(ctx context.Context, sdl string) error {
 			return nil
 		}
 		if err == nil && !uploaded {
-			if err := fits(sdl, current); err != nil {
-				return fmt.Errorf("apply schema: %w", err)
-			}
 			if err = s.uploadSchema(ctx, sdl); err == nil {
 				s.logger.Info("schema applied")
 				uploaded, delay = true, 5*time.Millisecond
 			}
 		}
 		if err != nil && !unready(err) {
-			return fmt.Errorf("apply schema: %w", err)
+			return err
 		}
 		if pause(ctx, delay) != nil {
-			return fmt.Errorf("apply schema: %w", errors.Join(ctx.Err(), err))
+			return errors.Join(ctx.Err(), err)
 		}
 	}
 }
@@ -62,18 +68,6 @@ func SchemaVersion(sdl string) int {
 		panic("nine digits: " + err.Error())
 	}
 	return n
-}
-
-// fits says whether a schema may take the place of the graph's own, which is empty in a new graph.
-func fits(sdl, current string) error {
-	ours, theirs := SchemaVersion(sdl), SchemaVersion(current)
-	switch {
-	case strings.TrimSpace(current) == "" || ours == theirs:
-		return nil
-	case ours < theirs:
-		return fmt.Errorf("%w (its schema has version %d, this one %d)", ErrSchemaNewer, theirs, ours)
-	}
-	return fmt.Errorf("%w (its schema has version %d, this one %d)", ErrSchemaOlder, theirs, ours)
 }
 
 // schemaError is an answer, as opposed to none.

@@ -34,6 +34,8 @@ type Config struct {
 	HTTP   string // http://host:port of the same alpha; derived from Target when empty
 	Logger *slog.Logger
 
+	Program string // version of what uses the graph, which an older one is told that cannot read it; "" tells nothing
+
 	CacheSize int           // hashes whose vertices are remembered; DefaultConfig's when 0
 	HotDegree int           // events of an attribute or object from which on it has a ledger; DefaultConfig's when 0
 	Patience  time.Duration // how long Write and Query wait for a Dgraph that does not answer; DefaultConfig's when 0
@@ -79,6 +81,7 @@ type Store struct {
 	base     string // of HTTP
 	client   *http.Client
 	logger   *slog.Logger
+	program  string
 	patience time.Duration
 	segments *ledger.Cache
 	writer   *writer
@@ -105,7 +108,7 @@ func Open(_ context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("dial dgraph: %w", err)
 	}
 	s := &Store{
-		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: &http.Client{}, logger: c.Logger,
+		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: &http.Client{}, logger: c.Logger, program: c.Program,
 		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries),
 	}
 	if s.logger == nil {

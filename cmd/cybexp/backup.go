@@ -147,7 +147,7 @@ func (a *app) ownBackup(ctx context.Context, o *stores, w io.Writer) (err error)
 	if p.dgraph == "" {
 		return p.withBareDgraph(ctx, filepath.Join(p.data, graphDir), write)
 	}
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log})
+	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
 	if err != nil {
 		return fmt.Errorf("open graph: %w", err)
 	}

@@ -171,7 +171,7 @@ func (p *platform) withBareDgraph(ctx context.Context, dir string, f func(*graph
 		return fmt.Errorf("start dgraph: %w", err)
 	}
 	defer server.Stop()
-	store, err := graph.Open(ctx, graph.Config{Target: server.Target(), HTTP: server.HTTP(), Logger: p.log})
+	store, err := graph.Open(ctx, graph.Config{Target: server.Target(), HTTP: server.HTTP(), Logger: p.log, Program: version})
 	if err != nil {
 		return fmt.Errorf("open graph: %w", err)
 	}

@@ -185,7 +185,7 @@ func (p *platform) restoreGraph(ctx context.Context, split bool, from, to string
 	if err := errors.Join(os.Chmod(shared, 0o755), os.CopyFS(filepath.Join(shared, backupGraph), os.DirFS(from))); err != nil { //nolint:gosec // Dgraph may be another user
 		return fmt.Errorf("hand the graph's part to dgraph: %w", err)
 	}
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log})
+	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
 	if err != nil {
 		return fmt.Errorf("open graph: %w", err)
 	}

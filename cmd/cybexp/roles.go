@@ -86,7 +86,7 @@ func (p *platform) openBus(ctx context.Context) error {
 }
 
 func (p *platform) openGraph(ctx context.Context) error {
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log})
+	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
 	if err != nil {
 		return fmt.Errorf("open graph: %w", err)
 	}
