@@ -96,6 +96,9 @@ func (r *removal) edit(ctx context.Context, e *Edit, sent *tahoe.Hash) error {
 			}
 			continue
 		}
+		if err := a.describe(ctx, p); err != nil {
+			return err
+		}
 		q := a.spelt()
 		c.follow(q)
 		q.remove(p)

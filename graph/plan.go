@@ -76,14 +76,16 @@ type touchedSession struct {
 // touchedNode is an attribute or object that something holds which goes.
 type touchedNode struct {
 	UID      number `json:"uid"`
-	Itype    string
 	Events   []link `json:"~ref"` // not all, as above
 	Sessions []link `json:"~sattr"`
+
+	goes bool
+
+	// Of one that goes, once it is described.
+	Itype    string
 	IP, Host string
 	Number   *float64
 	Segments []stored `json:"~segment_of"`
-
-	goes bool
 }
 
 // touchedRaw is one that loses organisations.
@@ -127,7 +129,7 @@ func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 		events: map[uint64]*goingEvent{}, sessions: map[uint64]*touchedSession{}, nodes: map[uint64]*touchedNode{},
 		raws: map[uint64]*touchedRaw{}, cut: t.cut,
 	}
-	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookNodes, a.lookSegments} {
+	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookNodes} {
 		if err := step(ctx, p, t); err != nil {
 			return nil, fmt.Errorf("look what goes: %w", err)
 		}
@@ -223,7 +225,7 @@ func (a *attempt) lookNodes(ctx context.Context, p *plan, t target) error {
 		}
 	}
 	var answer map[string][]*touchedNode
-	err := a.askBySize(ctx, bySize, `uid itype ip host number ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`, &answer)
+	err := a.askBySize(ctx, bySize, `uid ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`, &answer)
 	for _, list := range answer {
 		for _, n := range list {
 			n.goes = !slices.ContainsFunc(n.Events, func(e link) bool { return p.events[uint64(e.UID)] == nil }) &&
@@ -278,23 +280,36 @@ func (p *plan) hasEvents(r *touchedRaw) bool {
 	return false
 }
 
-// lookSegments finds the ledgers of what goes.
-func (a *attempt) lookSegments(ctx context.Context, p *plan, _ target) error {
-	var uids []uint64
+// describe finds out what those have that go with a plan, so that all of it goes.
+func (a *attempt) describe(ctx context.Context, p *plan) error {
+	var uids, counted []uint64
 	for uid, n := range p.nodes {
-		if n.goes && a.register.counted[uid] {
+		if n.goes {
 			uids = append(uids, uid)
+		}
+		if n.goes && a.register.counted[uid] {
+			counted = append(counted, uid)
 		}
 	}
 	if len(uids) == 0 {
 		return nil
 	}
-	var answer struct{ Q []*touchedNode }
-	err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(uids)+`)) { uid ~segment_of { uid } } }`, &answer)
+	q := `q(func: uid(` + uidList(uids) + `)) { uid itype ip host number }`
+	if len(counted) > 0 {
+		q += ` s(func: uid(` + uidList(counted) + `)) { uid ~segment_of { uid } }`
+	}
+	var answer struct{ Q, S []*touchedNode }
+	if err := ask(ctx, a.txn, "{ "+q+" }", &answer); err != nil {
+		return fmt.Errorf("look what goes: %w", err)
+	}
 	for _, n := range answer.Q {
+		known := p.nodes[uint64(n.UID)]
+		known.Itype, known.IP, known.Host, known.Number = n.Itype, n.IP, n.Host, n.Number
+	}
+	for _, n := range answer.S {
 		p.nodes[uint64(n.UID)].Segments = n.Segments
 	}
-	return err
+	return nil
 }
 
 // pageFor is how many edges show whether there are more than n: few different numbers, so that one query asks for many vertices.

@@ -166,6 +166,9 @@ func (r *removal) try(ctx context.Context, find func(context.Context, *attempt) 
 			}
 			continue
 		}
+		if err := a.describe(ctx, p); err != nil {
+			return Removed{}, err
+		}
 		q := &quads{attempt: a}
 		q.remove(p)
 		if len(q.del) == 0 {
