@@ -23,16 +23,19 @@ var lessSchema = []struct{ name, pattern string }{
 	{"session-times", ` @search(?:\(by: \[hour\]\))?( @dgraph\(pred: "(?:start_time|end_time|duration)"\))`},
 	{"raw-audiences-state", ` @search\(by: \[exact\]\)( @dgraph\(pred: "(?:audiences|state)"\))`},
 	{"reverse-ref", `(?m)^  "[^"]*"\n  events: \[Event\] @dgraph\(pred: "~ref"\)()$`},
+	{"reverse-ocref-sattr", `(?m)^  "[^"]*"\n  (?:parents|identifies): \[(?:Object|Session)\] @dgraph\(pred: "~(?:ocref|sattr)"\)()$`},
+	{"reverse-sref-rref", `(?m)^  (?:sessions|raws): \[(?:Session|Raw)\] @dgraph\(pred: "~[sr]ref"\)()$`},
 	{"reverse-contexts", `(?m)^  "[^"]*"\n  (?:mal|ben)Events: \[Event\] @dgraph\(pred: "~(?:mal|ben)_ref"\)()$`},
 }
 
 // BenchmarkIndexCost writes the same records with the whole schema, and with one index less: the processor time of Dgraph that
-// a record then takes less is what the index costs. It reports processor time, so a busy machine disturbs it less than a clock.
+// a record then takes less is what the index costs. Of several runs it reports the difference of the best, since other work on the machine
+// only adds.
 func BenchmarkIndexCost(b *testing.B) {
 	records := newGenerator(b, 7).records(5000)
 	want := contents(records)
+	least := map[string]float64{}
 	for b.Loop() {
-		whole := 0.0
 		for _, w := range lessSchema {
 			sdl := cybexp.Schema
 			if w.pattern != "" {
@@ -42,13 +45,15 @@ func BenchmarkIndexCost(b *testing.B) {
 			}
 			took := freshWith(b, sdl, want, func(server *dgraphd.Server) { writeAll(b, server, records, 1, len(records)) })
 			cost := float64(took.cpu.Microseconds()) / float64(len(records))
-			if w.pattern == "" {
-				whole = cost
-				b.ReportMetric(whole, "µs/record")
-				continue
+			if known, ok := least[w.name]; !ok || cost < known {
+				least[w.name] = cost
 			}
-			b.ReportMetric(whole-cost, w.name+"-µs/record")
 		}
+	}
+	whole := least[lessSchema[0].name]
+	b.ReportMetric(whole, "µs/record")
+	for _, w := range lessSchema[1:] {
+		b.ReportMetric(whole-least[w.name], w.name+"-µs/record")
 	}
 }
 
