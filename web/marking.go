@@ -15,6 +15,10 @@ import (
 type Curator interface {
 	// Mark says how far an event of one of the organisations may be shared; ErrNoEvent if they have no such event.
 	Mark(ctx context.Context, orgs []string, event tahoe.Hash, m tahoe.Marking) error
+	// Classify says what an event of one of the organisations is held to be.
+	Classify(ctx context.Context, orgs []string, event tahoe.Hash, c tahoe.Category) error
+	// SetContext says what an attribute or object is held to be in such an event; ErrNoEvent if it is not in it.
+	SetContext(ctx context.Context, orgs []string, event, node tahoe.Hash, c tahoe.Category) error
 }
 
 // ErrNoEvent is returned by a Curator for an event that is not there, or not of the organisations.

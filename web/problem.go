@@ -86,6 +86,9 @@ func problemOf(err error) *problem {
 	if p := sourceProblem(err); p != nil {
 		return p
 	}
+	if p := noteProblem(err); p != nil {
+		return p
+	}
 	return refuse(http.StatusInternalServerError, "server", "500 Server Error")
 }
 

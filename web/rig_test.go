@@ -25,6 +25,7 @@ import (
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
@@ -78,7 +79,7 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	t.Cleanup(func() { check(t, store.Close()) })
 	check(t, store.ApplySchema(t.Context(), cybexp.Schema))
 	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
-	r.users = must(identity.New(identity.Config{Store: identityStore{kv}, Keys: must(identity.NewKeys(bytes.Repeat([]byte("k"), 32)))(t)}))(t)
+	r.users = must(identity.New(identity.Config{Store: kvStore{kv, identity.ErrNotFound, identity.ErrConflict}, Keys: must(identity.NewKeys(bytes.Repeat([]byte("k"), 32)))(t)}))(t)
 	r.bus, r.keys = b, must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
 	herald := must(reportd.NewHerald(t.Context(), b))(t)
 	written := func(ctx context.Context, records []tahoe.Record) { check(t, herald.Announce(ctx, records)) }
@@ -88,7 +89,9 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
 	cfg.Sources = must(lake.Sources(t.Context(), source.Config{Logger: logger, PrivateNets: true, Look: 50 * time.Millisecond}))(t)
-	cfg.Curator = curator{store, herald}
+	cfg.Curator, cfg.Remover = curator{store, herald}, curator{store, herald}
+	notes := must(b.KV(t.Context(), bus.KVConfig{Bucket: "notebook"}))(t)
+	cfg.Notebook = must(notebook.New(notebook.Config{Store: kvStore{notes, notebook.ErrNotFound, notebook.ErrConflict}}))(t)
 	cfg.TempDir = t.TempDir()
 	cfg.Checks = map[string]func(context.Context) error{"graph": store.Ready}
 	for _, f := range tune {
@@ -107,7 +110,19 @@ type curator struct {
 }
 
 func (c curator) Mark(ctx context.Context, orgs []string, event tahoe.Hash, m tahoe.Marking) error {
-	if err := c.store.Mark(ctx, orgs, event, m); errors.Is(err, graph.ErrNotFound) {
+	return c.changed(ctx, event, c.store.Mark(ctx, orgs, event, m))
+}
+
+func (c curator) Classify(ctx context.Context, orgs []string, event tahoe.Hash, category tahoe.Category) error {
+	return c.changed(ctx, event, c.store.Classify(ctx, orgs, event, category))
+}
+
+func (c curator) SetContext(ctx context.Context, orgs []string, event, node tahoe.Hash, category tahoe.Category) error {
+	return c.changed(ctx, event, c.store.SetContext(ctx, orgs, event, node, category))
+}
+
+func (c curator) changed(ctx context.Context, event tahoe.Hash, err error) error {
+	if errors.Is(err, graph.ErrNotFound) {
 		return web.ErrNoEvent
 	} else if err != nil {
 		return err
@@ -117,6 +132,21 @@ func (c curator) Mark(ctx context.Context, orgs []string, event tahoe.Hash, m ta
 		return err
 	}
 	return c.herald.Announce(ctx, []tahoe.Record{{Events: []*tahoe.Event{e}}})
+}
+
+func (c curator) RemoveEvents(ctx context.Context, orgs []string, events []tahoe.Hash) (web.Removed, error) {
+	removed, err := c.store.RemoveEvents(ctx, graph.Removal{Orgs: orgs, Events: events, Raws: true})
+	return web.Removed(removed), err
+}
+
+func (c curator) RemoveRaws(ctx context.Context, org string, raws []tahoe.Hash) (web.Removed, error) {
+	removed, err := c.store.RemoveUploads(ctx, org, raws)
+	return web.Removed(removed), err
+}
+
+func (c curator) RemoveOrg(ctx context.Context, org string, progress func(web.Removed)) (web.Removed, error) {
+	removed, err := c.store.RemoveOrg(ctx, org, func(r graph.Removed) { progress(web.Removed(r)) })
+	return web.Removed(removed), err
 }
 
 // serve runs everything until the test ends or stop is called.
@@ -274,30 +304,36 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// identityStore keeps identities in a bucket of the bus.
-type identityStore struct{ kv *bus.KV }
+// kvStore is a bucket of the bus, with errors of who keeps things there.
+type kvStore struct {
+	kv                 *bus.KV
+	notFound, conflict error
+}
 
-func (s identityStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+func (s kvStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	e, err := s.kv.Get(ctx, key)
 	if errors.Is(err, bus.ErrNotFound) {
-		return nil, 0, identity.ErrNotFound
+		return nil, 0, s.notFound
 	}
 	return e.Value, e.Revision, err
 }
 
-func (s identityStore) Set(ctx context.Context, key string, value []byte, revision uint64) error {
+func (s kvStore) Set(ctx context.Context, key string, value []byte, revision uint64) error {
 	write := func() (uint64, error) { return s.kv.Update(ctx, key, value, revision) }
 	if revision == 0 {
 		write = func() (uint64, error) { return s.kv.Create(ctx, key, value) }
 	}
 	_, err := write()
-	if errors.Is(err, bus.ErrExists) || errors.Is(err, bus.ErrConflict) {
-		return identity.ErrConflict
+	switch {
+	case errors.Is(err, bus.ErrExists) || errors.Is(err, bus.ErrConflict):
+		return s.conflict
+	case err == nil && value == nil:
+		return s.kv.Delete(ctx, key)
 	}
 	return err
 }
 
-func (s identityStore) List(ctx context.Context, prefix string) ([][]byte, error) {
+func (s kvStore) List(ctx context.Context, prefix string) ([][]byte, error) {
 	entries, err := s.kv.List(ctx, prefix+">")
 	values := make([][]byte, len(entries))
 	for i, e := range entries {

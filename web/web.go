@@ -22,6 +22,7 @@ import (
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
+	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 	Sources  *source.Service
 	Reports  *reportd.Service
 	Curator  Curator
+	Remover  Remover
+	Notebook *notebook.Service
 
 	// Checks are asked by /readyz, by name: "graph", "bus".
 	Checks map[string]func(context.Context) error
@@ -65,8 +68,10 @@ func (c Config) Validate() error {
 		return errors.New("web: Sources is required")
 	case c.Reports == nil:
 		return errors.New("web: Reports is required")
-	case c.Curator == nil:
-		return errors.New("web: Curator is required")
+	case c.Curator == nil || c.Remover == nil:
+		return errors.New("web: Curator and Remover are required")
+	case c.Notebook == nil:
+		return errors.New("web: Notebook is required")
 	case c.Logger == nil:
 		return errors.New("web: Logger is required")
 	case c.MaxJSON <= 0:
@@ -171,6 +176,17 @@ func (s *Server) routes() {
 	v1.GET("/instances/:hash", s.instance, s.reading)
 	v1.GET("/instances/:hash/neighbours", s.neighbours, s.reading)
 	v1.PUT("/events/:hash/marking", s.mark, s.signedIn)
+	v1.GET("/instances/:hash/comments", s.comments, s.reading)
+	v1.POST("/instances/:hash/comments", s.addComment, s.signedIn)
+	v1.DELETE("/comments/:id", s.removeComment, s.signedIn)
+	v1.PUT("/events/:hash/category", s.classify, s.signedIn)
+	v1.PUT("/events/:hash/context", s.setContext, s.signedIn)
+	v1.DELETE("/events/:hash", s.removeEvent, s.signedIn)
+	v1.GET("/saved", s.savedQueries, s.reading)
+	v1.POST("/saved", s.saveQuery, s.signedIn)
+	v1.GET("/saved/:id", s.savedQuery, s.reading)
+	v1.PUT("/saved/:id", s.changeSaved, s.signedIn)
+	v1.DELETE("/saved/:id", s.removeSaved, s.signedIn)
 	v1.POST("/tdql/check", s.check, s.reading)
 	v1.POST("/tdql/format", s.format, s.reading)
 	v1.POST("/tdql/explain", s.explain, s.reading)

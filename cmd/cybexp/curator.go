@@ -22,6 +22,34 @@ func (c curator) Mark(ctx context.Context, orgs []string, event tahoe.Hash, m ta
 	return c.changed(ctx, event, c.store.Mark(ctx, orgs, event, m))
 }
 
+// Classify says what an event is held to be.
+func (c curator) Classify(ctx context.Context, orgs []string, event tahoe.Hash, category tahoe.Category) error {
+	return c.changed(ctx, event, c.store.Classify(ctx, orgs, event, category))
+}
+
+// SetContext says what an attribute or object is held to be in an event.
+func (c curator) SetContext(ctx context.Context, orgs []string, event, node tahoe.Hash, category tahoe.Category) error {
+	return c.changed(ctx, event, c.store.SetContext(ctx, orgs, event, node, category))
+}
+
+// RemoveEvents removes events, and raws of which nothing else came.
+func (c curator) RemoveEvents(ctx context.Context, orgs []string, events []tahoe.Hash) (web.Removed, error) {
+	removed, err := c.store.RemoveEvents(ctx, graph.Removal{Orgs: orgs, Events: events, Raws: true})
+	return web.Removed(removed), err
+}
+
+// RemoveRaws takes back uploads of raws.
+func (c curator) RemoveRaws(ctx context.Context, org string, raws []tahoe.Hash) (web.Removed, error) {
+	removed, err := c.store.RemoveUploads(ctx, org, raws)
+	return web.Removed(removed), err
+}
+
+// RemoveOrg removes all of an organisation.
+func (c curator) RemoveOrg(ctx context.Context, org string, progress func(web.Removed)) (web.Removed, error) {
+	removed, err := c.store.RemoveOrg(ctx, org, func(r graph.Removed) { progress(web.Removed(r)) })
+	return web.Removed(removed), err
+}
+
 // changed tells the watches of an event that was changed.
 func (c curator) changed(ctx context.Context, event tahoe.Hash, err error) error {
 	if err == nil {

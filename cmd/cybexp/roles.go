@@ -20,6 +20,7 @@ import (
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
+	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
@@ -110,8 +111,16 @@ func (p *platform) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
-	p.users, err = identity.New(identity.Config{Store: identityStore{kv}, Keys: keys})
+	p.users, err = identity.New(identity.Config{Store: identityStore(kv), Keys: keys})
 	return err
+}
+
+func (p *platform) openNotebook(ctx context.Context) (*notebook.Service, error) {
+	kv, err := p.bus.KV(ctx, bus.KVConfig{Bucket: "notebook"})
+	if err != nil {
+		return nil, fmt.Errorf("open notebook: %w", err)
+	}
+	return notebook.New(notebook.Config{Store: notebookStore(kv)})
 }
 
 func (p *platform) openIngest(ctx context.Context) error {
@@ -161,16 +170,19 @@ func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) 
 }
 
 // webServer makes the HTTP server over what the platform has opened.
-func (p *platform) webServer() (*web.Server, error) {
+func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
-	cfg.Curator = curator{p.store, p.herald}
+	cfg.Curator, cfg.Remover = curator{p.store, p.herald}, curator{p.store, p.herald}
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
 	if p.backs(p.keys) {
 		cfg.Backup = p.writeBackup
 	}
 	var err error
+	if cfg.Notebook, err = p.openNotebook(ctx); err != nil {
+		return nil, err
+	}
 	if cfg.Proxies, err = p.trusted(); err != nil {
 		return nil, err
 	}
@@ -261,7 +273,7 @@ func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
 	if err := p.bootstrap(ctx); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	server, err := p.webServer()
+	server, err := p.webServer(ctx)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}

@@ -108,7 +108,7 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 	if err := p.bootstrap(ctx); err != nil {
 		return err
 	}
-	server, err := p.webServer()
+	server, err := p.webServer(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,123 @@
+package web_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
+)
+
+func (r *rig) put(as person, path, body string) answer {
+	r.t.Helper()
+	return r.do(call{method: http.MethodPut, path: path, as: as, body: strings.NewReader(body)})
+}
+
+func (r *rig) remove(as person, path string) answer {
+	r.t.Helper()
+	return r.do(call{method: http.MethodDelete, path: path, as: as})
+}
+
+// count asks how many rows a query has.
+func (r *rig) count(as person, tdql string) float64 {
+	r.t.Helper()
+	got := r.do(call{method: http.MethodPost, path: "/query", as: as, body: strings.NewReader(`{"redo":true,"tdql":"` + tdql + ` | count"}`)})
+	rows, _ := got.member(r.t, "data").([]any)
+	if len(rows) != 1 {
+		r.t.Fatalf("%s: got %d %s", tdql, got.status, got.body)
+	}
+	n, _ := rows[0].(map[string]any)["count"].(float64)
+	return n
+}
+
+func TestClassification(t *testing.T) {
+	r := newRig(t)
+	r.load(logins(2))
+	event := r.hashesBy(r.reader, "events")["login"]
+	ip := must(tahoe.AttributeHash("ipv4", tahoe.String("198.51.100.7")))(t).String()
+	client := must(reportd.Dial(t.Context(), r.url, r.reader.token))(t)
+	defer client.Close()
+	told := make(chan string, 1)
+	started := make(chan struct{})
+	go func() {
+		defer close(told)
+		for f, err := range client.Query(t.Context(), "watch events category benign", nil) {
+			if err != nil {
+				return
+			}
+			if f.Type == reportd.TypeHeader {
+				close(started)
+			}
+			if rows, err := f.Rows(); f.Type == reportd.TypeRows && err == nil && len(rows) > 0 {
+				told <- string(rows[0])
+				return
+			}
+		}
+	}()
+	<-started
+
+	path := "/api/v1/events/" + event
+	for _, c := range []struct {
+		name   string
+		as     person
+		path   string
+		body   string
+		status int
+	}{
+		{"a reader", r.reader, path + "/category", `{"category":"benign"}`, 403},
+		{"a stranger", r.stranger, path + "/category", `{"category":"benign"}`, 404},
+		{"a superuser who does not read it", r.super, path + "/category", `{"category":"benign"}`, 404},
+		{"no category", r.admin, path + "/category", `{"category":"bad"}`, 400},
+		{"not an event", r.admin, "/api/v1/events/" + ip + "/category", `{"category":"benign"}`, 404},
+		{"no hash", r.admin, "/api/v1/events/x/category", `{"category":"benign"}`, 404},
+		{"an administrator", r.admin, path + "/category", `{"category":"benign"}`, 200},
+		{"context by a reader", r.reader, path + "/context", `{"instance":"` + ip + `","context":"malicious"}`, 403},
+		{"context of what is not in it", r.admin, path + "/context", `{"instance":"` + strings.Repeat("1", 64) + `","context":"malicious"}`, 404},
+		{"context of nothing", r.admin, path + "/context", `{"instance":"x","context":"malicious"}`, 400},
+		{"context", r.admin, path + "/context", `{"instance":"` + ip + `","context":"benign"}`, 200},
+	} {
+		if got := r.put(c.as, c.path, c.body); got.status != c.status || c.status == 200 && got.text(t, "category") != "benign" {
+			t.Errorf("%s: got %d %s, want %d", c.name, got.status, got.body, c.status)
+		}
+	}
+	for query, want := range map[string]float64{"events category benign": 1, "ipv4 198.51.100.7 | events context benign": 1} {
+		if got := r.count(r.reader, query); got != want {
+			t.Errorf("%s: got %v, want %v", query, got, want)
+		}
+	}
+	if row := <-told; !strings.Contains(row, event) {
+		t.Errorf("the watch told %q", row)
+	}
+}
+
+func TestEventsAreRemoved(t *testing.T) {
+	r := newRig(t)
+	r.load(strings.ReplaceAll(logins(3), "198.51.100.7", "198.51.100.31")) // of no other test: what two upload is one raw
+	path := "/api/v1/events/" + r.hashesBy(r.reader, "events")["login"]
+	if got := r.remove(r.reader, path); got.status != http.StatusForbidden {
+		t.Errorf("reader: got %d %s", got.status, got.body)
+	}
+	if got := r.remove(r.stranger, path); got.status != http.StatusNotFound {
+		t.Errorf("stranger: got %d %s", got.status, got.body)
+	}
+	got := r.remove(r.admin, path)
+	if removed, _ := got.member(t, "removed").(map[string]any); got.status != http.StatusOK || removed["events"] != 1.0 || removed["raws"] != 1.0 {
+		t.Errorf("admin: got %d %s", got.status, got.body)
+	}
+	if got := r.remove(r.admin, path); got.status != http.StatusNotFound {
+		t.Errorf("again: got %d %s", got.status, got.body)
+	}
+	if events, raws := r.count(r.reader, "events"), r.count(r.reader, "raws"); events != 2 || raws != 2 {
+		t.Errorf("%v events and %v raws are left, want 2 and 2", events, raws)
+	}
+}
+
+// member makes a user who reads the rig's organisation.
+func (r *rig) member(name string) person {
+	r.t.Helper()
+	u := must(r.users.CreateUser(r.t.Context(), identity.User{Email: name + "@example.org", Name: name}))(r.t)
+	must(r.users.Grant(r.t.Context(), r.org.Hash, u.Hash, identity.Reader))(r.t)
+	return person{u, must(r.users.Issue(r.t.Context(), u.Hash, 1e12))(r.t)}
+}
