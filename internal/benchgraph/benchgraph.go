@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ import (
 // dirEnv names another folder for the graphs than .bench of the repository.
 const dirEnv = "CYBEXP_BENCH_DIR"
 
-// Recipe says how a graph is made. The name stands for all that it depends on: who changes what Make writes changes the name.
+// Recipe says how a graph is made. The name stands for all that it depends on besides the schema: who changes what Make writes changes the name.
 type Recipe struct {
 	Name string
 	Make func(w *bufio.Writer) error    // writes RDF, see graph.RDF
@@ -55,7 +56,7 @@ func open(tb testing.TB, r Recipe) (*Graph, error) {
 	if dir == "" {
 		dir = filepath.Join(filepath.Dir(filepath.Dir(bin)), ".bench")
 	}
-	dir = filepath.Join(dir, r.Name)
+	dir = filepath.Join(dir, fmt.Sprintf("%s-%08x", r.Name, crc32.ChecksumIEEE([]byte(cybexp.Schema))))
 	c := dgraphd.DefaultConfig()
 	c.Bin, c.Dir = bin, dir
 	ready := filepath.Join(dir, "ready")
@@ -92,10 +93,16 @@ func open(tb testing.TB, r Recipe) (*Graph, error) {
 	return &Graph{store, server, dir}, os.WriteFile(ready, nil, 0o600)
 }
 
-// load makes the graph's files.
+// load makes the graph's files, in place of those with another schema.
 func load(tb testing.TB, r Recipe, c dgraphd.Config) error {
-	if err := os.RemoveAll(c.Dir); err != nil {
+	old, err := filepath.Glob(filepath.Join(filepath.Dir(c.Dir), r.Name+"-????????"))
+	if err != nil {
 		return err
+	}
+	for _, dir := range append(old, c.Dir) {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
 	}
 	return dgraphd.Load(tb.Context(), c, func(out io.Writer) error {
 		w := bufio.NewWriterSize(out, 1<<20)
