@@ -41,8 +41,16 @@ func fault(err error) error {
 		return ErrFull
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return ErrNotFound
+	case errors.As(err, &api) && outdated(api):
+		return ErrConflict
 	}
 	return err
+}
+
+// outdated tells whether a write was refused because it expected another state.
+func outdated(api *jetstream.APIError) bool {
+	return api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant // of what is replicated
 }
 
 // The server's answers to a message that a stream with a limit, an account or a disk cannot take.

@@ -76,8 +76,7 @@ func (k *KV) wrap(what, key string, err, stale error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
 		err = ErrNotFound
-	case errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
-		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant): // the second on replicated buckets
+	case errors.As(err, &api) && outdated(api):
 		err = stale
 	default:
 		err = fault(err)

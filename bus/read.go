@@ -27,7 +27,7 @@ func (s *Stream) Read(ctx context.Context, subject string, after uint64) iter.Se
 
 // read returns nil when the caller broke off.
 func (s *Stream) read(ctx context.Context, subject string, after uint64, yield func(Message, error) bool) error {
-	cons, err := s.reader(ctx, subject, after, false)
+	cons, err := s.js.OrderedConsumer(ctx, following(subject, after))
 	if err != nil {
 		return err
 	}
@@ -55,14 +55,14 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, yield f
 	}
 }
 
-func (s *Stream) reader(ctx context.Context, subject string, after uint64, headersOnly bool) (jetstream.Consumer, error) {
-	return s.js.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+// following is a reader of the messages of subject that come after a sequence number.
+func following(subject string, after uint64) jetstream.OrderedConsumerConfig {
+	return jetstream.OrderedConsumerConfig{
 		FilterSubjects:    []string{subject},
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       after + 1,
 		InactiveThreshold: time.Minute,
-		HeadersOnly:       headersOnly,
-	})
+	}
 }
 
 // HeaderSize is the length of a message in bytes, in the headers of a list.
@@ -72,14 +72,25 @@ const HeaderSize = "Nats-Msg-Size"
 const listLimit = 10 * time.Second
 
 // List gives the first n messages of subject (wildcards allowed) that come after sequence number after, without their data.
-func (s *Stream) List(ctx context.Context, subject string, after uint64, n int) (list []Message, err error) {
-	cons, err := s.reader(ctx, subject, after, true)
+func (s *Stream) List(ctx context.Context, subject string, after uint64, n int) ([]Message, error) {
+	config := following(subject, after)
+	config.HeadersOnly = true
+	list, err := s.some(ctx, config, n)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", subject, fault(err))
 	}
+	return list, nil
+}
+
+// some gives the first n messages that a reader finds, and does not wait for more to be written.
+func (s *Stream) some(ctx context.Context, config jetstream.OrderedConsumerConfig, n int) (list []Message, err error) {
+	cons, err := s.js.OrderedConsumer(ctx, config)
+	if err != nil {
+		return nil, err
+	}
 	msgs, err := cons.Messages(jetstream.PullMaxMessages(min(max(n, 1), 500)))
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", subject, fault(err))
+		return nil, err
 	}
 	defer s.forget(ctx, cons, msgs)
 	wait, cancel := context.WithTimeout(ctx, listLimit)
@@ -90,11 +101,11 @@ func (s *Stream) List(ctx context.Context, subject string, after uint64, n int) 
 			break // some of them were removed meanwhile
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", subject, fault(err))
+			return nil, err
 		}
 		m, err := message(jm)
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", subject, err)
+			return nil, err
 		}
 		list = append(list, m)
 	}

@@ -27,6 +27,7 @@ type StreamConfig struct {
 	MaxBytes  int64         // 0 is no limit; a full work queue refuses with ErrFull, others drop the oldest
 
 	subjectMessages int64 // of a work queue: most messages of one subject; 0 is no limit
+	sealed          bool  // nobody may remove a message, until it is old; this cannot be taken back
 }
 
 // maxReaders bounds the consumers and running Reads of one stream.
@@ -50,6 +51,8 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		MaxAge:      c.MaxAge,
 		MaxBytes:    -1,
 		AllowDirect: true,
+		DenyDelete:  c.sealed,
+		DenyPurge:   c.sealed,
 		// Each Read is a consumer. Without a number the server allows a thousand.
 		MaxConsumers: maxReaders,
 	}
@@ -89,11 +92,15 @@ func sameStream(have, want jetstream.StreamConfig) bool {
 	return slices.Equal(have.Subjects, want.Subjects) && have.Storage == want.Storage && have.Replicas == want.Replicas &&
 		have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Retention == want.Retention &&
 		have.Discard == want.Discard && have.AllowDirect == want.AllowDirect && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject &&
-		have.DiscardNewPerSubject == want.DiscardNewPerSubject
+		have.DiscardNewPerSubject == want.DiscardNewPerSubject && have.DenyDelete == want.DenyDelete && have.DenyPurge == want.DenyPurge
 }
 
 // Publish appends a message and waits until the stream has it: on disk, if it is a File stream.
 func (s *Stream) Publish(ctx context.Context, subject string, header map[string]string, data []byte) (uint64, error) {
+	return s.publish(ctx, subject, header, data)
+}
+
+func (s *Stream) publish(ctx context.Context, subject string, header map[string]string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
 	m := &nats.Msg{Subject: subject, Data: data}
 	if len(header) > 0 {
 		m.Header = make(nats.Header, len(header))
@@ -101,7 +108,7 @@ func (s *Stream) Publish(ctx context.Context, subject string, header map[string]
 			m.Header.Set(k, v)
 		}
 	}
-	ack, err := s.bus.js.PublishMsg(ctx, m, jetstream.WithExpectStream(s.name))
+	ack, err := s.bus.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(s.name))...)
 	if err != nil {
 		return 0, fmt.Errorf("publish %s: %w", subject, fault(err))
 	}
@@ -164,7 +171,7 @@ func (s *Stream) Subjects(ctx context.Context, filter string) (map[string]uint64
 func flatten(h nats.Header) map[string]string {
 	var m map[string]string
 	for k, v := range h {
-		if len(v) == 0 || k == nats.ExpectedStreamHdr {
+		if len(v) == 0 || k == nats.ExpectedStreamHdr || k == nats.ExpectedLastSeqHdr {
 			continue
 		}
 		if m == nil {

@@ -33,4 +33,5 @@ var (
 	ErrTokenExpired   = fmt.Errorf("%w: expired", ErrToken)
 	ErrTokenRevoked   = fmt.Errorf("%w: revoked", ErrToken)
 	ErrTokenUser      = fmt.Errorf("%w: its user does not exist", ErrToken)
+	ErrTokenDisabled  = fmt.Errorf("%w: its user is disabled", ErrToken)
 )

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -38,6 +39,7 @@ type Store interface {
 type Config struct {
 	Store Store
 	Keys  *Keys            // sign tokens, see LoadOrCreateKeys
+	Audit *audit.Trail     // is told of every change before it is made; nil is none
 	Now   func() time.Time // nil is time.Now
 }
 
@@ -94,6 +96,7 @@ func (s *Service) load(ctx context.Context, key string, into any) (revision uint
 	return revision, nil
 }
 
+// save writes what changes nobody's rights; all else is for commit.
 func (s *Service) save(ctx context.Context, key string, value any, revision uint64) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -102,18 +105,26 @@ func (s *Service) save(ctx context.Context, key string, value any, revision uint
 	return s.Store.Set(ctx, key, text, revision)
 }
 
-// update changes the value of a key by f, as often as somebody else was faster. A key that is not there is a zero value.
-func update[T any](ctx context.Context, s *Service, key string, f func(*T) error) (T, error) {
+// commit is the one way by which who may do what is changed: it writes to the audit trail what is about to be done, and then does it. What
+// cannot be written there is not done.
+func (s *Service) commit(ctx context.Context, deed audit.Entry, key string, value any, revision uint64) error {
+	return s.Audit.Do(ctx, deed, func() error { return s.save(ctx, key, value, revision) })
+}
+
+// update changes the value of a key by f, which tells what deed that is, as often as somebody else was faster. A key that is not there is a
+// zero value.
+func update[T any](ctx context.Context, s *Service, key string, f func(*T) (audit.Entry, error)) (T, error) {
 	for {
 		var v T
 		revision, err := s.load(ctx, key, &v)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return v, err
 		}
-		if err := f(&v); err != nil {
+		deed, err := f(&v)
+		if err != nil {
 			return v, err
 		}
-		if err := s.save(ctx, key, v, revision); !errors.Is(err, ErrConflict) {
+		if err := s.commit(ctx, deed, key, v, revision); !errors.Is(err, ErrConflict) {
 			return v, err
 		}
 	}

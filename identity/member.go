@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -32,15 +33,17 @@ func ParseRole(text string) (Role, error) {
 	return 0, fmt.Errorf("%w: a role is reader, member or admin, not %q", ErrInvalid, text)
 }
 
-// MemberError tells why an organisation's people cannot be changed in a way, in the words of the classic API. It is an ErrRole.
+// MemberError tells why an organisation's people cannot be changed in a way. It is an ErrRole.
 type MemberError struct {
-	Text string
-	User tahoe.Hash
-	End  string
+	Text    string // for people, who know which user is meant
+	classic string
+	user    tahoe.Hash
 }
 
-// Error is the text and whom it is about.
-func (e *MemberError) Error() string { return e.Text + " = " + e.User.String() + e.End }
+func (e *MemberError) Error() string { return e.Text }
+
+// Classic is what the classic API says.
+func (e *MemberError) Classic() string { return e.classic + " = " + e.user.String() + "!" }
 
 // Is makes every MemberError an ErrRole.
 func (e *MemberError) Is(target error) bool { return target == ErrRole }
@@ -60,16 +63,46 @@ func (e *UnknownUserError) Error() string { return fmt.Sprintf("Invalid user has
 
 // changeOrg changes an organisation that is there.
 func (s *Service) changeOrg(ctx context.Context, org tahoe.Hash, f func(*Org) error) (Org, error) {
-	o, err := update(ctx, s, keyOf(orgKeys, org), func(o *Org) error {
+	o, err := update(ctx, s, keyOf(orgKeys, org), func(o *Org) (audit.Entry, error) {
 		if o.Hash != org {
-			return ErrNotFound
+			return audit.Entry{}, ErrNotFound
 		}
-		return f(o)
+		before := Org{Users: slices.Clone(o.Users), Admins: slices.Clone(o.Admins), ACL: slices.Clone(o.ACL)}
+		err := f(o)
+		return audit.Entry{Action: audit.OrgMembers, Orgs: []tahoe.Hash{org}, Object: org.String(), Detail: before.changes(o)}, err
 	})
 	if err != nil {
 		return Org{}, fmt.Errorf("change organisation %s: %w", org, err)
 	}
 	return o, nil
+}
+
+// changes tells of each user whose part in the organisation differs afterwards what they are then, by hash, as the audit trail has it.
+func (o *Org) changes(after *Org) map[string]string {
+	people := map[string]string{}
+	for _, h := range slices.Concat(o.Admins, o.Users, o.ACL, after.Admins, after.Users, after.ACL) {
+		if now := after.partOf(h); now != o.partOf(h) {
+			people[h.String()] = now
+		}
+	}
+	return people
+}
+
+// partOf says in words what a user is to the organisation.
+func (o *Org) partOf(h tahoe.Hash) string {
+	part := "nothing"
+	switch {
+	case slices.Contains(o.Admins, h):
+		part = "admin"
+	case slices.Contains(o.Users, h):
+		part = "member"
+	case slices.Contains(o.ACL, h):
+		return "reader"
+	}
+	if part != "nothing" && !slices.Contains(o.ACL, h) {
+		part += " who does not read"
+	}
+	return part
 }
 
 // grant gives a role and what it includes.
@@ -128,11 +161,14 @@ func (s *Service) Add(ctx context.Context, org tahoe.Hash, users []tahoe.Hash, r
 			return Org{}, err
 		}
 	}
-	texts := [...]string{"User already in ACL", "User already in Org", "User is already admin"}
+	texts := [...][2]string{
+		{"The user is a reader already.", "User already in ACL"}, {"The user is a member already.", "User already in Org"},
+		{"The user is an administrator already.", "User is already admin"},
+	}
 	return s.changeOrg(ctx, org, func(o *Org) error {
 		for _, u := range users {
 			if slices.Contains(o.part(role), u) {
-				return &MemberError{texts[role], u, "!"}
+				return &MemberError{texts[role][0], texts[role][1], u}
 			}
 			o.grant(u, role)
 		}
@@ -168,11 +204,11 @@ func (o *Org) remove(u tahoe.Hash, what Removal) error {
 	if what.All {
 		what = Removal{Admin: slices.Contains(o.Admins, u), Member: slices.Contains(o.Users, u), Reader: reads}
 		if what == (Removal{}) {
-			return &MemberError{"User is not in ACL", u, "!"}
+			return &MemberError{"The user is nothing to the organisation.", "User is not in ACL", u}
 		}
 	}
 	if what.Reader && !reads {
-		return &MemberError{"User is not in ACL", u, "!"}
+		return &MemberError{"The user is no reader.", "User is not in ACL", u}
 	}
 	if what.Admin {
 		if err := o.removeAdmin(u); err != nil {
@@ -182,11 +218,11 @@ func (o *Org) remove(u tahoe.Hash, what Removal) error {
 	runs := slices.Contains(o.Admins, u)
 	switch {
 	case what.Reader && runs:
-		return &MemberError{"Cannot delete admin from ACL", u, "!"}
+		return &MemberError{"An administrator cannot be taken off the reading list.", "Cannot delete admin from ACL", u}
 	case what.Member && !slices.Contains(o.Users, u):
-		return &MemberError{"User is not in org", u, "!"}
+		return &MemberError{"The user is no member.", "User is not in org", u}
 	case what.Member && runs:
-		return &MemberError{"User is admin", u, "!"}
+		return &MemberError{"The user is an administrator, and so a member.", "User is admin", u}
 	}
 	if what.Member {
 		o.Users = without(o.Users, u)
@@ -200,9 +236,9 @@ func (o *Org) remove(u tahoe.Hash, what Removal) error {
 func (o *Org) removeAdmin(u tahoe.Hash) error {
 	switch {
 	case !slices.Contains(o.Admins, u):
-		return &MemberError{"User is not admin", u, "!"}
+		return &MemberError{"The user is no administrator.", "User is not admin", u}
 	case len(o.Admins) == 1:
-		return &MemberError{"User is only admin", u, "!"}
+		return &MemberError{"The user is the only administrator. Make somebody else one first.", "User is only admin", u}
 	}
 	o.Admins = without(o.Admins, u)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -38,11 +39,13 @@ func (s *Service) CreateOrg(ctx context.Context, creator tahoe.Hash, o Org) (Org
 	}
 	for _, h := range o.Admins {
 		if !slices.Contains(o.Users, h) {
-			return Org{}, &MemberError{"Admin must be an user", h, "!"}
+			return Org{}, &MemberError{"An administrator must be among the users.", "Admin must be an user", h}
 		}
 	}
 	o.Hash, o.ACL = tahoe.OrgHash(o.Name), slices.Clone(o.Users)
-	if err := s.save(ctx, keyOf(orgKeys, o.Hash), o, 0); err != nil {
+	deed := audit.Entry{Action: audit.OrgCreate, Orgs: []tahoe.Hash{o.Hash}, Object: o.Hash.String(), Detail: (&Org{}).changes(&o)}
+	deed.Detail["name"] = o.Name
+	if err := s.commit(ctx, deed, keyOf(orgKeys, o.Hash), o, 0); err != nil {
 		if errors.Is(err, ErrConflict) {
 			return Org{}, fmt.Errorf("organisation %s: %w", o.Name, ErrExists)
 		}
@@ -109,8 +112,15 @@ func (o Org) Sees(user tahoe.Hash) tahoe.Marking {
 	return tahoe.Amber
 }
 
-// Readable lists the organisations whose data user may read, by name.
+// Readable lists the organisations whose data user may read, by name. A disabled user reads nothing.
 func (s *Service) Readable(ctx context.Context, user tahoe.Hash) ([]Org, error) {
+	u, err := s.User(ctx, user)
+	if errors.Is(err, ErrNotFound) || err == nil && u.Disabled {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	return s.orgsWith(ctx, func(o Org) []tahoe.Hash { return o.ACL }, user)
 }
 

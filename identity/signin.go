@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -32,7 +33,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from netip
 	if err := s.hashes.run(ctx, known, func() { right = d.matches(password) }); err != nil {
 		return User{}, fmt.Errorf("sign in: %w", err)
 	}
-	if !right || !exists {
+	if !right || !exists || u.Disabled {
 		return User{}, ErrSignIn
 	}
 	s.brake.succeed(try)
@@ -75,7 +76,12 @@ func (s *Service) SetPassword(ctx context.Context, user tahoe.Hash, password str
 	if err := s.hashes.run(ctx, false, func() { text = hashPassword(password).String() }); err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	if _, err := update(ctx, s, keyOf(passwordKeys, user), func(v *string) error { *v = text; return nil }); err != nil {
+	deed := audit.Entry{Action: audit.UserPassword, Object: user.String()}
+	err = s.about(ctx, user, &deed)
+	if err == nil {
+		_, err = update(ctx, s, keyOf(passwordKeys, user), func(v *string) (audit.Entry, error) { *v = text; return deed, nil })
+	}
+	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
 	return s.EndSessions(ctx, user)
@@ -114,21 +120,23 @@ func (p place) is(from netip.Addr, now time.Time) bool {
 // remember makes the user known at the address. It writes once a day at most.
 func (s *Service) remember(ctx context.Context, user tahoe.Hash, from netip.Addr) error {
 	now := s.Now()
-	var places []place
-	if _, err := s.load(ctx, keyOf(knownKeys, user), &places); err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
 	fresh := func(p place) bool { return p.is(from, now) && now.Sub(p.At) < 24*time.Hour }
-	if slices.ContainsFunc(places, fresh) {
-		return nil
-	}
-	_, err := update(ctx, s, keyOf(knownKeys, user), func(places *[]place) error {
-		others := slices.DeleteFunc(*places, func(p place) bool { return p.is(from, now) || now.Sub(p.At) >= placesLast })
+	for {
+		var places []place
+		revision, err := s.load(ctx, keyOf(knownKeys, user), &places)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if slices.ContainsFunc(places, fresh) {
+			return nil
+		}
+		others := slices.DeleteFunc(places, func(p place) bool { return p.is(from, now) || now.Sub(p.At) >= placesLast })
 		others = append(others, place{network(from), now.UTC()})
-		*places = others[max(len(others)-maxPlaces, 0):]
-		return nil
-	})
-	return err
+		others = others[max(len(others)-maxPlaces, 0):]
+		if err := s.save(ctx, keyOf(knownKeys, user), others, revision); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
 }
 
 // network is who one address stands for: itself, or the /64 that IPv6 gives to one site. Sign-ins without an address share the zero one.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -70,7 +71,11 @@ func (s *Service) IssueToken(ctx context.Context, user tahoe.Hash, t Token, ttl 
 	if ttl < time.Second {
 		return "", t, fmt.Errorf("issue token: %w: a token must last a second or more, not %v", ErrInvalid, ttl)
 	}
-	if _, err := s.User(ctx, user); err != nil {
+	u, err := s.User(ctx, user)
+	if err == nil && u.Disabled {
+		err = fmt.Errorf("%w: the user is disabled", ErrInvalid)
+	}
+	if err != nil {
 		return "", t, fmt.Errorf("issue token: %w", err)
 	}
 	now := s.Now().UTC().Truncate(time.Second)
@@ -83,12 +88,22 @@ func (s *Service) IssueToken(ctx context.Context, user tahoe.Hash, t Token, ttl 
 		ExpiresAt: jwt.NewNumericDate(t.Expires),
 	}).SignedString(s.Keys.current()[0])
 	if err == nil {
-		err = s.changeTokens(ctx, user, func(tokens []Token) ([]Token, error) { return s.addToken(tokens, t) })
+		deed := t.issue()
+		err = s.changeTokens(ctx, user, &deed, func(tokens []Token) ([]Token, error) { return s.addToken(tokens, t) })
 	}
 	if err != nil {
 		return "", t, fmt.Errorf("issue token: %w", err)
 	}
 	return text, t, nil
+}
+
+// issue is the making of a token, or a sign-in, as the audit trail has it.
+func (t Token) issue() audit.Entry {
+	if t.Session {
+		return audit.Entry{Action: audit.SignIn, Object: t.ID}
+	}
+	detail := map[string]string{"label": t.Label, "right": string(t.Right), "expires": t.Expires.Format(time.RFC3339)}
+	return audit.Entry{Action: audit.TokenCreate, Object: t.ID, Detail: detail}
 }
 
 // addToken adds to a user's tokens. Sessions push out the oldest session; other tokens are refused when there are too many.
@@ -110,12 +125,39 @@ func (s *Service) addToken(tokens []Token, t Token) ([]Token, error) {
 }
 
 // changeTokens changes the list of a user's tokens, from which those that expired are gone.
-func (s *Service) changeTokens(ctx context.Context, user tahoe.Hash, f func([]Token) ([]Token, error)) error {
-	_, err := update(ctx, s, keyOf(tokenKeys, user), func(tokens *[]Token) (err error) {
-		*tokens, err = f(s.alive(*tokens))
+func (s *Service) changeTokens(ctx context.Context, user tahoe.Hash, deed *audit.Entry, f func([]Token) ([]Token, error)) error {
+	if err := s.about(ctx, user, deed); err != nil {
 		return err
+	}
+	_, err := update(ctx, s, keyOf(tokenKeys, user), func(tokens *[]Token) (_ audit.Entry, err error) {
+		*tokens, err = f(s.alive(*tokens))
+		return *deed, err
 	})
 	return err
+}
+
+// about adds to a deed whom it is about, and the organisations that they belong to, whose administrators may know.
+func (s *Service) about(ctx context.Context, user tahoe.Hash, deed *audit.Entry) error {
+	u, err := s.User(ctx, user)
+	if err != nil {
+		return err
+	}
+	if deed.Detail == nil {
+		deed.Detail = map[string]string{}
+	}
+	deed.Detail["user"], deed.Detail["email"] = user.String(), u.Email
+	deed.Orgs, err = s.Concerned(ctx, user)
+	return err
+}
+
+// Concerned are the organisations that a user belongs to, whose administrators may read in the audit trail what the user does.
+func (s *Service) Concerned(ctx context.Context, user tahoe.Hash) ([]tahoe.Hash, error) {
+	orgs, err := s.MemberOf(ctx, user)
+	hashes := make([]tahoe.Hash, len(orgs))
+	for i, o := range orgs {
+		hashes[i] = o.Hash
+	}
+	return hashes, err
 }
 
 func (s *Service) alive(tokens []Token) []Token {
@@ -133,10 +175,14 @@ func (s *Service) Tokens(ctx context.Context, user tahoe.Hash) ([]Token, error) 
 
 // Revoke makes a token of the user worthless from now on; ErrNotFound if there is none of the ID.
 func (s *Service) Revoke(ctx context.Context, user tahoe.Hash, id string) error {
-	err := s.changeTokens(ctx, user, func(tokens []Token) ([]Token, error) {
+	deed := audit.Entry{Action: audit.TokenRevoke, Object: id}
+	err := s.changeTokens(ctx, user, &deed, func(tokens []Token) ([]Token, error) {
 		i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == id })
 		if i < 0 {
 			return nil, ErrNotFound
+		}
+		if tokens[i].Session {
+			deed.Action = audit.SignOut
 		}
 		return slices.Delete(tokens, i, i+1), nil
 	})
@@ -148,7 +194,8 @@ func (s *Service) Revoke(ctx context.Context, user tahoe.Hash, id string) error 
 
 // EndSessions revokes what sign-ins of the user made.
 func (s *Service) EndSessions(ctx context.Context, user tahoe.Hash) error {
-	err := s.changeTokens(ctx, user, func(tokens []Token) ([]Token, error) {
+	deed := audit.Entry{Action: audit.SignOut, Object: user.String(), Detail: map[string]string{"all": "true"}}
+	err := s.changeTokens(ctx, user, &deed, func(tokens []Token) ([]Token, error) {
 		return slices.DeleteFunc(tokens, func(t Token) bool { return t.Session }), nil
 	})
 	if err != nil {
@@ -169,6 +216,9 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Caller, error
 	}
 	if err != nil {
 		return Caller{}, fmt.Errorf("authenticate: %w", err)
+	}
+	if u.Disabled {
+		return Caller{}, ErrTokenDisabled
 	}
 	tokens, err := s.Tokens(ctx, user)
 	if err != nil {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -18,6 +20,8 @@ type User struct {
 	Email string     `json:"email"`
 	Name  string     `json:"name"`
 	Super bool       `json:"super,omitempty"` // may create users and organisations
+
+	Disabled bool `json:"disabled,omitempty"` // may nothing, until enabled again
 }
 
 // CreateUser adds u, whose hash it fills in. An e-mail address is one user's, in whatever case it is written and whether or not they
@@ -30,11 +34,36 @@ func (s *Service) CreateUser(ctx context.Context, u User) (User, error) {
 	if err := s.claim(ctx, u); err != nil {
 		return User{}, err
 	}
-	if err := s.save(ctx, keyOf(userKeys, u.Hash), u, 0); err != nil {
+	deed := audit.Entry{Action: audit.UserCreate, Object: u.Hash.String(), Detail: map[string]string{"email": u.Email, "super": strconv.FormatBool(u.Super)}}
+	if err := s.commit(ctx, deed, keyOf(userKeys, u.Hash), u, 0); err != nil {
 		if errors.Is(err, ErrConflict) {
 			return User{}, fmt.Errorf("user %s: %w", u.Email, ErrExists)
 		}
 		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+	}
+	return u, nil
+}
+
+// Disable takes all that a user may do from them, or with false gives it back: they cannot sign in, read nothing, and their sessions and
+// tokens are worthless at once and for ever. What they are to organisations stays.
+func (s *Service) Disable(ctx context.Context, user tahoe.Hash, disabled bool) (User, error) {
+	deed := audit.Entry{Action: audit.UserEnable, Object: user.String()}
+	if disabled {
+		deed.Action = audit.UserDisable
+	}
+	if err := s.about(ctx, user, &deed); err != nil {
+		return User{}, err
+	}
+	u, err := update(ctx, s, keyOf(userKeys, user), func(u *User) (audit.Entry, error) {
+		u.Disabled = disabled
+		return deed, nil
+	})
+	if err == nil && disabled {
+		err = s.changeTokens(ctx, user, &audit.Entry{Action: audit.SignOut, Object: user.String(), Detail: map[string]string{"all": "tokens too"}},
+			func([]Token) ([]Token, error) { return []Token{}, nil })
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("change user %s: %w", u.Email, err)
 	}
 	return u, nil
 }

@@ -15,6 +15,23 @@ import (
 type Caller struct {
 	ID   string
 	Orgs []tdql.Org
+	// Asked, unless it is nil, is told of each question of theirs that was taken up.
+	Asked func(context.Context, Report)
+	// Still, unless it is nil, tells whether they are signed in still; a websocket asks it before each operation, and now and then.
+	Still func(context.Context) error
+}
+
+func (c Caller) asked(ctx context.Context, r Report) {
+	if c.Asked != nil {
+		c.Asked(ctx, r)
+	}
+}
+
+func (c Caller) still(ctx context.Context) error {
+	if c.Still == nil {
+		return nil
+	}
+	return c.Still(ctx)
 }
 
 // Config says what a Service works with and how much it takes. Begin with DefaultConfig.

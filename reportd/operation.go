@@ -70,6 +70,16 @@ func (k *socket) signIn(ctx context.Context, token string) error {
 	return k.enlist()
 }
 
+// checkSignIn closes a connection whose user is signed in no more. Only the reading goroutine calls it.
+func (k *socket) checkSignIn(ctx context.Context) error {
+	k.looked = time.Now()
+	if err := k.caller.still(ctx); err != nil {
+		k.Service.cfg.Logger.InfoContext(ctx, "websocket is signed in no more", "err", err)
+		return errUnknown
+	}
+	return nil
+}
+
 func (k *socket) operation(id string) *operation {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -78,6 +88,9 @@ func (k *socket) operation(id string) *operation {
 
 // begin starts an operation in a goroutine of its own.
 func (k *socket) begin(ctx context.Context, m message, do func(*operation, context.Context, message)) error {
+	if err := k.checkSignIn(ctx); err != nil {
+		return err
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if _, twice := k.ops[m.ID]; twice {
@@ -135,7 +148,9 @@ func (o *operation) query(ctx context.Context, m message) {
 	queued.Go(func() {
 		if err := s.enqueue(context.WithoutCancel(ctx), j); err != nil {
 			lose(err)
+			return
 		}
+		c.asked(ctx, j.Report)
 	})
 	err = o.stream(ctx, s.follow(fctx, c.ID, o.report, 0))
 	queued.Wait()

@@ -68,7 +68,8 @@ type socket struct {
 
 	conn   *websocket.Conn
 	cfg    SocketConfig
-	caller *Caller // only the reading goroutine touches it before operations begin
+	caller *Caller   // only the reading goroutine touches it before operations begin
+	looked time.Time // when it was last looked whether the caller is signed in still
 	stop   context.CancelCauseFunc
 	over   <-chan struct{} // closed when the connection is to end
 	done   chan struct{}   // closed when all that it began has ended
@@ -154,7 +155,14 @@ func (k *socket) serve(ctx context.Context) {
 // effect, until the client has had time to take leave.
 func (k *socket) readAll(ctx context.Context) error {
 	limits := k.Service.cfg.Socket
-	k.conn.SetPongHandler(func(string) error { return k.alive(ctx) })
+	k.conn.SetPongHandler(func(string) error {
+		if k.caller != nil && time.Since(k.looked) >= limits.Ping/2 {
+			if err := k.checkSignIn(ctx); err != nil {
+				k.stop(err)
+			}
+		}
+		return k.alive(ctx)
+	})
 	late := time.AfterFunc(limits.SignIn, func() { k.stop(errNoSignIn) })
 	defer late.Stop()
 	for {

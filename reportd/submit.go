@@ -62,10 +62,16 @@ func (s *Service) Submit(ctx context.Context, c Caller, req Request) (Report, er
 	if err != nil {
 		return Report{}, err
 	}
-	if !req.Shared {
-		return j.Report, s.enqueue(ctx, j)
+	r := j.Report
+	if req.Shared {
+		r, err = s.submitShared(ctx, j, req.Redo)
+	} else {
+		err = s.enqueue(ctx, j)
 	}
-	return s.submitShared(ctx, j, req.Redo)
+	if err == nil {
+		c.asked(ctx, r)
+	}
+	return r, err
 }
 
 // prepare checks a query and names its report.

@@ -43,6 +43,7 @@ func (s *Server) allowing(next echo.HandlerFunc, rights ...identity.Right) echo.
 			return err
 		}
 		c.Set(keyCaller, who)
+		s.actAs(c, who.User, who.Token.ID)
 		return next(c)
 	}
 }
@@ -67,13 +68,15 @@ func (s *Server) authenticate(ctx context.Context, token string, rights ...ident
 	case err == nil:
 		return who, nil
 	case errors.Is(err, identity.ErrTokenRevoked):
-		return who, unauthorized("JWT token is revoked.")
+		return who, unauthorized("The token was revoked, or its session has ended.").inOldWords("JWT token is revoked.")
 	case errors.Is(err, identity.ErrTokenUser):
-		return who, unauthorized("User does not exist!")
+		return who, unauthorized("The token's user does not exist.").inOldWords("User does not exist!")
+	case errors.Is(err, identity.ErrTokenDisabled):
+		return who, unauthorized("The token's user is disabled.")
 	case errors.Is(err, identity.ErrTokenExpired):
 		return who, unauthorized("The token has expired. Ask for a new one.")
 	case errors.Is(err, identity.ErrToken):
-		return who, unauthorized(badToken)
+		return who, noToken("The token is not valid. Make one with `cybexp token create`, or sign in.")
 	}
 	return who, fmt.Errorf("authenticate: %w: %w", errAuthDown, err)
 }
@@ -81,8 +84,10 @@ func (s *Server) authenticate(ctx context.Context, token string, rights ...ident
 // errAuthDown marks a trouble of the identity store, which classic clients know by a text of its own.
 var errAuthDown = errors.New("identities cannot be read")
 
-// badToken is what callers are told who have no token or a bad one.
-const badToken = "Invalid/missing token in auth header!"
+// noToken is for callers who have no token or a bad one.
+func noToken(detail string) *problem {
+	return unauthorized(detail).inOldWords("Invalid/missing token in auth header!")
+}
 
 // caller returns who signedIn let in.
 func caller(c echo.Context) identity.User { return signIn(c).User }
@@ -102,9 +107,9 @@ func bearer(header string) (string, error) {
 	token = strings.TrimSpace(token)
 	switch {
 	case !ok || token == "":
-		return "", unauthorized(badToken)
+		return "", noToken("This needs a token: send it as 'Authorization: Bearer TOKEN', or sign in.")
 	case scheme != "Bearer":
-		return "", unauthorized("Token must be of type Bearer!")
+		return "", unauthorized("The Authorization header must be 'Bearer TOKEN'.").inOldWords("Token must be of type Bearer!")
 	}
 	return token, nil
 }

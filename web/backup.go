@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/cybexp/cybexp/audit"
 )
 
 // ErrBusy is what Config.Backup returns while it makes another backup.
@@ -20,6 +22,7 @@ func (s *Server) backup(c echo.Context) error {
 	if s.cfg.Backup == nil {
 		return refuse(http.StatusNotImplemented, "no-backup", "This server has not all that a backup needs: run `cybexp backup` where the private keys are, with --dgraph, --nats and --exchange.")
 	}
+	s.cfg.Audit.Note(c.Request().Context(), audit.Entry{Action: audit.Backup})
 	ctx, done := s.streaming(c.Request().Context())
 	defer done()
 	conn := http.NewResponseController(c.Response())

@@ -33,6 +33,8 @@ func problemCases(r *rig) map[string]call {
 	}
 	return map[string]call{
 		"no token":                        get(person{}, "/api/v1/me"),
+		"no token, the classic way":       get(person{}, "/user/info/self"),
+		"a bad one, the classic way":      {method: http.MethodGet, path: "/user/info/self", header: http.Header{"Authorization": {"Bearer invalid"}}},
 		"one word for a token":            auth("Bearer"),
 		"another scheme":                  auth("Not_bearer abc"),
 		"another scheme and three words":  auth("Invalid JWT token"),
@@ -59,6 +61,8 @@ func problemCases(r *rig) map[string]call {
 		"org by somebody ordinary":        post(r.admin, "/api/v1/orgs", `{"name":"mine"}`),
 		"org without a name":              post(r.super, "/api/v1/orgs", `{}`),
 		"org that is there":               post(r.super, "/api/v1/orgs", `{"name":"`+r.orgName+`"}`),
+		"org of nobody":                   post(r.super, "/api/v1/orgs", `{"name":"x","admins":["nobody@example.org"]}`),
+		"the last admin goes":             {method: http.MethodDelete, path: "/api/v1/orgs/" + r.orgName + "/members/ada@example.org", as: r.admin},
 		"body that is too large":          post(r.reader, "/query", strings.Repeat(" ", 2<<20)),
 		"rows as an image":                {method: http.MethodGet, path: "/api/v1/reports/abc/rows", as: r.reader, header: http.Header{"Accept": {"image/png"}}},
 		"another site's page":             {method: http.MethodPost, path: "/query", as: r.reader, header: http.Header{"Origin": {"https://evil.example"}}, body: strings.NewReader("{}")},

@@ -15,7 +15,7 @@ import (
 // classicProblem is identityProblem with the original's texts, all of them 400.
 func classicProblem(err error) error {
 	if errors.Is(err, identity.ErrRole) {
-		return badRequest(memberText(err))
+		return badRequest(memberText(err, (*identity.MemberError).Classic))
 	}
 	return identityProblem(err)
 }
@@ -112,7 +112,7 @@ func (s *Server) runsOrg(c echo.Context, text, unknown, refused string) (identit
 	case errors.Is(err, identity.ErrNotFound):
 		return org, badRequest(unknown)
 	case err == nil && !slices.Contains(org.Admins, caller(c).Hash):
-		return org, forbidden(refused)
+		return org, notAdmin(refused).denying(org.Hash)
 	}
 	return org, err
 }

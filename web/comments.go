@@ -7,8 +7,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/notebook"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // A commentView is a comment as a reader of its organisation sees it.
@@ -83,6 +85,9 @@ func (s *Server) addComment(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(c.Request().Context(), audit.Entry{
+		Action: audit.CommentAdd, Orgs: []tahoe.Hash{org.Hash}, Object: of.Hash.String(), Detail: map[string]string{"comment": made.ID},
+	})
 	return c.JSON(http.StatusCreated, s.viewComment(c.Request().Context(), made, caller(c), orgs))
 }
 
@@ -104,5 +109,8 @@ func (s *Server) removeComment(c echo.Context) error {
 	if err := s.cfg.Notebook.RemoveComment(ctx, r, found.ID); err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(ctx, audit.Entry{
+		Action: audit.CommentDrop, Orgs: []tahoe.Hash{found.Org}, Object: found.Instance.String(), Detail: map[string]string{"comment": found.ID},
+	})
 	return c.NoContent(http.StatusNoContent)
 }

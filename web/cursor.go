@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -59,9 +58,11 @@ func pageSize(c echo.Context) (int, error) {
 	return n, nil
 }
 
-// linkNext tells where the next page is.
+// linkNext tells where the next page is: at what was asked, with the cursor.
 func linkNext(c echo.Context, h http.Header, limit int, cursor string) {
-	query := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {cursor}}
+	query := c.QueryParams()
+	query.Set("limit", strconv.Itoa(limit))
+	query.Set("cursor", cursor)
 	h.Set("Link", "<"+c.Request().URL.EscapedPath()+"?"+query.Encode()+`>; rel="next"`)
 	h.Set("Next-Cursor", cursor)
 }

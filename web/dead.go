@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -72,6 +73,7 @@ func (s *Server) deadLetter(c echo.Context) error {
 		}
 		answer.Sealed = "No key here opens it."
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutLetter(audit.DeadRead, letter))
 	return c.JSON(http.StatusOK, answer)
 }
 
@@ -84,6 +86,7 @@ func (s *Server) retryLetter(c echo.Context) error {
 	if err := s.cfg.Ingest.Retry(c.Request().Context(), letter.ID); err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutLetter(audit.DeadRetry, letter))
 	if letter.Upload != "" {
 		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/uploads/"+letter.Upload)
 	}
@@ -99,7 +102,17 @@ func (s *Server) deleteLetter(c echo.Context) error {
 	if err := s.cfg.Ingest.Discard(c.Request().Context(), letter.ID); err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutLetter(audit.DeadDelete, letter))
 	return c.NoContent(http.StatusNoContent)
+}
+
+// aboutLetter is what was done to a dead letter.
+func aboutLetter(action audit.Action, letter ingest.Letter) audit.Entry {
+	deed := audit.Entry{Action: action, Object: strconv.FormatUint(letter.ID, 10), Detail: map[string]string{"upload": letter.Upload}}
+	if !letter.Org.IsZero() {
+		deed.Orgs = []tahoe.Hash{letter.Org}
+	}
+	return deed
 }
 
 // findLetter finds the dead letter that the path names. Callers who do not administer its organisation are told that there is none; of
@@ -123,7 +136,7 @@ func (s *Server) findLetter(c echo.Context) (ingest.Letter, error) {
 		return letter, err
 	}
 	if !may {
-		return letter, none
+		return letter, none.denying(letter.Org)
 	}
 	return letter, nil
 }

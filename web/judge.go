@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -38,7 +39,7 @@ func (s *Server) eventToChange(c echo.Context) (instanceRow, error) {
 	case admin:
 		return event, nil
 	}
-	return event, forbidden("You are not an admin of the organisation that recorded the event.")
+	return event, forbidden("You do not administer the organisation that recorded the event.").denying(org)
 }
 
 // classify is PUT /api/v1/events/{hash}/category: what the event is held to be from now on, whatever filters say.
@@ -58,7 +59,10 @@ func (s *Server) classify(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	if err := s.cfg.Curator.Classify(ctx, []string{event.Org}, event.Hash, category); err != nil {
+	err = s.cfg.Audit.Do(ctx, event.judgement(audit.Category, map[string]string{"category": string(category)}), func() error {
+		return s.cfg.Curator.Classify(ctx, []string{event.Org}, event.Hash, category)
+	})
+	if err != nil {
 		return judgeProblem(err)
 	}
 	return s.judged(c, event.Hash)
@@ -85,10 +89,24 @@ func (s *Server) setContext(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Curator.SetContext(c.Request().Context(), []string{event.Org}, event.Hash, node, category); err != nil {
+	ctx := c.Request().Context()
+	detail := map[string]string{"instance": node.String(), "context": string(category)}
+	err = s.cfg.Audit.Do(ctx, event.judgement(audit.Context, detail), func() error {
+		return s.cfg.Curator.SetContext(ctx, []string{event.Org}, event.Hash, node, category)
+	})
+	if err != nil {
 		return judgeProblem(err)
 	}
 	return s.judged(c, event.Hash)
+}
+
+// judgement is what somebody holds an event or a part of it to be, as the audit trail has it.
+func (r instanceRow) judgement(action audit.Action, detail map[string]string) audit.Entry {
+	e := audit.Entry{Action: action, Object: r.Hash.String(), Detail: detail}
+	if org, err := tahoe.ParseHash(r.Org); err == nil { // which eventToChange has made sure of
+		e.Orgs = []tahoe.Hash{org}
+	}
+	return e
 }
 
 func judgeProblem(err error) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
@@ -82,6 +83,7 @@ func TestClassification(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d", c.name, got.status, got.body, c.status)
 		}
 	}
+	r.told(event, audit.Category, audit.Context)
 	for query, want := range map[string]float64{"events category benign": 1, "ipv4 198.51.100.7 | events context benign": 1} {
 		if got := r.count(r.reader, query); got != want {
 			t.Errorf("%s: got %v, want %v", query, got, want)
@@ -106,6 +108,7 @@ func TestEventsAreRemoved(t *testing.T) {
 	if removed, _ := got.member(t, "removed").(map[string]any); got.status != http.StatusOK || removed["events"] != 1.0 || removed["raws"] != 1.0 {
 		t.Errorf("admin: got %d %s", got.status, got.body)
 	}
+	r.told(strings.TrimPrefix(path, "/api/v1/events/"), audit.Removal)
 	if got := r.remove(r.admin, path); got.status != http.StatusNotFound {
 		t.Errorf("again: got %d %s", got.status, got.body)
 	}

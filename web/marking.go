@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -49,10 +50,11 @@ func (s *Server) mark(c echo.Context) error {
 		return fmt.Errorf("list orgs: %w", err)
 	}
 	hashes := make([]string, len(orgs))
+	deed := audit.Entry{Action: audit.Marking, Object: event.String(), Detail: map[string]string{"tlp": string(body.TLP)}}
 	for i, o := range orgs {
-		hashes[i] = o.Hash.String()
+		hashes[i], deed.Orgs = o.Hash.String(), append(deed.Orgs, o.Hash)
 	}
-	err = s.cfg.Curator.Mark(ctx, hashes, event, body.TLP)
+	err = s.cfg.Audit.Do(ctx, deed, func() error { return s.cfg.Curator.Mark(ctx, hashes, event, body.TLP) })
 	if errors.Is(err, ErrNoEvent) {
 		return none
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 )
 
@@ -54,6 +55,9 @@ func TestMarkings(t *testing.T) {
 			}
 			if got := r.as(r.admin, http.MethodPut, path, `{"tlp":"`+c.tlp+`"}`); got.status != http.StatusOK || got.text(t, "tlp") != strings.TrimPrefix(c.tlp, "tlp:") {
 				t.Fatalf("%s: got %d %s", c.tlp, got.status, got.body)
+			}
+			if got := r.newest(audit.Filter{Action: string(audit.Marking)}); got.Object != event || got.Detail["tlp"] == "" || got.User != r.admin.Hash.String() {
+				t.Errorf("the audit trail has %s", got.Text)
 			}
 		}
 		for name, p := range map[string]struct {

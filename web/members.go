@@ -34,9 +34,9 @@ func (s *Server) orgToRun(c echo.Context) (identity.Org, error) {
 	case err != nil, user.Super, slices.Contains(org.Admins, user.Hash):
 		return org, err
 	case slices.Contains(org.ACL, user.Hash):
-		return org, forbidden("You are not an admin of this org.")
+		return org, notAdmin("").denying(org.Hash)
 	}
-	return org, none
+	return org, none.denying(org.Hash)
 }
 
 // org is GET /api/v1/orgs/{org}: its people.

@@ -45,7 +45,7 @@ func (s *Server) orgs(c echo.Context) error {
 func (s *Server) createOrg(c echo.Context) error {
 	user := caller(c)
 	if !user.Super {
-		return forbidden("Only CYBEX-P admin can create org!")
+		return forbidden("Only superusers may make organisations.")
 	}
 	var body struct {
 		Name   string   `json:"name"`
@@ -68,7 +68,7 @@ func (s *Server) createOrg(c echo.Context) error {
 	org, err := s.cfg.Identity.CreateOrg(c.Request().Context(), user.Hash, made)
 	switch {
 	case errors.Is(err, identity.ErrExists):
-		return refuse(http.StatusConflict, "exists", fmt.Sprintf("Orgname = %s already exists!", body.Name))
+		return refuse(http.StatusConflict, "exists", fmt.Sprintf("There is an organisation %q already. Choose another name.", body.Name))
 	case err != nil:
 		return identityProblem(err)
 	}

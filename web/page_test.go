@@ -114,7 +114,7 @@ func signsInAndOut(t *testing.T, d *desk) {
 	b.visit("/?q=events+%7C+count")
 	b.click(".sign-in summary", "")
 	b.fill("[name=token]", "wrong")
-	b.shows("[role=alert]", "Invalid/missing token in auth header!")
+	b.shows("[role=alert]", "The token is not valid.")
 	b.fill("[name=token]", d.reader.token)
 	b.state("ready") // a shared link's query
 	b.do(chromedp.Reload())

@@ -7,12 +7,16 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql"
 )
 
@@ -30,6 +34,9 @@ type problem struct {
 	Errors    tdql.Errors `json:"errors,omitempty"` // what is wrong with a query, with places
 
 	retryAfter time.Duration
+	classic    string       // what the first Cybex-P said, for its routes; empty is Detail
+	denied     bool         // the caller is told that there is nothing, because it is not for them
+	orgs       []tahoe.Hash // whose data or rights it is about, for the audit trail
 }
 
 // Error makes a problem an error, so that a handler returns it.
@@ -37,7 +44,21 @@ func (p *problem) Error() string { return p.Detail }
 
 // refuse is the problem that a handler returns when the caller is at fault. The code is the last part of the problem's type.
 func refuse(status int, code, detail string) *problem {
-	return &problem{Type: "urn:cybexp:problem:" + code, Title: http.StatusText(status), Status: status, Detail: detail}
+	return &problem{Type: typeOf(code), Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+func typeOf(code string) string { return "urn:cybexp:problem:" + code }
+
+// inOldWords gives a problem the text that classic clients know.
+func (p *problem) inOldWords(text string) *problem {
+	p.classic = text
+	return p
+}
+
+// denying marks a problem that hides from the caller what an organisation has, so that the audit trail tells of it.
+func (p *problem) denying(orgs ...tahoe.Hash) *problem {
+	p.denied, p.orgs = true, orgs
+	return p
 }
 
 // badRequest is the most common refusal.
@@ -75,7 +96,12 @@ func problemOf(err error) *problem {
 		return refuse(http.StatusRequestTimeout, "time-out", "The body did not come in time.")
 	}
 	if errors.Is(err, errAuthDown) {
-		return refuse(http.StatusInternalServerError, "server", "Authentication database down!")
+		return refuse(http.StatusInternalServerError, "server", "It cannot be found out who you are. Try again shortly.").inOldWords("Authentication database down!")
+	}
+	if errors.Is(err, audit.ErrDown) {
+		p := refuse(http.StatusServiceUnavailable, "audit", "Nothing was changed, because it cannot be written to the audit trail. Try again shortly.")
+		p.retryAfter = retryAfter
+		return p
 	}
 	if p := reportProblem(err); p != nil {
 		return p
@@ -89,7 +115,7 @@ func problemOf(err error) *problem {
 	if p := noteProblem(err); p != nil {
 		return p
 	}
-	return refuse(http.StatusInternalServerError, "server", "500 Server Error")
+	return refuse(http.StatusInternalServerError, "server", "Something went wrong in the server. Its log tells what, under the request_id.").inOldWords("500 Server Error")
 }
 
 // reportProblem is the part of problemOf that knows the report service; nil for any other error.
@@ -117,6 +143,16 @@ func reportProblem(err error) *problem {
 	return nil
 }
 
+// classicRoute tells whether a request is of the classic API, whose clients know texts of its own.
+func classicRoute(c echo.Context) bool {
+	switch path := c.Path(); path {
+	case "/raw", "/query":
+		return true
+	default:
+		return slices.ContainsFunc([]string{"/create/", "/org/", "/orgs/", "/user/"}, func(of string) bool { return strings.HasPrefix(path, of) })
+	}
+}
+
 // retryAfter is what a caller is told who comes when the server is busy.
 const retryAfter = 5 * time.Second
 
@@ -124,8 +160,12 @@ const retryAfter = 5 * time.Second
 func (s *Server) answerError(err error, c echo.Context) {
 	p := problemOf(err)
 	p.RequestID = requestID(c)
+	if p.classic != "" && classicRoute(c) {
+		p.Detail = p.classic
+	}
 	p.Message = p.Detail
 	ctx := c.Request().Context()
+	s.noteRefusal(c, p)
 	if p.Status == http.StatusInternalServerError && ctx.Err() == nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("route", c.Path()), slog.Any("err", err))

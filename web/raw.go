@@ -251,12 +251,21 @@ func markingParam(text string) (tahoe.Marking, error) {
 	return m, nil
 }
 
+// notAdmin refuses who does not administer an organisation; the classic routes say so each in other words.
+func notAdmin(classic string) *problem {
+	return forbidden("You do not administer this organisation.").inOldWords(classic)
+}
+
 // uploadOrg finds the organisation that a parameter names, by hash or by name, if the caller may upload for it.
 func (s *Server) uploadOrg(c echo.Context, param, text string) (identity.Org, error) {
 	ctx := c.Request().Context()
 	org, err := s.cfg.Identity.FindOrg(ctx, text)
 	if errors.Is(err, identity.ErrNotFound) {
-		return org, badRequest(fmt.Sprintf("Invalid '%s'=%s!", param, text))
+		detail := fmt.Sprintf("There is no organisation %q.", text)
+		if text == "" {
+			detail = "'" + param + "' is missing: the name or hash of an organisation."
+		}
+		return org, badRequest(detail).inOldWords(fmt.Sprintf("Invalid '%s'=%s!", param, text))
 	}
 	if err != nil {
 		return org, fmt.Errorf("find org: %w", err)
@@ -266,7 +275,7 @@ func (s *Server) uploadOrg(c echo.Context, param, text string) (identity.Org, er
 		return org, fmt.Errorf("check administrator: %w", err)
 	}
 	if !admin {
-		return org, refuse(http.StatusForbidden, "forbidden", "You are not an admin of this org!")
+		return org, notAdmin("You are not an admin of this org!").denying(org.Hash)
 	}
 	return org, nil
 }

@@ -7,9 +7,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
-	"github.com/cybexp/cybexp/tdql"
 )
 
 // rawRecord is GET /api/v1/raw/{hash}: a record as it came, for readers of an organisation that uploaded it.
@@ -28,11 +28,14 @@ func (s *Server) rawRecord(c echo.Context) error {
 	if errors.Is(err, ingest.ErrNotFound) {
 		return none
 	}
-	theirs := slices.ContainsFunc(raw.Audiences, func(a string) bool {
-		return slices.ContainsFunc(rights, func(o tdql.Org) bool { return slices.Contains(o.Audiences(), a) })
-	})
-	if !theirs {
-		return none
+	var theirs []tahoe.Hash // of those who uploaded it, the organisations that the caller reads it of
+	for _, o := range rights {
+		if slices.ContainsFunc(o.Audiences(), func(a string) bool { return slices.Contains(raw.Audiences, a) }) {
+			theirs = append(theirs, o.Hash)
+		}
+	}
+	if len(theirs) == 0 {
+		return none.denying()
 	}
 	if errors.Is(err, ingest.ErrSealed) {
 		return refuse(http.StatusServiceUnavailable, "sealed", "The record is longer than the graph keeps whole. It lies sealed, and this server has "+
@@ -41,6 +44,7 @@ func (s *Server) rawRecord(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(ctx, audit.Entry{Action: audit.RawRead, Orgs: theirs, Object: hash.String()})
 	return c.Blob(http.StatusOK, rawType(text), text)
 }
 

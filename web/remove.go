@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -54,12 +55,13 @@ func (s *Server) removeEvent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.noteRemoval(c, "event", event.Hash.String())
+	s.noteRemoval(c, "event", event.Hash.String(), event.judgement(audit.Removal, nil).Orgs...)
 	return c.JSON(http.StatusOK, removalAnswer{removed})
 }
 
-// noteRemoval logs who removed what.
-func (s *Server) noteRemoval(c echo.Context, what, which string) {
+// noteRemoval tells the log and the audit trail who removed what, and of which organisations.
+func (s *Server) noteRemoval(c echo.Context, what, which string, orgs ...tahoe.Hash) {
+	s.cfg.Audit.Note(c.Request().Context(), audit.Entry{Action: audit.Removal, Orgs: orgs, Object: which, Detail: map[string]string{"what": what}})
 	s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "removed", slog.String("request_id", requestID(c)),
 		slog.String("user_id", caller(c).Hash.String()), slog.String("what", what), slog.String("id", which))
 }

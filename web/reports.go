@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
@@ -25,7 +26,22 @@ type question struct {
 // asker is the caller as reportd knows callers: with what they may read at this moment.
 func (s *Server) asker(ctx context.Context, user identity.User) (reportd.Caller, error) {
 	orgs, err := s.readable(ctx, user)
-	return reportd.Caller{ID: user.Hash.String(), Orgs: orgs}, err
+	who := audit.Who(ctx)
+	asked := func(ctx context.Context, r reportd.Report) { s.noteQuestion(audit.With(ctx, who), user, r) }
+	return reportd.Caller{ID: user.Hash.String(), Orgs: orgs, Asked: asked}, err
+}
+
+// noteQuestion tells the audit trail what was asked; it concerns the organisations that the asker reads.
+func (s *Server) noteQuestion(ctx context.Context, user identity.User, r reportd.Report) {
+	deed := audit.Entry{Action: audit.Ask, Object: r.ID, Query: r.Canonical}
+	orgs, err := s.readable(ctx, user)
+	if err != nil {
+		deed.Detail = map[string]string{"orgs": "not known"}
+	}
+	for _, o := range orgs {
+		deed.Orgs = append(deed.Orgs, o.Hash)
+	}
+	s.cfg.Audit.Note(ctx, deed)
 }
 
 func (s *Server) readable(ctx context.Context, user identity.User) ([]tdql.Org, error) {
@@ -122,16 +138,22 @@ func owner(c echo.Context) reportd.Caller {
 // socket is GET /ws. A caller who sends a token or the page's cookie with the request is signed in; others sign in with their first
 // message. A page of another site has neither: the cookie is not sent for it, and its origin is refused.
 func (s *Server) socket(c echo.Context) error {
-	cfg := reportd.SocketConfig{SignIn: s.socketSignIn}
+	cfg := reportd.SocketConfig{SignIn: func(ctx context.Context, token string) (reportd.Caller, error) {
+		who, err := s.socketSignIn(ctx, token)
+		if p := problemOf(err); err != nil {
+			s.noteRefusal(c, p)
+		}
+		return who, err
+	}}
 	if token, err := s.tokenOf(c); err == nil {
-		who, err := s.socketSignIn(c.Request().Context(), token)
+		who, err := cfg.SignIn(c.Request().Context(), token)
 		var refused *problem
 		stale := c.Request().Header.Get(echo.HeaderAuthorization) == "" && errors.As(err, &refused) // a cookie: they may have a token
 		switch {
 		case err == nil:
 			cfg.Caller = &who
 		case !stale:
-			return err
+			return err // which tells of itself once more, but is thinned
 		}
 	} else if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
 		return err
@@ -142,10 +164,22 @@ func (s *Server) socket(c echo.Context) error {
 	return nil
 }
 
+// socketSignIn finds out who asks over a websocket, and looks again now and then whether the token is good still.
 func (s *Server) socketSignIn(ctx context.Context, token string) (reportd.Caller, error) {
 	who, err := s.authenticate(ctx, token, identity.Read)
 	if err != nil {
 		return reportd.Caller{}, err
 	}
-	return s.asker(ctx, who.User)
+	actor := audit.Who(ctx)
+	actor.User, actor.Email, actor.Token = who.User.Hash, who.User.Email, who.Token.ID
+	asker, err := s.asker(audit.With(ctx, actor), who.User)
+	asker.Still = func(ctx context.Context) error {
+		_, err := s.authenticate(ctx, token, identity.Read)
+		var refused *problem
+		if errors.As(err, &refused) {
+			return refused
+		}
+		return nil // a store that does not answer signs nobody out
+	}
+	return asker, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
@@ -42,8 +43,18 @@ func (s *Server) reprocess(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutJob(audit.Reprocess, job))
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/reprocess/"+job.ID)
 	return c.JSON(http.StatusAccepted, job)
+}
+
+// aboutJob is what was done to a job.
+func aboutJob(action audit.Action, job ingest.Job) audit.Entry {
+	deed := audit.Entry{Action: action, Object: job.ID, Detail: map[string]string{"typetag": job.Typetag}}
+	if !job.Org.IsZero() {
+		deed.Orgs = []tahoe.Hash{job.Org}
+	}
+	return deed
 }
 
 // careOrg is uploadOrg for those who look after uploads, superusers too.
@@ -51,7 +62,7 @@ func (s *Server) careOrg(c echo.Context, text string) (tahoe.Hash, error) {
 	if caller(c).Super {
 		org, err := s.cfg.Identity.FindOrg(c.Request().Context(), text)
 		if errors.Is(err, identity.ErrNotFound) {
-			return org.Hash, badRequest(fmt.Sprintf("Invalid 'org'=%s!", text))
+			return org.Hash, badRequest(fmt.Sprintf("There is no organisation %q.", text))
 		}
 		if err != nil {
 			return org.Hash, fmt.Errorf("find org: %w", err)
@@ -96,6 +107,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 	if err := s.cfg.Ingest.Cancel(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutJob(audit.ReprocessEnd, job))
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -113,7 +125,7 @@ func (s *Server) findJob(c echo.Context) (ingest.Job, error) {
 		return job, err
 	}
 	if !may {
-		return job, none
+		return job, none.denying(job.Org)
 	}
 	return job, nil
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/identity"
@@ -44,6 +45,7 @@ type rig struct {
 	server *web.Server
 	bus    *bus.Bus
 	keys   *ingest.Keys
+	audit  *audit.Trail
 	stop   func() // ends the server as a signal would, and waits
 
 	orgName  string
@@ -79,7 +81,10 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	t.Cleanup(func() { check(t, store.Close()) })
 	check(t, store.ApplySchema(t.Context(), cybexp.Schema))
 	kv := must(b.KV(t.Context(), bus.KVConfig{Bucket: "identity"}))(t)
-	r.users = must(identity.New(identity.Config{Store: kvStore{kv, identity.ErrNotFound, identity.ErrConflict}, Keys: must(identity.NewKeys(bytes.Repeat([]byte("k"), 32)))(t)}))(t)
+	r.audit = must(audit.New(audit.Config{Log: must(b.Journal(t.Context(), "audit", 0))(t), Logger: logger}))(t)
+	r.users = must(identity.New(identity.Config{
+		Store: kvStore{kv, identity.ErrNotFound, identity.ErrConflict}, Keys: must(identity.NewKeys(bytes.Repeat([]byte("k"), 32)))(t), Audit: r.audit,
+	}))(t)
 	r.bus, r.keys = b, must(ingest.LoadOrCreateKeys(t.TempDir()))(t)
 	herald := must(reportd.NewHerald(t.Context(), b))(t)
 	written := func(ctx context.Context, records []tahoe.Record) { check(t, herald.Announce(ctx, records)) }
@@ -88,6 +93,7 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
+	cfg.Audit = r.audit
 	cfg.Sources = must(lake.Sources(t.Context(), source.Config{Logger: logger, PrivateNets: true, Look: 50 * time.Millisecond}))(t)
 	cfg.Curator, cfg.Remover = curator{store, herald}, curator{store, herald}
 	notes := must(b.KV(t.Context(), bus.KVConfig{Bucket: "notebook"}))(t)

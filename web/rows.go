@@ -185,11 +185,12 @@ type rowStream struct {
 	conn   *http.ResponseController
 	status int
 	media  string
+	name   string // of the file that CSV makes, without its end
 	format rowFormat
 }
 
 func newRowStream(c echo.Context, media string, format rowFormat) *rowStream {
-	r := &rowStream{c: c, conn: http.NewResponseController(c.Response()), status: http.StatusOK, media: media, format: format}
+	r := &rowStream{c: c, conn: http.NewResponseController(c.Response()), status: http.StatusOK, media: media, name: "report", format: format}
 	_ = r.conn.SetReadDeadline(time.Time{}) // a report may take longer than a request; a test's recorder has no deadlines
 	r.patience()
 	return r
@@ -244,7 +245,7 @@ func (r *rowStream) commit(fields []string) error {
 		h.Set(echo.HeaderContentType, r.media)
 	case mediaCSV:
 		h.Set(echo.HeaderContentType, mediaCSV+"; charset=utf-8; header=present")
-		h.Set(echo.HeaderContentDisposition, `attachment; filename="report.csv"`)
+		h.Set(echo.HeaderContentDisposition, `attachment; filename="`+r.name+`.csv"`)
 	}
 	r.c.Response().WriteHeader(r.status)
 	if err := r.format.header(fields); err != nil {

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 )
 
@@ -145,6 +147,11 @@ func TestComments(t *testing.T) {
 	got := []int{remove(r.member("mia"), first), remove(r.admin, second), remove(r.admin, first), remove(r.reader, second), remove(r.reader, second)}
 	if diff := cmp.Diff([]int{403, 404, 204, 204, 404}, got); diff != "" {
 		t.Errorf("deleting (-want +got):\n%s", diff)
+	}
+	for _, action := range []audit.Action{audit.CommentAdd, audit.CommentDrop} {
+		if got := r.newest(audit.Filter{Action: string(action)}); got.Object != event || !slices.Contains(got.Orgs, other.Hash) {
+			t.Errorf("%s: the record is %s", action, got.Text)
+		}
 	}
 	if left := fmt.Sprint(r.get(r.reader, path).member(t, "comments")); left != "[]" {
 		t.Errorf("left: %s", left)

@@ -187,7 +187,7 @@ func TestTokensOverHTTP(t *testing.T) {
 	if got := del(r.reader, path); got != http.StatusNoContent {
 		t.Errorf("got %d", got)
 	}
-	if got := r.get(reader, "/api/v1/me"); got.status != http.StatusUnauthorized || got.text(t, "message") != "JWT token is revoked." {
+	if got := r.get(reader, "/api/v1/me"); got.status != http.StatusUnauthorized || got.text(t, "message") != "The token was revoked, or its session has ended." {
 		t.Errorf("after it: got %d %s", got.status, got.body)
 	}
 	super := "/api/v1/users/sven%40example.org/tokens"
@@ -214,7 +214,7 @@ func TestRightsOfTokens(t *testing.T) {
 		"GET /api/v1/me": both, "DELETE /api/v1/session": both, "GET /api/v1/uploads/:id": both, "GET /user/info/self": both,
 		"POST /raw": upload, "POST /api/v1/raw": upload,
 		"POST /query": read, "GET /ws": read, "GET /api/v1/orgs": read, "GET /orgs/admin_of": read, "GET /orgs/user_of": read,
-		"GET /api/v1/raw/:hash": read, "POST /api/v1/reports": read, "GET /api/v1/reports": read, "GET /api/v1/reports/:id": read,
+		"GET /api/v1/raw/:hash": read, "GET /api/v1/audit": read, "POST /api/v1/reports": read, "GET /api/v1/reports": read, "GET /api/v1/reports/:id": read,
 		"GET /api/v1/reports/:id/rows": read, "DELETE /api/v1/reports/:id": read, "POST /api/v1/tdql/check": read,
 		"POST /api/v1/tdql/format": read, "POST /api/v1/tdql/explain": read, "POST /api/v1/tdql/complete": read,
 		"GET /api/v1/instances/:hash/comments": read, "GET /api/v1/saved": read, "GET /api/v1/saved/:id": read,
@@ -229,6 +229,9 @@ func TestRightsOfTokens(t *testing.T) {
 		n++
 		for right, as := range tokens {
 			got := r.do(call{method: method, path: path, as: as, body: strings.NewReader(`{}`)})
+			if strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
+				continue // a view of the page
+			}
 			refused := got.status == http.StatusForbidden && strings.Contains(got.text(t, "message"), "right")
 			if want := !strings.Contains(enough[route], string(right)); refused != want {
 				t.Errorf("%s with a token that may %s: got %d %s", route, right, got.status, got.body)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/tahoe"
@@ -45,6 +46,7 @@ func (s *Server) addSource(c echo.Context) error {
 	if err != nil {
 		return fmt.Errorf("add source: %w", err)
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutSource(audit.SourceAdd, src))
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/sources/"+src.ID)
 	return s.tellSource(c, http.StatusCreated, src)
 }
@@ -105,6 +107,11 @@ func (s *Server) enableSource(c echo.Context, on bool) error {
 	if src, err = s.cfg.Sources.Enable(c.Request().Context(), src.ID, on); err != nil {
 		return fmt.Errorf("start or stop source: %w", err)
 	}
+	action := audit.SourceStop
+	if on {
+		action = audit.SourceStart
+	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutSource(action, src))
 	return s.tellSource(c, http.StatusOK, src)
 }
 
@@ -117,7 +124,16 @@ func (s *Server) removeSource(c echo.Context) error {
 	if err := s.cfg.Sources.Remove(c.Request().Context(), src.ID); err != nil {
 		return err
 	}
+	s.cfg.Audit.Note(c.Request().Context(), aboutSource(audit.SourceRemove, src))
 	return c.NoContent(http.StatusNoContent)
+}
+
+// aboutSource is what was done to a source.
+func aboutSource(action audit.Action, src source.Source) audit.Entry {
+	return audit.Entry{
+		Action: action, Orgs: []tahoe.Hash{src.Org}, Object: src.ID,
+		Detail: map[string]string{"name": src.Name, "kind": string(src.Kind), "typetag": src.Typetag},
+	}
 }
 
 // callersSource finds the source of a request. To who does not administer its organisation there is none.
@@ -132,7 +148,7 @@ func (s *Server) callersSource(c echo.Context) (source.Source, error) {
 		return src, fmt.Errorf("check administrator: %w", err)
 	}
 	if !admin {
-		return src, source.ErrNotFound
+		return src, sourceProblem(source.ErrNotFound).denying(src.Org)
 	}
 	return src, nil
 }

@@ -71,7 +71,7 @@ func TestSourcesThroughTheAPI(t *testing.T) {
 func TestBadSourcesAreRefused(t *testing.T) {
 	r := newRig(t)
 	for body, want := range map[string]string{
-		`{"name":"x"}`: "Invalid 'org'",
+		`{"name":"x"}`: "'org' is missing",
 		`{"org":"ORG","kind":"http","typetag":"csv","url":"http://a.example/"}`:                                                           "the name",
 		`{"org":"ORG","name":"x","kind":"gopher","typetag":"csv"}`:                                                                        "no kind of source",
 		`{"org":"ORG","name":"x","kind":"stdin","typetag":"csv"}`:                                                                         "cybexp send -",

@@ -10,7 +10,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // accept hands a file to the lake, and returns when it is on disk.
@@ -19,6 +21,10 @@ func (s *Server) accept(c echo.Context, upload ingest.Upload, file io.Reader) (i
 	if err != nil {
 		return receipt, fmt.Errorf("accept upload: %w", err)
 	}
+	s.cfg.Audit.Note(c.Request().Context(), audit.Entry{
+		Action: audit.Upload, Orgs: []tahoe.Hash{upload.Org}, Object: receipt.ID,
+		Detail: map[string]string{"typetag": upload.Typetag, "name": upload.Name, "records": fmt.Sprint(receipt.Records), "bytes": fmt.Sprint(receipt.Bytes)},
+	})
 	return receipt, nil
 }
 
@@ -63,7 +69,7 @@ func (s *Server) upload(c echo.Context) error {
 		return fmt.Errorf("check administrator: %w", err)
 	}
 	if !admin {
-		return noUpload()
+		return noUpload().denying(status.Org)
 	}
 	return c.JSON(http.StatusOK, status)
 }

@@ -17,24 +17,24 @@ func identityProblem(err error) error {
 	var unknown *identity.UnknownUserError
 	switch {
 	case errors.As(err, &unknown):
-		return badRequest(unknown.Error())
+		return badRequest(fmt.Sprintf("There is no user %q.", unknown.Text)).inOldWords(unknown.Error())
 	case errors.Is(err, identity.ErrInvalid), errors.Is(err, identity.ErrPassword):
 		return badRequest("Invalid input: " + strings.ReplaceAll(err.Error(), "\n", "; "))
 	case errors.Is(err, identity.ErrRole):
-		return refuse(http.StatusConflict, "role", memberText(err))
+		return refuse(http.StatusConflict, "role", memberText(err, (*identity.MemberError).Error))
 	case errors.Is(err, identity.ErrExists):
-		return refuse(http.StatusConflict, "exists", "It exists already.")
+		return refuse(http.StatusConflict, "exists", "There is a user with this e-mail address already.")
 	case errors.Is(err, identity.ErrNotFound):
-		return refuse(http.StatusNotFound, "not-found", "There is nothing of that name.")
+		return refuse(http.StatusNotFound, "not-found", "There is none of that name.")
 	}
 	return err
 }
 
-// memberText is the text of a MemberError without what it was wrapped in.
-func memberText(err error) string {
+// memberText is one of the texts of a MemberError, without what it was wrapped in.
+func memberText(err error, text func(*identity.MemberError) string) string {
 	var m *identity.MemberError
 	if errors.As(err, &m) {
-		return m.Error()
+		return text(m)
 	}
 	return err.Error()
 }
@@ -106,6 +106,29 @@ func (s *Server) setPassword(c echo.Context) error {
 		return identityProblem(err)
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// disableUser is PUT /api/v1/users/{user}/disabled: whether a user may do anything. Nobody disables themself, so that a superuser is left.
+func (s *Server) disableUser(c echo.Context) error {
+	var body struct {
+		Disabled *bool `json:"disabled"`
+	}
+	if err := s.decode(c, &body); err != nil {
+		return err
+	}
+	user, err := s.userOf(c)
+	switch {
+	case err != nil:
+		return identityProblem(err)
+	case body.Disabled == nil:
+		return badRequest("'disabled' is missing: true or false.")
+	case *body.Disabled && user.Hash == caller(c).Hash:
+		return refuse(http.StatusConflict, "self", "You cannot disable yourself. Another superuser can.")
+	}
+	if user, err = s.cfg.Identity.Disable(c.Request().Context(), user.Hash, *body.Disabled); err != nil {
+		return identityProblem(err)
+	}
+	return c.JSON(http.StatusOK, user)
 }
 
 // userOf is the user that the path names, by e-mail address or hash; without one in the path, the caller.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
@@ -35,6 +36,7 @@ type Config struct {
 	Curator  Curator
 	Remover  Remover
 	Notebook *notebook.Service
+	Audit    *audit.Trail
 
 	// Checks are asked by /readyz, by name: "graph", "bus".
 	Checks map[string]func(context.Context) error
@@ -72,6 +74,8 @@ func (c Config) Validate() error {
 		return errors.New("web: Curator and Remover are required")
 	case c.Notebook == nil:
 		return errors.New("web: Notebook is required")
+	case c.Audit == nil:
+		return errors.New("web: Audit is required")
 	case c.Logger == nil:
 		return errors.New("web: Logger is required")
 	case c.MaxJSON <= 0:
@@ -101,7 +105,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), draining: make(chan struct{})}
 	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.Use(identify, s.accessLog, recovered, secured, sameOrigin())
+	s.echo.Use(identify, s.acting, s.accessLog, recovered, secured, sameOrigin())
 	s.routes()
 	return s, nil
 }
@@ -151,6 +155,8 @@ func (s *Server) routes() {
 	v1.GET("/users/:user/tokens", s.tokens, s.signedIn, superuser)
 	v1.POST("/users/:user/tokens", s.createToken, s.signedIn, superuser)
 	v1.DELETE("/users/:user/tokens/:id", s.revokeToken, s.signedIn, superuser)
+	v1.PUT("/users/:user/disabled", s.disableUser, s.signedIn, superuser)
+	v1.GET("/audit", s.auditTrail, s.reading)
 	v1.POST("/raw", s.raw, s.sending)
 	v1.GET("/raw/:hash", s.rawRecord, s.reading)
 	v1.GET("/uploads/:id", s.upload, s.withAny)

@@ -92,9 +92,19 @@ func (r *remote) do(ctx context.Context, method, path string, header http.Header
 
 // send is do with the answer's body as it is.
 func (r *remote) send(ctx context.Context, method, path string, header http.Header, body io.Reader, read func(io.Reader) error) error {
+	resp, err := r.open(ctx, method, path, header, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return read(resp.Body)
+}
+
+// open is send for who looks at the whole answer, and closes it.
+func (r *remote) open(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, r.server+path, body)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return nil, fmt.Errorf("make request: %w", err)
 	}
 	for k, v := range header {
 		req.Header[k] = v
@@ -105,13 +115,13 @@ func (r *remote) send(ctx context.Context, method, path string, header http.Head
 	req.Header.Set("User-Agent", "cybexp/"+version)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return r.reachError(err)
+		return nil, r.reachError(err)
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return answerError(resp)
+		defer resp.Body.Close()
+		return nil, answerError(resp)
 	}
-	return read(resp.Body)
+	return resp, nil
 }
 
 // reachError says in a person's words that nobody answered.

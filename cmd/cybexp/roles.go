@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/identity"
@@ -34,6 +35,7 @@ type platform struct {
 	log     *slog.Logger
 	bus     *bus.Bus
 	store   *graph.Store
+	audit   *audit.Trail // nil in a process that serves no HTTP, and so changes no rights
 	users   *identity.Service
 	ingest  *ingest.Service
 	runs    *source.Service // what comes by itself
@@ -70,6 +72,17 @@ func (p *platform) open(ctx context.Context) error {
 		return err
 	}
 	return p.openIdentity(ctx)
+}
+
+// openAudit lets identities tell of their changes. It is for processes that serve HTTP: others change no rights.
+func (p *platform) openAudit(ctx context.Context) error {
+	journal, err := p.bus.Journal(ctx, "audit", p.auditTTL)
+	if err != nil {
+		return fmt.Errorf("open audit trail: %w", err)
+	}
+	p.audit, err = audit.New(audit.Config{Log: journal, Logger: p.log})
+	p.users.Audit = p.audit
+	return err
 }
 
 func (p *platform) openBus(ctx context.Context) error {
@@ -111,7 +124,7 @@ func (p *platform) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
-	p.users, err = identity.New(identity.Config{Store: identityStore(kv), Keys: keys})
+	p.users, err = identity.New(identity.Config{Store: identityStore(kv), Keys: keys, Audit: p.audit})
 	return err
 }
 
@@ -173,6 +186,7 @@ func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) 
 func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
+	cfg.Audit = p.audit
 	cfg.Curator, cfg.Remover = curator{p.store, p.herald}, curator{p.store, p.herald}
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
@@ -267,7 +281,7 @@ func (a *app) webCommand() *cobra.Command {
 
 // serveWeb opens what the HTTP API talks to and serves it in the platform's group, ready line included.
 func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
-	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx, 0)); err != nil {
+	if err := errors.Join(p.openAudit(ctx), p.openIngest(ctx), p.openReports(ctx, 0)); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	if err := p.bootstrap(ctx); err != nil {

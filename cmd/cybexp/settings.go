@@ -75,6 +75,7 @@ type settings struct {
 	backlog       int // MiB
 	backlogAge    time.Duration
 	minFree       int // MiB
+	auditTTL      time.Duration
 	sources       sourceLimits
 	proxies       []string // addresses or networks
 	exchange      string   // folder that the alphas of a cluster see too
@@ -115,6 +116,7 @@ func (s *settings) table() []setting {
 	t.part = "HTTP"
 	t.add(roleUp|roleWeb, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
 	t.add(roleUp|roleWeb, listVar(&s.proxies, "proxy", "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed"))
+	t.add(roleUp|roleWeb, timeVar(&s.auditTTL, "audit-ttl", 2*365*24*time.Hour, "`TIME` for which the audit trail is kept; 0 is for ever"))
 
 	t.part = "Uploads"
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.maxRecord, "max-record", in.MaxRecord, "`BYTES` of the longest record that an upload may have"))

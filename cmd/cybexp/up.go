@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/tahoe"
@@ -102,7 +103,7 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(p.openIngest(ctx), p.openReports(ctx, p.reportWorkers)); err != nil {
+	if err := errors.Join(p.openAudit(ctx), p.openIngest(ctx), p.openReports(ctx, p.reportWorkers)); err != nil {
 		return err
 	}
 	if err := p.bootstrap(ctx); err != nil {
@@ -188,10 +189,14 @@ func findDgraph(given string) (string, error) {
 
 // bootstrap makes the superuser on a first start and keeps a valid token of theirs in the data folder.
 func (p *platform) bootstrap(ctx context.Context) error {
+	ctx = audit.With(ctx, audit.Actor{Email: audit.System})
 	admin := tahoe.UserHash(adminEmail, true)
 	_, err := p.users.CreateUser(ctx, identity.User{Email: adminEmail, Name: "Administrator", Super: true})
 	if err != nil && !errors.Is(err, identity.ErrExists) {
 		return fmt.Errorf("make superuser: %w", err)
+	}
+	if u, err := p.users.User(ctx, admin); err != nil || u.Disabled {
+		return err // who looks after the platform now needs no token of this one
 	}
 	path := filepath.Join(p.data, adminTokenFile)
 	if text, err := os.ReadFile(path); err == nil {

@@ -19,7 +19,9 @@ import (
 
 func (a *app) userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Make and list users, set passwords", GroupID: "client"}
-	cmd.AddCommand(a.userCreateCommand(), a.userListCommand(), a.userPasswordCommand(), a.userSelfCommand())
+	cmd.AddCommand(a.userCreateCommand(), a.userListCommand(), a.userPasswordCommand(), a.userSelfCommand(),
+		a.userDisableCommand("disable", "Take all that a user may do from them; for superusers", true),
+		a.userDisableCommand("enable", "Let a user who was disabled sign in again; for superusers", false))
 	return cmd
 }
 
@@ -102,6 +104,24 @@ func (a *app) userPasswordCommand() *cobra.Command {
 	}
 	r.bind(cmd)
 	p.bind(cmd)
+	return cmd
+}
+
+func (a *app) userDisableCommand(use, short string, disabled bool) *cobra.Command {
+	var r remote
+	cmd := &cobra.Command{
+		Use:   use + " EMAIL",
+		Short: short,
+		Long: short + ".\nA user who is disabled keeps their identity and what they are to organisations, but can neither sign in nor read. Their sessions\n" +
+			"and tokens end at once, and stay worthless when the user is enabled again.",
+		Example: "  cybexp user " + use + " alice@example.org",
+		Args:    exactArgs("EMAIL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/api/v1/users/" + url.PathEscape(args[0]) + "/disabled"
+			return a.callAndPrint(cmd.Context(), &r, http.MethodPut, path, map[string]bool{"disabled": disabled})
+		},
+	}
+	r.bind(cmd)
 	return cmd
 }
 
