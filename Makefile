@@ -81,10 +81,12 @@ ui-clean: debian ui ## the committed page is what its sources make
 	  echo 'web/ui/dist is not what web/ui/src makes: run make ui and commit it'; exit 1; }
 
 .PHONY: debian
-debian: ## install what the tests and the page's build use from Debian's packages, where it is missing: Chromium, jq, Node and npm
+debian: ## install what the tests and the page's build use from Debian's packages, where it is missing: Chromium, jq, Node, npm, systemd and man
 	@need=; command -v jq >/dev/null || need=jq; \
 	command -v node >/dev/null || need="$$need nodejs node-ws"; \
 	command -v npm >/dev/null || need="$$need npm"; \
+	command -v systemd-analyze >/dev/null || need="$$need systemd"; \
+	command -v man >/dev/null || need="$$need man-db"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || need="$$need chromium"; \
 	[ -z "$$need" ] && exit 0; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \

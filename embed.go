@@ -1,4 +1,4 @@
-// Package cybexp holds what the whole product has once: the schema of the graph and the version. Everything else is in the
+// Package cybexp holds what the whole product has once: the schema of the graph, the language reference and the version. Everything else is in the
 // packages below; the program is cmd/cybexp.
 //
 //	err := store.ApplySchema(ctx, cybexp.Schema)
@@ -13,3 +13,8 @@ const Version = "0.1.0"
 //
 //go:embed schema.graphql
 var Schema string
+
+// Reference is the reference of the query language, Markdown.
+//
+//go:embed docs/tdql.md
+var Reference string

@@ -1,6 +1,7 @@
 package tdql
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -136,6 +137,14 @@ func (v *value) tidy() string {
 
 // Literal writes a value as a query has it.
 func Literal(v tahoe.Value) string { return literalText(v) }
+
+// Name writes a sub-type as a query has it, in backquotes if it would be read as a word of the language.
+func Name(subType string) (string, error) {
+	if !isIdentifier(subType) {
+		return "", fmt.Errorf("%q is not a sub-type: letters, digits and _, as in ipv4 or file_download", subType)
+	}
+	return nameText(subType), nil
+}
 
 // literalText spells a value: without quotes if it would be read back as the same value.
 func literalText(v tahoe.Value) string {

@@ -42,6 +42,7 @@ var rooms = map[string][]string{
 	"notebook":            {"tahoe"},
 	"web":                 {"reportd", "notebook", "ingest", "ingest/source", "identity", "audit", "tdql", "tahoe", "stix", "indicator", "web/ui"},
 	"web/ui":              {},
+	"mcp":                 {"reportd", "tdql", "tahoe"},
 	"cmd/cybexp":          {"*"},
 	"internal/testdgraph": {"graph", "graph/dgraphd", ""},
 	"internal/benchgraph": {"tahoe", "graph", "graph/dgraphd", "internal/testdgraph", ""},
@@ -52,19 +53,20 @@ var rooms = map[string][]string{
 
 // homes says where a large dependency lives; nobody else imports it outside tests.
 var homes = map[string][]string{
-	"github.com/alecthomas/participle/v2": {"tdql"},
-	"github.com/dgraph-io/dgo/v230":       {"graph"},
-	"google.golang.org/grpc":              {"graph"},
-	"github.com/gorilla/websocket":        {"reportd", "ingest/source"},
-	"github.com/labstack/echo/v4":         {"web"},
-	"github.com/nats-io/nats-server/v2":   {"bus"},
-	"github.com/nats-io/nats.go":          {"bus"},
-	"github.com/nats-io/jsm.go":           {"bus"},
-	"github.com/golang-jwt/jwt/v5":        {"identity"},
-	"github.com/ProtonMail/go-crypto":     {"ingest/envelope"},
-	"github.com/leodido/go-syslog/v4":     {"ingest/source"},
-	"github.com/spf13/cobra":              {"cmd/cybexp"},
-	"go.yaml.in/yaml/v3":                  {"cmd/cybexp"},
+	"github.com/alecthomas/participle/v2":    {"tdql"},
+	"github.com/dgraph-io/dgo/v230":          {"graph"},
+	"google.golang.org/grpc":                 {"graph"},
+	"github.com/gorilla/websocket":           {"reportd", "ingest/source"},
+	"github.com/labstack/echo/v4":            {"web"},
+	"github.com/nats-io/nats-server/v2":      {"bus"},
+	"github.com/nats-io/nats.go":             {"bus"},
+	"github.com/nats-io/jsm.go":              {"bus"},
+	"github.com/golang-jwt/jwt/v5":           {"identity"},
+	"github.com/ProtonMail/go-crypto":        {"ingest/envelope"},
+	"github.com/leodido/go-syslog/v4":        {"ingest/source"},
+	"github.com/spf13/cobra":                 {"cmd/cybexp"},
+	"github.com/modelcontextprotocol/go-sdk": {"mcp"},
+	"go.yaml.in/yaml/v3":                     {"cmd/cybexp"},
 }
 
 type pkg struct {

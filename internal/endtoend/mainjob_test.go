@@ -76,6 +76,8 @@ func TestMainJob(t *testing.T) {
 		}
 	})
 	t.Run("a watch tells what is written while it runs", func(t *testing.T) { watchTells(t, p) })
+	t.Run("an assistant asks with tools", func(t *testing.T) { assistantAsks(t, p) })
+	t.Run("an assistant asks over HTTP", func(t *testing.T) { assistantAsksOverHTTP(t, p) })
 	t.Run("a restart keeps everything", func(t *testing.T) {
 		before := census(p)
 		t.Logf("stopped in %s", p.stop())
