@@ -261,6 +261,24 @@ func (b *tab) state(name string) {
 	b.until(fmt.Sprintf("document.querySelector('.life')?.dataset.state === %q", name))
 }
 
+// inspect has axe-core look at the page, and takes a picture of it.
+func (b *tab) inspect(axe, name string) {
+	b.Helper()
+	const run = `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}).then((r) =>
+		r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + n.html.slice(0, 120)).join("; ")))`
+	if !value[bool](b, `typeof axe === "object"`) {
+		b.do(chromedp.Evaluate[chromedp.Void](axe))
+	}
+	found := result(b, chromedp.Evaluate[[]string](run, chromedp.EvalAwaitPromise))
+	for _, text := range found {
+		b.Errorf("%s: %s", name, text)
+	}
+	if wide := value[int](b, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
+		b.Errorf("%s: %d pixels wider than the page", name, wide)
+	}
+	b.picture(name)
+}
+
 // picture takes a picture of the page for people to look at.
 func (b *tab) picture(name string) {
 	b.Helper()

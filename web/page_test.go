@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -42,6 +45,9 @@ func TestPage(t *testing.T) {
 		{"parameters", parameters},
 		{"watches", watches},
 		{"reports", reportList},
+		{"an indicator becomes a query", indicators},
+		{"the timeline chooses a time", timeline},
+		{"looks", looks},
 	} {
 		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}
@@ -185,6 +191,81 @@ func reportList(t *testing.T, d *desk) {
 	b.click(".reports a", "events | limit 7")
 	b.state("ready")
 	b.until(`document.querySelector(".grid")?.ariaRowCount === "8"`)
+}
+
+func indicators(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.until(`document.querySelector(".indicator textarea") !== null`)
+	b.fill(".indicator textarea", "seen 198[.]51.100.7 and hxxp://evil[.]com/a?b=c")
+	b.shows(".picks", "http://evil.com/a?b=c")
+	b.click(".picks a.pick", "198.51.100.7")
+	b.shows(".canonical", "ipv4 198.51.100.7 | events")
+	b.state("ready")
+	if got := b.text(".life strong"); got != "2,300 rows" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func timeline(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.ask("events login where ipv4 = 198.51.100.7")
+	b.state("ready")
+	b.until(`document.querySelector(".u-over")?.clientWidth > 300`)
+	box := value[[]float64](b, `((r) => [r.x, r.y, r.width, r.height])(document.querySelector(".u-over").getBoundingClientRect())`)
+	mouse := func(kind input.DispatchMouseEventType, part float64) chromedp.Action[chromedp.Void] {
+		return command(input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: box[0] + part*box[2], Y: box[1] + box[3]/2,
+			Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1})
+	}
+	b.do(mouse(input.DispatchMouseEventTypeMouseMoved, 0.5), mouse(input.DispatchMouseEventTypeMousePressed, 0.5), mouse(input.DispatchMouseEventTypeMouseMoved, 0.6), mouse(input.DispatchMouseEventTypeMouseMoved, 0.75),
+		mouse(input.DispatchMouseEventTypeMouseReleased, 0.75))
+	b.shows(".canonical", "events login from 2025-04-12T00:")
+	b.state("ready")
+	b.until(`((n) => n > 300 && n < 1200)(Number(document.querySelector(".life strong").innerText.replace(/\D/g, "")))`)
+	b.click(".asker-bar button", "Time")
+	b.click("[role=menuitem]", "Last hour")
+	b.shows(".canonical", "events login last 1h")
+}
+
+// looks opens every screen in both themes and on both sizes of screen. axe-core must find nothing serious, and nothing is wider than the page.
+func looks(t *testing.T, d *desk) {
+	axe, err := os.ReadFile("ui/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Skipf("axe-core is not installed: run make ui-deps (%v)", err)
+	}
+	at := func(query string) string { return "/?q=" + url.QueryEscape(query) }
+	ready := `document.querySelector(".life")?.dataset.state === "ready"`
+	views := []struct{ name, path, shown, then string }{ // then is clicked
+		{"start", "/", `document.querySelector(".start") !== null`, ""},
+		{"rows", at("events login | limit 500"), ready + ` && document.querySelector(".grid-row") !== null`, ".grid-row"},
+		{"top", at("events | attributes password | top 20"), ready, ""},
+		{"faults", at("count ipv4 198.51.100.7 last 7x\n| limit z"), `document.querySelector(".faults") !== null`, ""},
+		{"parameters", at("ipv4 $ip | events"), `document.querySelector(".params") !== null`, ""},
+		{"reports", "/reports", `document.querySelectorAll(".reports td").length > 0`, ""},
+		{"watches", "/watches", `document.querySelector(".watch-form") !== null`, ""},
+	}
+	for _, way := range []struct {
+		width, height int64
+		scheme        string
+	}{{1280, 800, "light"}, {1280, 800, "dark"}, {390, 844, "light"}, {390, 844, "dark"}} {
+		b := d.open(way.width, way.height, way.scheme)
+		b.visit("/")
+		look := func(name string) { b.inspect(string(axe), fmt.Sprintf("%d-%s-%s", way.width, way.scheme, name)) }
+		look("sign-in")
+		b.signIn(d.reader)
+		for _, v := range views {
+			b.visit(v.path)
+			b.until(v.shown)
+			look(v.name)
+			if v.then != "" {
+				b.click(v.then, "")
+				b.until(`document.querySelector(".around li") !== null`)
+				look(v.name + "-details")
+			}
+		}
+		b.do(chromedp.KeyEvent("?"))
+		b.until(`document.querySelector("dialog[open]") !== null`)
+		look("keys")
+	}
 }
 
 func TestPageCancels(t *testing.T) {

@@ -1,5 +1,6 @@
 import "./detail.css";
 import { useEffect, useRef } from "preact/hooks";
+import { useKeys } from "../lib/keys";
 import { askAddress } from "../lib/router";
 import { isHash, when } from "../lib/text";
 import { leavesOf, nameOf, pivots, startOf, type Instance } from "../model/instance";
@@ -13,9 +14,10 @@ const times = new Set(["timestamp", "start_time", "end_time"]);
 export function Detail({ instance, close }: { instance: Instance; close: () => void }) {
   const box = useRef<HTMLElement>(null);
   const known = instance.hash !== "";
+  useKeys("Details", [{ keys: "Escape", does: "close the details", run: close }]);
   useEffect(() => { box.current?.querySelector(".detail-body")?.scrollTo(0, 0); }, [instance]);
   return (
-    <aside class="detail" ref={box} aria-label="Details" onKeyDown={(event) => { if (event.key === "Escape") { event.preventDefault(); close(); } }}>
+    <aside class="detail" ref={box} aria-label="Details">
       <div class="detail-head">
         <h2 class="grow">{known ? <><span class={`kind ${instance.itype}`}>{instance.sub_type || instance.itype}</span> {instance.itype === "attribute" && nameOf(instance)}</> : "Row"}</h2>
         {known && <Copy text={startOf(instance)} label="Copy as TDQL" />}
@@ -23,6 +25,7 @@ export function Detail({ instance, close }: { instance: Instance; close: () => v
       </div>
       <div class="detail-body">
         <Facts instance={instance} />
+        {known && sections.map((Section) => <Section instance={instance} key={instance.hash} />)}
         {known && (
           <section>
             <h3>Ask on</h3>
@@ -33,7 +36,6 @@ export function Detail({ instance, close }: { instance: Instance; close: () => v
             </ul>
           </section>
         )}
-        {known && sections.map((Section) => <Section instance={instance} key={instance.hash} />)}
         <details>
           <summary>The row as JSON</summary>
           <pre tabIndex={0}>{JSON.stringify(instance.row, (_, v) => (typeof v === "bigint" ? String(v) : v), 2)}</pre>

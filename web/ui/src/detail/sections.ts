@@ -1,9 +1,10 @@
-// What the details of an instance have below its facts and pivots, in this order. Each section gets the instance.
+// What the details of an instance have below its facts, in this order. Each section gets the instance.
 import type { ComponentType } from "preact";
 import type { Instance } from "../model/instance";
+import { Neighbours } from "./neighbours";
 
 export interface SectionProps {
   instance: Instance;
 }
 
-export const sections: ComponentType<SectionProps>[] = [];
+export const sections: ComponentType<SectionProps>[] = [Neighbours];

@@ -9,7 +9,9 @@ import { post } from "../lib/http";
 import { Problem, type Fault } from "../lib/problem";
 import { keywords } from "../lib/text";
 import { paramsOf, values } from "../model/desk";
-import { characters, spanOf, unitsOf } from "./mark";
+import { at } from "./engine";
+import { help } from "./help";
+import { spanOf, unitsOf } from "./mark";
 
 const word = /[^\s,()|"'`=!<>~$]+/;
 
@@ -56,25 +58,14 @@ const colours = HighlightStyle.define([
   { tag: tags.controlOperator, color: "var(--accent)", fontWeight: "700" },
 ]);
 
-interface Candidate {
-  text: string;
-  kind: string;
-  detail?: string;
-  start: number;
-  end: number;
-}
-
 const kinds: Record<string, string> = { keyword: "keyword", operator: "operator", field: "property", sub_type: "type", value: "text", duration: "constant", time: "constant", zone: "constant", number: "constant" };
 
 async function complete(context: CompletionContext): Promise<CompletionResult | null> {
   const text = context.state.doc.toString();
   const before = text.slice(Math.max(0, context.pos - 1), context.pos);
   if (!context.explicit && !/[\w|.(,=:'"`-]/.test(before) && !/\s/.test(before)) return null;
-  const aborted = new AbortController();
-  context.addEventListener("abort", () => aborted.abort());
   try {
-    const answer = await post<{ candidates: Candidate[] }>("/api/v1/tdql/complete", { tdql: text, pos: characters(text, context.pos) }, { signal: aborted.signal });
-    const list = answer.candidates;
+    const list = (await at(text, context.pos)).candidates;
     if (list.length === 0 || (!context.explicit && /\s/.test(before) && list.length > 40)) return null;
     const from = unitsOf(text, list[0]!.start);
     const whole = text.slice(from, context.pos);
@@ -108,7 +99,8 @@ export function tdql(): Extension {
   return [
     new LanguageSupport(language),
     syntaxHighlighting(colours),
-    autocompletion({ override: [complete], activateOnTypingDelay: 120, maxRenderedOptions: 50, icons: false }),
+    autocompletion({ override: [complete], activateOnTypingDelay: 120, maxRenderedOptions: 50, icons: false, aboveCursor: false }),
     linter(check, { delay: 350 }),
+    help,
   ];
 }

@@ -8,11 +8,12 @@ import type { Result } from "../model/result";
 import { Icon } from "../ui/icons";
 import { Button, Copy, Fault, Menu, Tabs } from "../ui/parts";
 import { Life } from "./life";
+import { TimelineSlot } from "./timeline-slot";
 import { ViewOf } from "./view-of";
 import { views } from "./views";
 
-/** See shows a result: how it stands, its rows in one of several views, and the details of the one that was chosen. */
-export function See({ result, faults }: { result: Result; faults: ComponentChildren }) {
+/** See shows a result: how it stands, when it happened, its rows in one of several views, and the details of the one that was chosen. */
+export function See({ result, faults, timeline = false }: { result: Result; faults: ComponentChildren; timeline?: boolean }) {
   const [chosen, choose] = useState<Instance | null>(null);
   const [view, setView] = useState(place.value.params.get("view") ?? "table");
   useEffect(() => choose(null), [result]);
@@ -44,6 +45,7 @@ export function See({ result, faults }: { result: Result; faults: ComponentChild
           ))}
         </div>
       )}
+      {timeline && <TimelineSlot result={result} key={result.report.value} />}
       <div class="see-body" id="view-panel">
         <div class="see-view"><ViewOf key={current.name} view={current} result={result} chosen={chosen} choose={choose} /></div>
         {chosen && <Detail instance={chosen} close={() => { choose(null); document.querySelector<HTMLElement>(".grid")?.focus(); }} />}

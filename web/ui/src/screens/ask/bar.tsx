@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Handle } from "../../editor";
 import { post } from "../../lib/http";
+import { useKeys } from "../../lib/keys";
 import { textOf } from "../../lib/problem";
 import { ago } from "../../lib/text";
 import { tell } from "../../lib/toasts";
@@ -8,25 +9,39 @@ import { addressOf, text, values } from "../../model/desk";
 import { asked, forgetAll } from "../../model/history";
 import { watch } from "../../model/watches";
 import { Button, copyText, Dialog, Menu } from "../../ui/parts";
+import { IndicatorDialog } from "./indicator";
+import { SavedQueries } from "./saved";
+import { Time } from "./time";
 
 /** Bar has what one does with a query, beside running it. */
 export function Bar({ editor }: { editor: () => Handle | null }) {
-  const [open, setOpen] = useState<"history" | null>(null);
+  const [open, setOpen] = useState<"history" | "saved" | "indicator" | null>(null);
   const put = (tdql: string) => {
     text.value = tdql;
     setOpen(null);
     editor()?.focus();
   };
+  const shut = () => setOpen(null);
+  useKeys("Ask", [
+    { keys: "i", does: "paste an indicator", run: () => setOpen("indicator") },
+    { keys: "s", does: "saved queries", run: () => setOpen("saved") },
+    { keys: "h", does: "history", run: () => setOpen("history") },
+  ]);
   return (
     <>
-      <Button kind="quiet" icon="clock" onClick={() => setOpen("history")}>History</Button>
-      <Menu label="More" icon="more" items={[
+      <Button kind="quiet" icon="paste" onClick={() => setOpen("indicator")}><span class="word">Indicator</span></Button>
+      <Time />
+      <Button kind="quiet" icon="star" onClick={() => setOpen("saved")}><span class="word">Saved</span></Button>
+      <Button kind="quiet" icon="clock" onClick={() => setOpen("history")}><span class="word">History</span></Button>
+      <Menu label={<span class="word">More</span>} icon="more" align="right" items={[
         { label: "Tidy the query", icon: "check", run: () => void tidy() },
         { label: "Explain it", icon: "help", run: () => put(`explain ${text.peek()}`) },
         { label: "Watch it", icon: "watches", run: () => startWatch() },
         { label: "Copy a link to it", icon: "copy", run: () => void copyText(location.origin + addressOf(text.peek(), values.peek())) },
       ]} />
-      {open === "history" && <History put={put} close={() => setOpen(null)} />}
+      {open === "history" && <History put={put} close={shut} />}
+      {open === "saved" && <SavedQueries put={put} close={shut} />}
+      {open === "indicator" && <IndicatorDialog close={shut} />}
     </>
   );
 }

@@ -39,11 +39,10 @@ export default function Ask() {
         <div class="asker-bar">
           <Button kind="primary" icon="play" onClick={go} disabled={text.value.trim() === ""}>Run</Button>
           <Bar editor={() => editor.current} />
-          <span class="hint"><kbd>Ctrl</kbd> <kbd>Enter</kbd> runs, <kbd>Ctrl</kbd> <kbd>Space</kbd> completes</span>
         </div>
       </section>
       {shown
-        ? <See result={shown} faults={shown.problem.value && <Faults faults={shown.problem.value.faults} text={shown.tdql || asked} select={(from, to) => editor.current?.select(from, to)} />} />
+        ? <See timeline result={shown} faults={shown.problem.value && <Faults faults={shown.problem.value.faults} text={shown.tdql || asked} select={(from, to) => editor.current?.select(from, to)} />} />
         : <Start />}
     </div>
   );

@@ -1,4 +1,5 @@
 import { askAddress } from "../../lib/router";
+import { Indicator } from "./indicator";
 
 const examples = [
   ["What is there?", "events | count by sub_type, category"],
@@ -15,8 +16,12 @@ export function Start() {
   return (
     <div class="start">
       <section>
+        <h2>Have you seen this?</h2>
+        <Indicator />
+      </section>
+      <section>
         <h2>To begin with</h2>
-        <ul>{examples.map(([what, tdql]) => <li><a href={askAddress(tdql!)}><span>{what}</span><code>{tdql}</code></a></li>)}</ul>
+        <ul class="examples">{examples.map(([what, tdql]) => <li><a href={askAddress(tdql!)}><span>{what}</span><code>{tdql}</code></a></li>)}</ul>
       </section>
     </div>
   );
