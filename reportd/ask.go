@@ -41,3 +41,11 @@ func (s *Service) Ask(ctx context.Context, c Caller, text string, params map[str
 	}, nil)
 	return all, err
 }
+
+// Waiting counts the queries that wait or run, on all servers together, as they were a moment ago.
+func (s *Service) Waiting() (n uint64) {
+	for _, of := range *s.waiting.Load() {
+		n += of
+	}
+	return n
+}

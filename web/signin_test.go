@@ -217,7 +217,7 @@ func TestRightsOfTokens(t *testing.T) {
 		"GET /api/v1/raw/:hash": read, "GET /api/v1/audit": read, "POST /api/v1/reports": read, "GET /api/v1/reports": read, "GET /api/v1/reports/:id": read,
 		"GET /api/v1/reports/:id/rows": read, "DELETE /api/v1/reports/:id": read, "POST /api/v1/tdql/check": read,
 		"POST /api/v1/tdql/format": read, "POST /api/v1/tdql/explain": read, "POST /api/v1/tdql/complete": read,
-		"GET /api/v1/instances/:hash/comments": read, "GET /api/v1/saved": read, "GET /api/v1/saved/:id": read,
+		"GET /api/v1/instances/:hash/comments": read, "GET /api/v1/saved": read, "GET /api/v1/stats": read, "GET /api/v1/typetags": both, "POST /api/v1/raw/detect": upload, "GET /api/v1/saved/:id": read,
 		"POST /api/v1/tdql/indicator": read, "POST /api/v1/tdql/rewrite": read, "GET /api/v1/instances/:hash": read, "GET /api/v1/instances/:hash/neighbours": read,
 	}
 	n := 0

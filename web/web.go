@@ -94,6 +94,7 @@ type Server struct {
 	log  *slog.Logger
 	echo *echo.Echo
 
+	counts   counts        // of statistics
 	draining chan struct{} // closed when the server begins to drain
 	streams  sync.WaitGroup
 }
@@ -193,6 +194,10 @@ func (s *Server) routes() {
 	v1.GET("/saved/:id", s.savedQuery, s.reading)
 	v1.PUT("/saved/:id", s.changeSaved, s.signedIn)
 	v1.DELETE("/saved/:id", s.removeSaved, s.signedIn)
+	v1.GET("/typetags", s.typetags, s.withAny)
+	v1.POST("/raw/detect", s.detect, s.sending)
+	v1.GET("/stats", s.stats, s.reading)
+	v1.GET("/health", s.health, s.signedIn, superuser)
 	v1.POST("/tdql/check", s.check, s.reading)
 	v1.POST("/tdql/format", s.format, s.reading)
 	v1.POST("/tdql/explain", s.explain, s.reading)
