@@ -13,12 +13,13 @@ import (
 
 // target is what is asked to go, at a snapshot.
 type target struct {
-	events []uint64            // with all that only they hold
-	moved  map[uint64][]uint64 // sessions, and which events they lose besides
-	cut    map[uint64][]uint64 // raws, and to which events they lose the edge besides
-	leave  map[uint64][]string // raws, and which organisations they lose
-	bare   []string            // organisations that raws lose which are left without an event
-	held   map[uint64]bool     // vertices that something new refers to
+	events  []uint64            // with all that only they hold
+	moved   map[uint64][]uint64 // sessions, and which events they lose besides
+	cut     map[uint64][]uint64 // raws, and to which events they lose the edge besides
+	leave   map[uint64][]string // raws, and which organisations they lose
+	bare    []string            // organisations that raws lose which are left without an event
+	emptied bool                // raws go that are left without an event, whoever uploaded them
+	held    map[uint64]bool     // vertices that something new refers to
 }
 
 // plan is what goes, at a snapshot.
@@ -241,7 +242,7 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 	for uid := range t.leave {
 		uids = append(uids, uid)
 	}
-	if len(t.bare) > 0 {
+	if len(t.bare) > 0 || t.emptied {
 		for _, e := range p.events {
 			for _, r := range e.Raws {
 				uids = append(uids, uint64(r.UID))
@@ -253,7 +254,7 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 	}
 	var answer struct{ Q []*touchedRaw }
 	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype } } }`
-	if len(t.bare) == 0 {
+	if len(t.bare) == 0 && !t.emptied {
 		q = strings.Replace(q, "rref", "rref @filter(type(Session))", 1)
 	}
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
@@ -264,10 +265,21 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		if len(t.bare) > 0 && !p.hasEvents(r) {
 			r.leave = t.bare
 		}
+		if t.emptied && !p.hasEvents(r) {
+			r.leave = orgsOf(r.Audiences)
+		}
 		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(r.leave, orgOf(a)) })
 		p.raws[uint64(r.UID)] = r
 	}
 	return nil
+}
+
+// orgsOf lists the organisations of audiences.
+func orgsOf(audiences []string) (orgs []string) {
+	for _, a := range audiences {
+		orgs = append(orgs, orgOf(a))
+	}
+	return orgs
 }
 
 // hasEvents tells whether an event hangs on the raw that stays.

@@ -147,7 +147,7 @@ func (s *Service) open(ctx context.Context) error {
 	}{
 		{&s.lake, bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true}},
 		{&s.dead, bus.StreamConfig{Name: "lake-dead", Subjects: []string{deadSubjects + ">"}}},
-		{&s.raws, bus.StreamConfig{Name: "raws", Subjects: []string{"raws.*"}, Latest: true}},
+		{&s.raws, bus.StreamConfig{Name: "raws", Subjects: []string{wholeSubjects + "*"}, Latest: true}},
 		{&s.queue, bus.StreamConfig{Name: "reprocess", Subjects: []string{jobSubjects + "*"}, WorkQueue: true}},
 	} {
 		var err error

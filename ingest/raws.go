@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
@@ -53,7 +54,10 @@ func isLong(data tahoe.Value) bool {
 	return err == nil && n > len(begins.Text())
 }
 
-func wholeSubject(raw tahoe.Hash) string { return "raws." + raw.String() }
+// wholeSubjects are those of long records.
+const wholeSubjects = "raws."
+
+func wholeSubject(raw tahoe.Hash) string { return wholeSubjects + raw.String() }
 
 // keepWhole puts the text of a record on disk of which the graph gets an excerpt.
 func (s *Service) keepWhole(ctx context.Context, m Outcome) error {
@@ -84,6 +88,37 @@ func (s *Service) whole(ctx context.Context, raw tahoe.Hash, sum string) ([]byte
 		return nil, fmt.Errorf("long record %v: %w", raw, errChunk)
 	}
 	return text, nil
+}
+
+// ForgetWhole removes the texts of long records of which the graph has no raw any more, of those that were kept before a time.
+func (s *Service) ForgetWhole(ctx context.Context, before time.Time) error {
+	for after := uint64(0); ; {
+		list, err := s.raws.List(ctx, wholeSubjects+"*", after, wholePage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, m := range list {
+			after = m.Sequence
+			if err := s.forgetWhole(ctx, m, before); err != nil {
+				return fmt.Errorf("forget long record: %w", err)
+			}
+		}
+	}
+}
+
+// wholePage is how many long records are looked up at a time.
+const wholePage = 500
+
+func (s *Service) forgetWhole(ctx context.Context, m bus.Message, before time.Time) error {
+	hash, err := tahoe.ParseHash(strings.TrimPrefix(m.Subject, wholeSubjects))
+	if err != nil || !m.Time.Before(before) {
+		return err
+	}
+	page, err := s.Archive.Raws(ctx, tahoe.RawQuery{Hash: hash})
+	if err != nil || len(page.Raws) > 0 {
+		return err
+	}
+	return s.raws.Delete(ctx, m.Sequence)
 }
 
 // Raw finds a record by the hash of its raw, as it was stored, and gives its text: JSON, or of records that are no JSON the text itself.

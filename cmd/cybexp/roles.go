@@ -315,7 +315,7 @@ func (a *app) ingestCommand() *cobra.Command {
 			}
 			p.group.Go(func() error { return p.ingest.Run(ctx) })
 			p.group.Go(func() error { return p.runs.Run(ctx) })
-			return nil
+			return p.runRetention(ctx)
 		})
 	cmd.AddCommand(a.ingestTryCommand(), a.ingestReprocessCommand(), a.ingestDeadCommand(), a.ingestRawCommand())
 	return cmd

@@ -79,6 +79,7 @@ type settings struct {
 	sources       sourceLimits
 	proxies       []string // addresses or networks
 	exchange      string   // folder that the alphas of a cluster see too
+	retain        []string // AGE or ORG=AGE
 }
 
 // setting is one thing that a deployment can set: the flag --NAME of the commands of roles, the variable CYBEXP_NAME, and the key NAME of
@@ -123,6 +124,9 @@ func (s *settings) table() []setting {
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.backlog, "max-backlog", int(in.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait"))
 	t.add(roleUp|roleWeb|roleIngest, timeVar(&s.backlogAge, "max-backlog-age", in.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait"))
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.minFree, "min-free", int(in.MinFree>>20), "`MIB` of the disk that uploads leave free"))
+
+	t.part = "Retention"
+	t.add(roleUp|roleIngest, listVar(&s.retain, "retain", "`AGE` after which events go for good, such as 365d, or ORG=AGE for those of one organisation (default: never)"))
 
 	t.part = "Sources"
 	t.add(roleUp|roleIngest, boolVar(&s.sources.private, "sources-private", "let sources reach addresses that are not public"))

@@ -115,6 +115,9 @@ func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
 	}
 	p.group.Go(func() error { return p.ingest.Run(ctx) })
 	p.group.Go(func() error { return p.runs.Run(ctx) })
+	if err := p.runRetention(ctx); err != nil {
+		return err
+	}
 	p.group.Go(func() error { return server.Serve(ctx, l) })
 	if p.demo {
 		return p.loadDemo(ctx)

@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"backup":              {},
 	"audit":               {"tahoe"},
 	"identity":            {"tahoe", "audit"},
+	"retention":           {"bus"},
 	"ingest/envelope":     {},
 	"ingest/filter":       {"tahoe", "spelling", "indicator"},
 	"ingest/source":       {"tahoe"},

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/retention"
+)
+
+// keptFor is a rule as it is set: AGE, or ORG=AGE.
+type keptFor struct {
+	org string // name or hash; "" is all
+	age time.Duration
+}
+
+// retention reads --retain.
+func (s *settings) retention() ([]keptFor, error) {
+	var list []keptFor
+	for _, text := range s.retain {
+		org, age, named := strings.Cut(text, "=")
+		if !named {
+			org, age = "", text
+		}
+		d, err := retention.ParseAge(age)
+		if err == nil && named && org == "" {
+			err = errors.New("no organisation is named before =")
+		}
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--retain %q: %w", text, err)}
+		}
+		list = append(list, keptFor{org, d})
+	}
+	return list, nil
+}
+
+// runRetention has what is too old removed, if anything ever is, in the platform's group.
+func (p *platform) runRetention(ctx context.Context) error {
+	kept, err := p.retention()
+	if err != nil || len(kept) == 0 {
+		return err
+	}
+	r, err := retention.New(ctx, retention.Config{
+		Bus: p.bus, Logger: p.log, Remove: p.removeAged,
+		Rules: func(ctx context.Context) ([]retention.Rule, error) { return p.rules(ctx, kept) },
+	})
+	if err != nil {
+		return err
+	}
+	p.group.Go(func() error { return r.Run(ctx) })
+	return nil
+}
+
+// rules finds the organisations. One that is not there yet has nothing to remove.
+func (p *platform) rules(ctx context.Context, kept []keptFor) ([]retention.Rule, error) {
+	var rules []retention.Rule
+	for _, k := range kept {
+		if k.org == "" {
+			rules = append(rules, retention.Rule{Keep: k.age})
+			continue
+		}
+		org, err := p.users.FindOrg(ctx, k.org)
+		if errors.Is(err, identity.ErrNotFound) {
+			p.log.Warn("no such organisation, so nothing of it is removed", "retain", k.org)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, retention.Rule{Org: org.Hash.String(), Keep: k.age})
+	}
+	return rules, nil
+}
+
+func (p *platform) removeAged(ctx context.Context, before time.Time, org string, told func(vertices int)) error {
+	_, err := p.store.RemoveAged(ctx, graph.Aged{Before: before, Org: org}, func(n graph.Removed) {
+		told(n.Events + n.Sessions + n.Attributes + n.Objects + n.Raws)
+	})
+	if err != nil {
+		return err
+	}
+	return p.ingest.ForgetWhole(ctx, time.Now().Add(-wholeSettles))
+}
+
+// wholeSettles is when a long record that no raw tells of is nobody's: it is kept before its raw is.
+const wholeSettles = 24 * time.Hour
