@@ -43,7 +43,7 @@ type Config struct {
 
 // DefaultConfig is a Dgraph on its own ports of this machine.
 func DefaultConfig() Config {
-	return Config{Target: "dgraph://127.0.0.1:9080", CacheSize: 500_000, HotDegree: 10_000, Patience: time.Minute}
+	return Config{Target: "dgraph://127.0.0.1:9080", CacheSize: 500_000, HotDegree: 2_000, Patience: time.Minute}
 }
 
 // Validate tells what is wrong with c.

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	batchWeight = 450 // instances of a batch, repeated ones counted each time: about 50 events
-	commits     = 2   // transactions that are sent at once
+	batchWeight = 1200 // instances of a batch, repeated ones counted each time: about 130 events
+	commits     = 2    // transactions that are sent at once
 	underWay    = commits + 1
 	tryTimeout  = 30 * time.Second // of one try
 )

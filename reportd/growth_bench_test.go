@@ -59,7 +59,7 @@ func (m *mails) record() tahoe.Record {
 func mailGraph(n int) benchgraph.Recipe {
 	bulk := graph.NewBulk()
 	return benchgraph.Recipe{
-		Name: fmt.Sprintf("mail-%d-v2", n),
+		Name: fmt.Sprintf("mail-%d-v3", n),
 		Make: func(w *bufio.Writer) error {
 			m := newMails(1)
 			var text []byte
