@@ -149,7 +149,7 @@ func finish(tb testing.TB, s *ingest.Service, id string) ingest.Status {
 // finishLooking looks now and then whether an upload is done.
 func finishLooking(tb testing.TB, s *ingest.Service, id string, every time.Duration) ingest.Status {
 	tb.Helper()
-	deadline, tick := time.After(60*time.Second), time.NewTicker(every)
+	deadline, tick := time.After(5*time.Minute), time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		st, err := s.Upload(context.Background(), id)
@@ -165,7 +165,7 @@ func finishLooking(tb testing.TB, s *ingest.Service, id string, every time.Durat
 		select {
 		case <-tick.C:
 		case <-deadline:
-			tb.Fatalf("upload %s is not done after 60 s: %+v", id, st)
+			tb.Fatalf("upload %s is not done after 5 minutes: %+v", id, st)
 		}
 	}
 }
