@@ -21,7 +21,7 @@ var lessSchema = []struct{ name, pattern string }{
 	{"timestamp", ` @search\(by: \[hour\]\)( @dgraph\(pred: "timestamp"\))`},
 	{"category", ` @search\(by: \[exact\]\)( @dgraph\(pred: "category"\))`},
 	{"session-times", ` @search(?:\(by: \[hour\]\))?( @dgraph\(pred: "(?:start_time|end_time|duration)"\))`},
-	{"raw-audiences", ` @search\(by: \[exact\]\)( @dgraph\(pred: "audiences"\))`},
+	{"raw-audiences-state", ` @search\(by: \[exact\]\)( @dgraph\(pred: "(?:audiences|state)"\))`},
 	{"reverse-ref", `(?m)^  "[^"]*"\n  events: \[Event\] @dgraph\(pred: "~ref"\)()$`},
 	{"reverse-ocref-sattr", `(?m)^  "[^"]*"\n  (?:parents|identifies): \[(?:Object|Session)\] @dgraph\(pred: "~(?:ocref|sattr)"\)()$`},
 	{"reverse-sref-rref", `(?m)^  (?:sessions|raws): \[(?:Session|Raw)\] @dgraph\(pred: "~[sr]ref"\)()$`},
