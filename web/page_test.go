@@ -48,6 +48,11 @@ func TestPage(t *testing.T) {
 		{"an indicator becomes a query", indicators},
 		{"the timeline chooses a time", timeline},
 		{"looks", looks},
+		{"graph of a result", graphOfAResult},
+		{"graph: paths", graphPaths},
+		{"graph: filters", graphFilters},
+		{"graph: files", graphFiles},
+		{"graph without WebGL", graphWithoutWebGL},
 	} {
 		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}

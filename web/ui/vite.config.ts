@@ -15,6 +15,7 @@ export default defineConfig({
     license: { fileName: "THIRD_PARTY.md" },
     chunkSizeWarningLimit: 400,
   },
+  worker: { format: "es" },
   server: { proxy },
   preview: {
     proxy,

@@ -20,6 +20,14 @@ export interface View {
   load: () => Promise<{ default: ComponentType<ViewProps> }>;
 }
 
+// Rows of instances, and of what hangs together, can be drawn; counts and the like cannot.
+const drawable = new Set(["events", "attributes", "objects", "sessions", "raws", "instances", "top", "threatrank", "graph", "path"]);
+
 export const views: View[] = [
   { name: "table", label: "Table", icon: "table", fits: () => true, load: () => import("./table") },
+  {
+    name: "graph", label: "Graph", icon: "graph",
+    fits: (kind, fields) => drawable.has(kind) && (kind === "path" || kind === "graph" || fields.length === 0 || fields.includes("hash")),
+    load: () => import("../graph"),
+  },
 ];
