@@ -100,7 +100,7 @@ func graphPaths(t *testing.T, d *desk) {
 	b.settled()
 	b.click(".graph-side [role=tab]", "Steps")
 	b.shows(".graph-steps", "password pass3 | path to username root paths 5")
-	b.shows(".graph-legend", "the path that was looked for")
+	b.shows(".graph-legend", "the path")
 	b.picture("graph-path-dark")
 	b.draw("path ipv4 198.51.100.7 to password pass3 paths 2")
 	b.shows(".graph-count strong", "4 of 4 nodes")
