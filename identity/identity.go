@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/audit"
@@ -82,6 +83,16 @@ const (
 	knownKeys    = "known."
 	tokenKeys    = "tokens."
 )
+
+// Concerns tells of a key of the store whose rights or tokens a change of it may change: a user's, by hash, or, of an organisation, anybody's.
+func Concerns(key string) (user string, any bool) {
+	for _, kind := range []string{tokenKeys, userKeys} {
+		if user, ok := strings.CutPrefix(key, kind); ok {
+			return user, true
+		}
+	}
+	return "", strings.HasPrefix(key, orgKeys)
+}
 
 func keyOf(kind string, h tahoe.Hash) string { return kind + h.String() }
 

@@ -41,7 +41,8 @@ type Config struct {
 	DB Querier
 	// History, unless it is nil, keeps who asked what, beyond the life of reports. Only processes with workers need it.
 	History History
-	// Rights tells what a user may read now. A worker asks when it runs a query, which may be long after it was sent.
+	// Rights tells what a user may read now. A worker asks when it runs a query, which may be long after it was sent; who reads a report
+	// must have the rights that it was made with.
 	Rights func(ctx context.Context, userID string) ([]tdql.Org, error)
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -129,7 +130,7 @@ func (c Config) Validate() error {
 		require(c.UserWatches >= 0, "watches of a user: %d is negative", c.UserWatches),
 		require(c.Watches == 0 || c.WatchRows > 0, "watch rows: %d is too few", c.WatchRows),
 		require(c.Workers == 0 || c.DB != nil, "workers need a database"),
-		require(c.Workers == 0 || c.Rights != nil, "workers need to know rights"),
+		require(c.Rights != nil, "rights must be known"),
 		require(c.Lease >= time.Second, "lease: %s is too short", c.Lease),
 		require(c.Attempts > 0, "attempts: %d is too few", c.Attempts),
 		require(c.QueryBytes > 0, "query bytes: %d is too few", c.QueryBytes),

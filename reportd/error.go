@@ -7,6 +7,8 @@ var (
 	ErrNotFound = errors.New("report not found")
 	// ErrExpired says that the report is known but that its first rows are no longer kept.
 	ErrExpired = errors.New("rows of the report are no longer kept")
+	// ErrRights says that the caller may not read any more all that a report was made of.
+	ErrRights = errors.New("the rights that the report rests on are gone")
 	// ErrFinished says that a report has ended and cannot be cancelled.
 	ErrFinished = errors.New("report has ended")
 	// ErrTooLarge says that a query's text is longer than the limit.

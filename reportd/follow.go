@@ -24,15 +24,20 @@ var errEnded = errors.New("report has ended")
 // yielded last: ErrNotFound, or ErrExpired when rows after that number are no longer kept, never a stream with a hole.
 func (s *Service) Frames(ctx context.Context, c Caller, id string, after uint64) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
+		e, deaf := s.listen(c.ID)
+		defer deaf()
 		r, err := s.records.load(ctx, c.ID, id)
 		if err == nil && r.Restarted && after > 0 {
 			err = ErrExpired
+		}
+		if err == nil {
+			err = s.covers(ctx, c.ID, r.Audiences)
 		}
 		if err != nil {
 			yield(Frame{}, err)
 			return
 		}
-		for f, err := range s.follow(ctx, c.ID, id, after) {
+		for f, err := range s.follow(ctx, e, id, after) {
 			if !yield(f, err) {
 				return
 			}
@@ -40,9 +45,21 @@ func (s *Service) Frames(ctx context.Context, c Caller, id string, after uint64)
 	}
 }
 
-// follow is Frames for a report that is the user's, or is about to be made.
-func (s *Service) follow(ctx context.Context, user, id string, after uint64) iter.Seq2[Frame, error] {
+// follow is Frames for a report that is of the user of e, or is about to be made.
+func (s *Service) follow(ctx context.Context, e *ear, id string, after uint64) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
+		user := e.user
+		ctx, rest := s.relying(ctx, e, func(ctx context.Context) ([]string, error) {
+			r, err := s.records.load(ctx, user, id)
+			if errors.Is(err, ErrNotFound) { // it is not there yet, or not any more
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			return r.Audiences, nil
+		})
+		defer rest()
 		ctx, stop := context.WithCancelCause(ctx)
 		var turns atomic.Int64 // odd while the caller has a frame in hand
 		var wg sync.WaitGroup

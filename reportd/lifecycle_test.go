@@ -193,7 +193,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	err := reportd.DefaultConfig().Validate()
-	for _, want := range []string{"a bus is needed", "workers need a database", "workers need to know rights"} {
+	for _, want := range []string{"a bus is needed", "workers need a database", "rights must be known"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}

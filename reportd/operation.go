@@ -67,15 +67,14 @@ func (k *socket) signIn(ctx context.Context, token string) error {
 		return errUnknown
 	}
 	k.caller = &c
-	return k.enlist()
+	return k.enlist(ctx)
 }
 
-// checkSignIn closes a connection whose user is signed in no more. Only the reading goroutine calls it.
-func (k *socket) checkSignIn(ctx context.Context) error {
-	k.looked = time.Now()
-	if err := k.caller.still(ctx); err != nil {
+// checkSignIn closes a connection whose user is signed in no more.
+func (k *socket) checkSignIn(ctx context.Context, c Caller) error {
+	if err := c.still(ctx); err != nil && ctx.Err() == nil {
 		k.Service.cfg.Logger.InfoContext(ctx, "websocket is signed in no more", "err", err)
-		return errUnknown
+		return errRevoked
 	}
 	return nil
 }
@@ -88,7 +87,7 @@ func (k *socket) operation(id string) *operation {
 
 // begin starts an operation in a goroutine of its own.
 func (k *socket) begin(ctx context.Context, m message, do func(*operation, context.Context, message)) error {
-	if err := k.checkSignIn(ctx); err != nil {
+	if err := k.checkSignIn(ctx, *k.caller); err != nil {
 		return err
 	}
 	k.mu.Lock()
@@ -133,7 +132,11 @@ func (o *operation) query(ctx context.Context, m message) {
 		o.shared(ctx, m)
 		return
 	}
-	j, err := s.prepare(c, Request{TDQL: m.TDQL, Params: m.Params})
+	var j job
+	orgs, err := s.rightsOf(ctx, c.ID) // the connection may be old
+	if c.Orgs = orgs; err == nil {
+		j, err = s.prepare(c, Request{TDQL: m.TDQL, Params: m.Params})
+	}
 	if err != nil {
 		o.fail(ctx, err)
 		return
@@ -152,7 +155,9 @@ func (o *operation) query(ctx context.Context, m message) {
 		}
 		c.asked(ctx, j.Report)
 	})
-	err = o.stream(ctx, s.follow(fctx, c.ID, o.report, 0))
+	e, deaf := s.listen(c.ID)
+	defer deaf()
+	err = o.stream(ctx, s.follow(fctx, e, o.report, 0))
 	queued.Wait()
 	o.conclude(ctx, err)
 }
@@ -160,7 +165,11 @@ func (o *operation) query(ctx context.Context, m message) {
 // shared sends the report of the hour, which is kept for others who ask, so that it goes on when nobody is connected.
 func (o *operation) shared(ctx context.Context, m message) {
 	s, c := o.sock.Service, *o.sock.caller
-	r, err := s.Submit(context.WithoutCancel(ctx), c, Request{TDQL: m.TDQL, Params: m.Params, Shared: true})
+	var r Report
+	orgs, err := s.rightsOf(ctx, c.ID)
+	if c.Orgs = orgs; err == nil {
+		r, err = s.Submit(context.WithoutCancel(ctx), c, Request{TDQL: m.TDQL, Params: m.Params, Shared: true})
+	}
 	if err != nil {
 		o.fail(ctx, err)
 		return

@@ -51,6 +51,7 @@ const (
 	codeRows     = "report.row_limit"
 	codeWork     = "report.work_limit"
 	codeFailed   = "report.failed"
+	codeRights   = "report.rights"
 	codeWatchMax = "report.watch_limit"
 	codeWatch    = "report.watch_lost"
 	codeTooLarge = "query.too_large"
@@ -70,6 +71,8 @@ func failure(err error) (f Failure, ours bool) {
 		return Failure{Code: codeNotFound, Message: "there is no such report"}, false
 	case errors.Is(err, ErrExpired):
 		return Failure{Code: codeExpired, Message: "rows of the report are no longer kept: ask again"}, false
+	case errors.Is(err, ErrRights):
+		return Failure{Code: codeRights, Message: "you may no longer read all that this report is made of: ask again"}, false
 	case errors.Is(err, errWorkLimit):
 		return Failure{Code: codeWork, Message: "the query read more than the server allows before it found a row: narrow it"}, false
 	case errors.Is(err, errTimeLimit):

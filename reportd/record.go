@@ -72,6 +72,8 @@ type record struct {
 	Restarted bool   `json:"restarted,omitempty"` // the log of an earlier attempt is lost: nobody can resume from it
 	Newer     string `json:"newer,omitempty"`     // the report that redid this shared one
 
+	Audiences []string `json:"audiences,omitempty"` // with whose rights the newest attempt was made
+
 	revision uint64
 }
 

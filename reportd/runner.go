@@ -30,7 +30,8 @@ func segments(db Querier) *ledger.Cache {
 // Progress is how far a run has come.
 type Progress struct {
 	Rows    uint64 // rows handed out
-	Scanned uint64 // vertices read
+	Scanned uint64 // vertices read that the asker may see
+	Read    uint64 // vertices read, which is not to be told
 	Elapsed time.Duration
 }
 
@@ -38,6 +39,7 @@ type Progress struct {
 type Stats struct {
 	Rows     uint64
 	Scanned  uint64
+	Read     uint64
 	Snapshot uint64 // the state of the graph that everything was read from; zero when nothing was
 	Elapsed  time.Duration
 	Warnings tdql.Errors // of what the rows lack
@@ -80,9 +82,9 @@ func execute(ctx context.Context, db Querier, x *tdql.Execution, sink func([]tdq
 			}
 			stats.Rows += uint64(len(rows))
 		}
-		stats.Scanned, stats.Elapsed = x.Scanned(), time.Since(began)
+		stats.Scanned, stats.Read, stats.Elapsed = x.Scanned(), x.Read(), time.Since(began)
 		if progress != nil {
-			progress(Progress{Rows: stats.Rows, Scanned: stats.Scanned, Elapsed: stats.Elapsed})
+			progress(Progress{Rows: stats.Rows, Scanned: stats.Scanned, Read: stats.Read, Elapsed: stats.Elapsed})
 		}
 	}
 }

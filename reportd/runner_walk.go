@@ -71,7 +71,7 @@ func (k *walker) walk(ctx context.Context) error {
 // find runs a part of the walk, and returns the vertices that it finds.
 func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start []walk.ID) ([]walk.ID, error) {
 	x := p.StartAt(start)
-	scanned := k.stats.Scanned
+	scanned, read := k.stats.Scanned, k.stats.Read
 	for {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -91,14 +91,14 @@ func (k *walker) find(ctx context.Context, name string, p *tdql.Program, start [
 		if n := len(x.Found()); n > walkStart {
 			return nil, tooMuch("more than %d instances to go on from: narrow the query, or limit them", walkStart)
 		}
-		k.stats.Scanned = scanned + x.Scanned()
+		k.stats.Scanned, k.stats.Read = scanned+x.Scanned(), read+x.Read()
 		k.tell()
 	}
 }
 
 func (k *walker) tell() {
 	if k.progress != nil {
-		k.progress(Progress{Rows: k.stats.Rows, Scanned: k.stats.Scanned, Elapsed: time.Since(k.began)})
+		k.progress(Progress{Rows: k.stats.Rows, Scanned: k.stats.Scanned, Read: k.stats.Read, Elapsed: time.Since(k.began)})
 	}
 }
 
@@ -149,6 +149,7 @@ func (k *walker) askAll(ctx context.Context, name string, queries []dql.Query) (
 		n += a.n()
 	}
 	k.stats.Scanned += uint64(n)
+	k.stats.Read += uint64(n)
 	k.trace.note(name, queries[0], n, len(queries), began)
 	k.tell()
 	return answers, nil

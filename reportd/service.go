@@ -39,6 +39,7 @@ type Service struct {
 	standing *standing
 
 	seen seen // what was told of vocabularies
+	ears ears
 
 	mu      sync.Mutex
 	running map[*attempt]context.CancelCauseFunc // what the workers here have in hand
@@ -58,6 +59,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		running: map[*attempt]context.CancelCauseFunc{},
 		sockets: map[*socket]struct{}{},
 		crowd:   map[string]int{},
+		ears:    ears{of: map[*ear]struct{}{}},
 	}
 	s.standing = newStanding(s)
 	s.waiting.Store(&map[string]uint64{})

@@ -57,6 +57,7 @@ var (
 	errTwice    = closing{CloseDuplicateID, "an operation with this id is under way"}
 	errCrowd    = closing{CloseTooMany, "too many connections of one user"}
 	errSignedIn = closing{CloseTooMany, "signed in already"}
+	errRevoked  = closing{CloseUnauthorised, "signed out: the token was revoked or has expired"}
 )
 
 // errGone says that a connection takes no more messages.
@@ -68,8 +69,7 @@ type socket struct {
 
 	conn   *websocket.Conn
 	cfg    SocketConfig
-	caller *Caller   // only the reading goroutine touches it before operations begin
-	looked time.Time // when it was last looked whether the caller is signed in still
+	caller *Caller // only the reading goroutine touches it before operations begin
 	stop   context.CancelCauseFunc
 	over   <-chan struct{} // closed when the connection is to end
 	done   chan struct{}   // closed when all that it began has ended
@@ -137,7 +137,7 @@ func (k *socket) serve(ctx context.Context) {
 		k.goodbye(context.Cause(ctx))
 	})
 	if k.caller != nil {
-		if err := k.enlist(); err != nil {
+		if err := k.enlist(ctx); err != nil {
 			k.stop(err)
 		}
 	}
@@ -155,14 +155,7 @@ func (k *socket) serve(ctx context.Context) {
 // effect, until the client has had time to take leave.
 func (k *socket) readAll(ctx context.Context) error {
 	limits := k.Service.cfg.Socket
-	k.conn.SetPongHandler(func(string) error {
-		if k.caller != nil && time.Since(k.looked) >= limits.Ping/2 {
-			if err := k.checkSignIn(ctx); err != nil {
-				k.stop(err)
-			}
-		}
-		return k.alive(ctx)
-	})
+	k.conn.SetPongHandler(func(string) error { return k.alive(ctx) })
 	late := time.AfterFunc(limits.SignIn, func() { k.stop(errNoSignIn) })
 	defer late.Stop()
 	for {
@@ -298,8 +291,8 @@ func (s *Service) dismiss(k *socket) {
 	}
 }
 
-// enlist counts a connection among those of its user.
-func (k *socket) enlist() error {
+// enlist counts a connection among those of its user, and sees to it that it ends with its sign-in.
+func (k *socket) enlist(ctx context.Context) error {
 	s := k.Service
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -308,6 +301,9 @@ func (k *socket) enlist() error {
 	}
 	k.counted = k.caller.ID
 	s.crowd[k.counted]++
+	if c := *k.caller; c.Still != nil {
+		k.wg.Go(func() { k.stop(s.Rely(ctx, c.ID, func(ctx context.Context) error { return k.checkSignIn(ctx, c) })) })
+	}
 	return nil
 }
 

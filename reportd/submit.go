@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
 )
 
 // Request is a query as it is asked: as text, or in the classic form.
@@ -64,7 +66,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, req Request) (Report, er
 	}
 	r := j.Report
 	if req.Shared {
-		r, err = s.submitShared(ctx, j, req.Redo)
+		r, err = s.submitShared(ctx, c, j, req.Redo)
 	} else {
 		err = s.enqueue(ctx, j)
 	}
@@ -104,9 +106,9 @@ func (s *Service) prepare(c Caller, req Request) (job, error) {
 // submitShared puts a shared query on the queue, unless its report exists. The first report of the hour has the name that the
 // question gives it; one that redoes it has a name of its own, which the first then points to. One that was cancelled is no answer,
 // so it is done again.
-func (s *Service) submitShared(ctx context.Context, j job, redo bool) (Report, error) {
+func (s *Service) submitShared(ctx context.Context, c Caller, j job, redo bool) (Report, error) {
 	redone := j
-	j.Report.ID = sharedID(j)
+	j.Report.ID = sharedID(j, c.Orgs)
 	first := j.record()
 	first.Status = StatusInvalid
 	err := s.records.create(ctx, first)
@@ -222,16 +224,19 @@ func (s *Service) place(user string) int {
 	return int(n)
 }
 
-// Report returns a report of the caller.
+// Report returns a report of the caller; ErrRights when they may not read any more all that it is made of.
 func (s *Service) Report(ctx context.Context, c Caller, id string) (Report, error) {
 	r, err := s.records.load(ctx, c.ID, id)
 	if err != nil {
 		return Report{}, err
 	}
+	if err := s.covers(ctx, c.ID, r.Audiences); err != nil {
+		return Report{}, err
+	}
 	return r.Report, nil
 }
 
-// Reports lists the reports of the caller that are kept, newest first.
+// Reports lists the reports of the caller that are kept and that they may still read, newest first.
 func (s *Service) Reports(ctx context.Context, c Caller) ([]Report, error) {
 	if !isWord(c.ID) {
 		return nil, nil
@@ -240,11 +245,19 @@ func (s *Service) Reports(ctx context.Context, c Caller) ([]Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list reports: %w", err)
 	}
+	orgs, err := s.rightsOf(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	now := audiences(orgs)
 	reports := make([]Report, 0, len(entries))
 	for _, e := range entries {
 		r, err := decodeRecord(e)
 		if err != nil {
 			return nil, err
+		}
+		if !within(r.Audiences, now) {
+			continue
 		}
 		reports = append(reports, r.Report)
 	}
@@ -297,11 +310,12 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// sharedID names the report of a question in its clock hour.
-func sharedID(j job) string {
+// sharedID names the report of a question in its clock hour, as it is asked with some rights.
+func sharedID(j job, orgs []tdql.Org) string {
 	params, _ := json.Marshal(j.Params) // values are always JSON, and a map's keys are sorted
 	h := sha256.New()
-	for _, part := range []string{j.Report.User, j.Report.Canonical, string(params), j.Report.Created.Truncate(time.Hour).Format(time.RFC3339)} {
+	rights := strings.Join(audiences(orgs), " ")
+	for _, part := range []string{j.Report.User, j.Report.Canonical, string(params), j.Report.Created.Truncate(time.Hour).Format(time.RFC3339), rights} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))

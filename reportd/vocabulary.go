@@ -47,15 +47,6 @@ func key(orgs []tdql.Org, text string, params map[string]tahoe.Value) string {
 	return strings.Join(names, " ") + "\n" + text + "\n" + params["prefix"].Text()
 }
 
-// audiences are what is seen with rights to organisations.
-func audiences(orgs []tdql.Org) []string {
-	var list []string
-	for _, o := range orgs {
-		list = append(list, o.Audiences()...)
-	}
-	return list
-}
-
 // list asks for rows, and takes the first member of each, as a query has it.
 func (s *Service) list(ctx context.Context, orgs []tdql.Org, text string, params map[string]tahoe.Value) ([]string, error) {
 	rows, err := s.Ask(ctx, Caller{Orgs: orgs}, text, params)

@@ -21,11 +21,10 @@ import (
 // written. What it has shown it knows by hash.
 
 const (
-	watchPause  = 200 * time.Millisecond // from the beginning of one look to that of the next, at least
-	watchWhole  = 10 * time.Minute       // from one look at everything to the next, about: clocks move
-	watchRights = 30 * time.Second       // from one look at an asker's rights to the next, when nothing is written
-	watchInbox  = 16                     // what groups found and a watch has not shown yet
-	watchTries  = 3                      // workers without room that a watch is offered to before its asker is told
+	watchPause = 200 * time.Millisecond // from the beginning of one look to that of the next, at least
+	watchWhole = 10 * time.Minute       // from one look at everything to the next, about: clocks move
+	watchInbox = 16                     // what groups found and a watch has not shown yet
+	watchTries = 3                      // workers without room that a watch is offered to before its asker is told
 )
 
 // watchWork runs a job of the watches' queue.
@@ -53,7 +52,6 @@ type watcher struct {
 	whole    chan struct{}           // holds an item when everything is to be looked at
 	warnings tdql.Errors
 	renewed  time.Time    // when the report was last written down
-	asked    time.Time    // when the rights were last looked at
 	heard    atomic.Int64 // when somebody was last there for it, in nanoseconds since 1970
 }
 
@@ -66,7 +64,7 @@ func (a *attempt) watch(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{rows: a.past.rows}, err
 	}
-	w := &watcher{attempt: a, told: told, renewed: time.Now(), inbox: make(chan []match, watchInbox), whole: make(chan struct{}, 1)}
+	w := &watcher{attempt: a, told: told, orgs: a.orgs, renewed: time.Now(), inbox: make(chan []match, watchInbox), whole: make(chan struct{}, 1)}
 	w.out = &writer{attempt: a, made: a.past.rows, headed: a.past.header, limit: a.cfg.QueryRows}
 	w.heard.Store(time.Now().UnixNano())
 
@@ -168,6 +166,8 @@ func (w *watcher) follow(ctx context.Context) error {
 	pause, again := time.NewTimer(0), time.NewTimer(watchWhole/2+rand.N(watchWhole/2))
 	defer pause.Stop()
 	defer again.Stop()
+	rights := time.NewTicker(rightsAge)
+	defer rights.Stop()
 	w.lookAgain()
 	ready := false
 	for {
@@ -183,6 +183,10 @@ func (w *watcher) follow(ctx context.Context) error {
 			err = w.renew(ctx)
 		case found := <-w.inbox:
 			err = w.show(ctx, found)
+		case <-w.ear.heard:
+			err = w.reconsider(ctx)
+		case <-rights.C:
+			err = w.reconsider(ctx)
 		case <-pause.C:
 			ready = true
 		case <-again.C:
@@ -225,6 +229,9 @@ func (w *watcher) look(ctx context.Context) error {
 			w.group.leave(w)
 		}
 		w.group, w.orgs = w.standing.join(w, p, orgs), orgs
+		if err := w.records.change(ctx, w.rec, func(r *record) error { r.Audiences = audiences(orgs); return nil }); err != nil {
+			return err
+		}
 	}
 	program, err := tdql.Compile(p.plan)
 	if err != nil {
@@ -248,14 +255,28 @@ func (w *watcher) look(ctx context.Context) error {
 	return w.out.header(ctx)
 }
 
-// rights tells what the asker may read now.
+// rights tells what the asker may read now; ErrRights when that is less than when the watch last looked: what it has shown is of more.
 func (w *watcher) rights(ctx context.Context) ([]tdql.Org, error) {
-	w.asked = time.Now()
-	orgs, err := w.cfg.Rights(ctx, w.job.Report.User)
+	orgs, err := w.rightsOf(ctx, w.job.Report.User)
 	if err != nil {
-		return nil, fmt.Errorf("resolve rights: %w", err)
+		return nil, err
+	}
+	if !within(audiences(w.orgs), audiences(orgs)) {
+		return nil, ErrRights
 	}
 	return orgs, nil
+}
+
+// reconsider looks at everything again when the asker may read more.
+func (w *watcher) reconsider(ctx context.Context) error {
+	orgs, err := w.rights(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(orgs, w.orgs) {
+		w.lookAgain()
+	}
+	return nil
 }
 
 // show shows what the group found and was not shown before, if the asker still has the rights that it was found with.
@@ -314,15 +335,6 @@ func (w *watcher) renew(ctx context.Context) error {
 	silence := time.Since(time.Unix(0, w.heard.Load()))
 	if w.job.Tied && silence > w.cfg.Socket.Linger+2*w.cfg.Lease {
 		return errCancelled // the server of its asker died, or told the asker to come back, who did not
-	}
-	if time.Since(w.asked) > watchRights {
-		orgs, err := w.rights(ctx)
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(orgs, w.orgs) {
-			w.lookAgain()
-		}
 	}
 	if time.Since(w.renewed) < w.cfg.ReportTTL/4 {
 		return nil

@@ -150,43 +150,6 @@ func TestAWatchUnderConcurrentWritesHasNoHolesAndNoDoubles(t *testing.T) {
 	wg.Wait()
 }
 
-func TestARevokedRightEndsWhatAWatchSees(t *testing.T) {
-	b := openBus(t)
-	g := watched(t, b)
-	g.write(red, 0, 5)
-	var revoked atomic.Bool
-	r := start(t, b, g, func(c *reportd.Config) {
-		c.Rights = func(context.Context, string) ([]tdql.Org, error) {
-			if revoked.Load() {
-				return []tdql.Org{blue}, nil
-			}
-			return []tdql.Org{red}, nil
-		}
-	})
-	c := r.dial(t, "alice")
-	seen := map[string]bool{}
-	c.send(query("all", "watch events"))
-	c.hashes("all", seen, 5)
-	c.send(query("org", "watch events org red"))
-	c.until("org", "rows")
-	revoked.Store(true)
-	g.write(red, 10, 20)
-	if f := c.until("org", "error"); len(f.Errors) != 1 || f.Errors[0].Column == 0 {
-		t.Errorf("a watch of an organisation that the user may not read any more got %s", f.raw)
-	}
-	blues := map[string]bool{}
-	for i := range 3 {
-		blues[login(t, blue, 30+i).Events[0].Hash().String()] = true
-	}
-	g.write(blue, 30, 33)
-	c.hashes("all", seen, 3)
-	for hash := range blues {
-		if !seen[hash] {
-			t.Errorf("event %s did not come, another came instead", hash)
-		}
-	}
-}
-
 func TestWatchesDoNotHoldUpReports(t *testing.T) {
 	b := openBus(t)
 	g := watched(t, b)

@@ -29,6 +29,10 @@ type attempt struct {
 	past     past // what earlier attempts have shown
 
 	refused error // why it is not to be made
+
+	ear    *ear       // hears when that may change
+	orgs   []tdql.Org // what the asker may read when the attempt begins
+	noOrgs error      // why that is not known
 }
 
 // work runs one job of the queue. An error gives the job back.
@@ -43,6 +47,10 @@ func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 	a := &attempt{Service: s, job: j, log: s.log(j.Report.ID), start: time.Now(), claimed: make(chan struct{}), refused: refused}
 	ctx, stop := a.register(ctx)
 	defer a.unregister(stop)
+	e, deaf := s.listen(j.Report.User)
+	defer deaf()
+	a.ear = e
+	a.orgs, a.noOrgs = s.rightsOf(ctx, j.Report.User)
 
 	go func() {
 		defer close(a.claimed)
@@ -60,7 +68,7 @@ func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 	case errors.Is(a.claimErr, ErrFinished):
 		a.remember(ctx) // who ended it was not a worker, or died
 		return nil
-	case errors.Is(a.claimErr, errCancelled), errors.Is(a.claimErr, errGivenUp), errors.Is(a.claimErr, ErrExpired),
+	case errors.Is(a.claimErr, errCancelled), errors.Is(a.claimErr, errGivenUp), errors.Is(a.claimErr, ErrRights), errors.Is(a.claimErr, ErrExpired),
 		errors.Is(a.claimErr, errWatchLost):
 		return a.finish(ctx, outcome{rows: a.past.rows}, a.claimErr)
 	case a.claimErr != nil:
@@ -74,7 +82,7 @@ func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 // again says whether a job that ended with err goes back to the queue: we are shutting down, or the database may come back.
 func (s *Service) again(ctx context.Context, err error, delivered int) bool {
 	if cause := context.Cause(ctx); cause != nil {
-		return !errors.Is(cause, errCancelled)
+		return !errors.Is(cause, errCancelled) && !errors.Is(cause, ErrRights)
 	}
 	return delivered < s.cfg.Attempts && s.cfg.Retry != nil && s.cfg.Retry(err)
 }
@@ -95,6 +103,7 @@ func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
 	if a.epoch, err = a.log.begin(ctx, statusFrame(a.rec.ID, StatusProcessing, 0)); err != nil {
 		return err
 	}
+	var before []string // of the attempt before
 	err = a.records.change(ctx, a.rec, func(r *record) error {
 		if r.Status.Ended() {
 			return ErrFinished
@@ -104,6 +113,7 @@ func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
 			r.Started = &now
 		}
 		r.Status, r.Epoch, r.Position = StatusProcessing, a.epoch, 0
+		before, r.Audiences = r.Audiences, audiences(a.orgs)
 		if r.Begun++; r.Restarted { // the count was lost too
 			r.Begun = delivered
 		}
@@ -125,6 +135,9 @@ func (a *attempt) claim(ctx context.Context, delivered int) (err error) {
 	}
 	if a.rec.Cancel {
 		return errCancelled
+	}
+	if now := audiences(a.orgs); a.past.rows > 0 && (!within(before, now) || !a.job.Watch && !within(now, before)) {
+		return ErrRights // the rows that were shown are not the first of what is found now
 	}
 	if a.job.Watch && a.rec.Restarted { // deliveries, by which it would be given up, count the passing around of a shutdown too
 		return errWatchLost
@@ -180,16 +193,17 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	if a.refused != nil {
 		return outcome{}, a.refused
 	}
+	if a.noOrgs != nil {
+		return outcome{}, a.noOrgs
+	}
 	if a.job.Watch {
 		return a.watch(ctx)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.cfg.QueryTime, errTimeLimit)
 	defer cancel()
-	orgs, err := a.cfg.Rights(ctx, a.job.Report.User)
-	if err != nil {
-		return outcome{}, fmt.Errorf("resolve rights: %w", err)
-	}
-	p, err := a.plan(a.job.request(), orgs, a.job.Report.Created)
+	ctx, stop := a.relying(ctx, a.ear, func(context.Context) ([]string, error) { return audiences(a.orgs), nil })
+	defer stop()
+	p, err := a.plan(a.job.request(), a.orgs, a.job.Report.Created)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -205,7 +219,7 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 	stats, err := run(ctx, db, program,
 		func(rows []tdql.Row) error { return w.rows(ctx, rows) },
 		func(p Progress) {
-			db.read.Store(p.Scanned)
+			db.read.Store(p.Read)
 			w.progress(ctx, p)
 		})
 	if err == nil {
@@ -220,7 +234,7 @@ func (a *attempt) run(ctx context.Context) (outcome, error) {
 		return out, nil
 	}
 	if err == nil && w.nothing() {
-		out.warnings = append(out.warnings, a.unseen(ctx, a.job.request(), orgs)...)
+		out.warnings = append(out.warnings, a.unseen(ctx, a.job.request(), a.orgs)...)
 	}
 	return out, err
 }

@@ -141,7 +141,7 @@ func (c *compiler) root() (root dql.Filter, single bool) {
 		return s.root, s.single
 	}
 	if s.edge == "" && s.single {
-		if _, isType := s.filter.(dql.Call); isType && s.unproven {
+		if test, ok := s.filter.(dql.Call); ok && test.Name == "type" && s.unproven {
 			return s.root, true // a hash is of one kind only
 		}
 	}

@@ -12,6 +12,7 @@ type Execution struct {
 	prog    *Program
 	at      int    // the phase in hand
 	pager   *pager // nil before the phase is entered
+	read    uint64
 	scanned uint64
 
 	seed, found []uint64 // vertices to start at, and those for the next run of phases
@@ -49,7 +50,10 @@ func (p *Program) StartFresh(fresh func(hash string) bool) *Execution {
 // Remember tells of the segments of ledgers that were read from the same graph before, which the run need not read again.
 func (x *Execution) Remember(c *ledger.Cache) { x.cache = c }
 
-// Scanned is how many vertices have been read so far.
+// Read is how many vertices have been read so far. It depends on what the caller may not see, and is not to be told.
+func (x *Execution) Read() uint64 { return x.read }
+
+// Scanned is how many of them the caller may see. It is the same whether events are counted one by one or in a ledger.
 func (x *Execution) Scanned() uint64 { return x.scanned }
 
 // Warnings tells, at the end, of what the rows lack.
@@ -159,7 +163,8 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.scanned += uint64(read)
+	x.read += uint64(read)
+	x.scanned += scanned(ph, records)
 	if x.pager.books != nil && !x.pager.done() {
 		return nil, nil
 	}
@@ -186,6 +191,22 @@ func (x *Execution) Take(body []byte) ([]Row, error) {
 	}
 	x.leaveRun()
 	return rows, nil
+}
+
+// scanned is how many vertices an answer may be said to tell of.
+func scanned(ph *phase, records []record) (n uint64) {
+	if ph.count {
+		return 1
+	}
+	for i := range records {
+		switch r := &records[i]; {
+		case ph.account != nil:
+			n += r.N
+		case !ph.probed || r.visible:
+			n++
+		}
+	}
+	return n
 }
 
 // drain hands out what is left when the last page is read.

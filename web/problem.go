@@ -123,6 +123,8 @@ func reportProblem(err error) *problem {
 	switch {
 	case errors.Is(err, reportd.ErrNotFound):
 		return refuse(http.StatusNotFound, "no-report", "There is no such report.")
+	case errors.Is(err, reportd.ErrRights):
+		return refuse(http.StatusForbidden, "report-rights", "You may no longer read all that this report is made of. Ask again.")
 	case errors.Is(err, reportd.ErrExpired):
 		return refuse(http.StatusGone, "expired", "Rows of the report are no longer kept. Ask again.")
 	case errors.Is(err, reportd.ErrFinished):

@@ -104,7 +104,8 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 		f(&cfg)
 	}
 	r.server = must(web.New(cfg))(t)
-	r.serve(r.server, lake.Run, reports.Run, cfg.Sources.Run)
+	hear := func(ctx context.Context) error { return reports.Hear(ctx, kv, identity.Concerns) }
+	r.serve(r.server, lake.Run, reports.Run, cfg.Sources.Run, hear)
 	r.people()
 	return r
 }

@@ -12,10 +12,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/stix"
 	"github.com/cybexp/cybexp/tdql"
@@ -46,6 +48,8 @@ func (s *Server) rows(c echo.Context) error {
 	}
 	ctx, done := s.streaming(c.Request().Context())
 	defer done()
+	ctx, stop := s.whileSignedIn(ctx, c)
+	defer stop()
 	switch {
 	case media == mediaReport && (limit > 0 || after > 0):
 		return badRequest("A report document is whole: ask without 'limit', 'after' and 'cursor'.")
@@ -97,12 +101,36 @@ func (s *Server) cut(ctx context.Context, out *rowStream, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
-// closing is err, or that the server ends when that is why the work did.
+// closing is err, or why the work was ended: the token that it was asked with is no good any more, or the server ends.
 func (s *Server) closing(work, caller context.Context, err error) error {
-	if work.Err() != nil && caller.Err() == nil {
+	var refused *problem
+	switch {
+	case errors.As(context.Cause(work), &refused):
+		return refused
+	case work.Err() != nil && caller.Err() == nil:
 		return errClosing
 	}
 	return err
+}
+
+// whileSignedIn is a context that ends with the token of the request.
+func (s *Server) whileSignedIn(ctx context.Context, c echo.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		cancel(s.cfg.Reports.Rely(ctx, caller(c).Hash.String(), func(ctx context.Context) error {
+			token, err := s.tokenOf(c)
+			if err == nil {
+				_, err = s.authenticate(ctx, token, identity.Read)
+			}
+			var refused *problem
+			if errors.As(err, &refused) {
+				return refused
+			}
+			return nil // the store is away; it is asked again
+		}))
+	})
+	return ctx, func() { cancel(nil); wg.Wait() }
 }
 
 // Media types of rows.

@@ -23,8 +23,6 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
-	"github.com/cybexp/cybexp/tahoe"
-	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/web"
 )
 
@@ -43,6 +41,8 @@ type platform struct {
 	herald  *reportd.Herald
 	group   *errgroup.Group
 	closers []func() error
+
+	identities *bus.KV // where users keeps them
 
 	keys      *ingest.Keys
 	ownDgraph bool // runs as a child of this process
@@ -124,6 +124,7 @@ func (p *platform) openIdentity(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open identities: %w", err)
 	}
+	p.identities = kv
 	p.users, err = identity.New(identity.Config{Store: identityStore(kv), Keys: keys, Audit: p.audit})
 	return err
 }
@@ -170,16 +171,8 @@ func (p *platform) openReports(ctx context.Context, workers int) error {
 		return err
 	}
 	p.group.Go(func() error { return p.reports.Run(ctx) })
+	p.group.Go(func() error { return p.reports.Hear(ctx, p.identities, identity.Concerns) })
 	return nil
-}
-
-// rights tells reportd which organisations a user may read, at the moment a query runs.
-func (p *platform) rights(ctx context.Context, user string) ([]tdql.Org, error) {
-	hash, err := tahoe.ParseHash(user)
-	if err != nil {
-		return nil, err
-	}
-	return web.Rights(ctx, p.users, hash)
 }
 
 // webServer makes the HTTP server over what the platform has opened.
