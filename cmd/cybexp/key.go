@@ -15,10 +15,10 @@ import (
 func (a *app) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "key",
-		Short:   "Make keys, seal and open envelopes",
+		Short:   "Make keys and secrets, seal and open envelopes",
 		GroupID: "tool",
 	}
-	cmd.AddCommand(a.keyGenerateCommand(), a.keyRotateCommand(), a.keySealCommand(), a.keyOpenCommand())
+	cmd.AddCommand(a.keyGenerateCommand(), a.keyRotateCommand(), a.keySealCommand(), a.keyOpenCommand(), a.keySecretCommand())
 	return cmd
 }
 

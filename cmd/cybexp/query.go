@@ -33,7 +33,11 @@ func (a *app) queryCommand() *cobra.Command {
 			if err := q.resolve(); err != nil {
 				return err
 			}
-			return a.query(cmd.Context(), &q, args[0])
+			text, err := q.seeking.expand(args[0], q.values)
+			if err != nil {
+				return err
+			}
+			return a.query(cmd.Context(), &q, text)
 		},
 	}
 	q.bind(cmd)
@@ -44,6 +48,8 @@ func (a *app) queryCommand() *cobra.Command {
 type question struct {
 	remote
 
+	seeking seeking
+
 	format string
 	params []string
 	values map[string]tahoe.Value // of params
@@ -51,6 +57,7 @@ type question struct {
 
 func (q *question) bind(cmd *cobra.Command) {
 	q.remote.bind(cmd)
+	q.seeking.bind(cmd)
 	cmd.Flags().StringVarP(&q.format, "output", "o", "table", "output `FORMAT`: "+strings.Join(outputFormats, ", "))
 	cmd.Flags().StringArrayVarP(&q.params, "param", "p", nil, "bind a parameter, `NAME=VALUE`; a number, true, false, null or \"quoted\" value is read as JSON")
 }

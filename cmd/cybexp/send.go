@@ -29,6 +29,7 @@ type sendOptions struct {
 	typetag, org, timezone, name, id string
 	tlp                              tahoe.Marking
 	follow                           bool
+	hiding                           hiding
 }
 
 func (a *app) sendCommand() *cobra.Command {
@@ -59,6 +60,7 @@ func (a *app) sendCommand() *cobra.Command {
 		},
 	}
 	o.bind(cmd)
+	o.hiding.bind(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required)")
 	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
@@ -86,6 +88,18 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 		return err
 	}
 	defer in.Close()
+	hides, err := o.hiding.on()
+	if err != nil {
+		return err
+	}
+	if hides {
+		hidden, err := a.hide(o, path, in)
+		if err != nil {
+			return err
+		}
+		defer hidden.Close()
+		in = hidden
+	}
 	note := newNote(a)
 	defer note.clear()
 	body := &countingReader{r: in, note: note, path: path, size: sizeOf(in)}
@@ -106,10 +120,18 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 	return a.follow(ctx, &o.remote, path, receipt.ID, note)
 }
 
+// sentTypetag is what the server is told that it gets.
+func (o *sendOptions) sentTypetag() string {
+	if len(o.hiding.subTypes) > 0 {
+		return documentsTag
+	}
+	return o.typetag
+}
+
 // upload sends a file. While the server asks to wait it waits, and then begins again where that can be done.
 func (a *app) upload(ctx context.Context, o *sendOptions, id string, body *countingReader) (receipt ingest.Receipt, err error) {
 	name := cmp.Or(o.name, filepath.Base(body.path))
-	q := url.Values{"typetag": {o.typetag}, "org": {o.org}, "timezone": {o.timezone}, "name": {name}}
+	q := url.Values{"typetag": {o.sentTypetag()}, "org": {o.org}, "timezone": {o.timezone}, "name": {name}}
 	if o.tlp != tahoe.Unmarked {
 		q.Set("tlp", string(o.tlp))
 	}

@@ -22,7 +22,11 @@ func (a *app) watchCommand() *cobra.Command {
 			if err := q.resolve(); err != nil {
 				return err
 			}
-			return a.watch(cmd.Context(), &q, watchText(args[0]))
+			text, err := q.seeking.expand(watchText(args[0]), q.values)
+			if err != nil {
+				return err
+			}
+			return a.watch(cmd.Context(), &q, text)
 		},
 	}
 	q.bind(cmd)

@@ -75,6 +75,7 @@ func filters() []Filter {
 		{ID: "05e66bff-c3e1-49a0-bd2e-ad203a1f94fc", Typetag: "sighting", apply: applySighting},
 		{ID: "f2d1b00a-24fc-4faa-95aa-2932b3b400e5", Typetag: "misp_event", apply: applyMISP},
 		{ID: "116a7a75-99b4-4b3d-94fb-f0cd1efdaa39", Typetag: "stix", apply: applySTIX},
+		{ID: "5b0d8f52-6a0e-4c0b-9f0a-3a6b6c1f7d94", Typetag: "tahoe", apply: applyTAHOE},
 	}
 }
 

@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"ingest/filter":       {"tahoe", "spelling", "indicator"},
 	"ingest/source":       {"tahoe"},
 	"ingest":              {"ingest/envelope", "ingest/filter", "ingest/source", "tahoe", "bus"},
+	"private":             {"tahoe", "spelling"},
 	"walk":                {"tahoe"},
 	"stix":                {"tahoe"},
 	"reportd":             {"tdql", "tdql/dql", "ledger", "tahoe", "walk", "bus"},
@@ -54,6 +55,7 @@ var rooms = map[string][]string{
 
 // homes says where a large dependency lives; nobody else imports it outside tests.
 var homes = map[string][]string{
+	"github.com/tink-crypto/tink-go/v2":      {"private"},
 	"github.com/alecthomas/participle/v2":    {"tdql"},
 	"github.com/dgraph-io/dgo/v230":          {"graph"},
 	"google.golang.org/grpc":                 {"graph"},
