@@ -182,8 +182,11 @@ func named(typetag, name string) string {
 	return ""
 }
 
+// Format is a format that has a filter.
+type Format = filter.Format
+
 // Formats lists the formats that have a filter, by name.
-func Formats() []filter.Format {
+func Formats() []Format {
 	list := filter.Formats()
 	slices.SortFunc(list, func(a, b filter.Format) int { return strings.Compare(a.Typetag, b.Typetag) })
 	return list

@@ -84,6 +84,9 @@ func (s *Service) Reprocess(ctx context.Context, j Job) (Job, error) {
 	if s.Archive == nil {
 		return Job{}, errors.New("reprocess: the graph cannot be read")
 	}
+	if j.States == nil {
+		j.States = []tahoe.RawState{} // a list in JSON, as it is told
+	}
 	j.ID, j.State, j.Made, j.Reasons = cmp.Or(j.ID, strings.ToLower(rand.Text())), JobWaiting, time.Now().UTC(), []Reason{}
 	text, err := json.Marshal(j)
 	if err != nil {

@@ -12,6 +12,7 @@ var (
 	DecodeClassic = decodeClassic
 	NewCursor     = newCursor
 	ReadCursor    = readCursor
+	Screens       = screens
 )
 
 // Routes are "METHOD /path" of all that is served.

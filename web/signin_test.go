@@ -210,7 +210,7 @@ func TestRightsOfTokens(t *testing.T) {
 	}
 	both, read, upload := "read upload", "read", "upload"
 	enough := map[string]string{
-		"GET /ping": both, "GET /healthz": both, "GET /readyz": both, "GET /api/v1/version": both, "POST /api/v1/session": both,
+		"GET /ping": both, "GET /docs": both, "GET /healthz": both, "GET /readyz": both, "GET /api/v1/version": both, "POST /api/v1/session": both,
 		"GET /api/v1/me": both, "DELETE /api/v1/session": both, "GET /api/v1/uploads/:id": both, "GET /user/info/self": both,
 		"POST /raw": upload, "POST /api/v1/raw": upload,
 		"POST /query": read, "GET /ws": read, "GET /api/v1/orgs": read, "GET /orgs/admin_of": read, "GET /orgs/user_of": read,

@@ -95,6 +95,8 @@ type Server struct {
 	echo *echo.Echo
 
 	counts   counts        // of statistics
+	openAPI  func() []byte // the document that describes the API
+	docs     func() []byte // the same to be read
 	draining chan struct{} // closed when the server begins to drain
 	streams  sync.WaitGroup
 }
@@ -107,6 +109,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), draining: make(chan struct{})}
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.Use(identify, s.acting, s.accessLog, recovered, secured, sameOrigin())
+	s.openAPI, s.docs = newAPIDocument(cfg.Version), newDocs(cfg.Version)
 	s.routes()
 	return s, nil
 }
@@ -118,6 +121,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 func (s *Server) routes() {
 	e := s.echo
 	s.page()
+	e.GET("/openapi.json", s.serveOpenAPI)
+	e.GET("/docs", s.serveDocs)
+	e.GET("/docs.css", s.serveDocStyle)
 	e.GET("/healthz", s.healthy)
 	e.GET("/readyz", s.ready)
 	e.GET("/ws", s.socket)

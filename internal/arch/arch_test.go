@@ -61,6 +61,7 @@ var homes = map[string][]string{
 	"google.golang.org/grpc":                 {"graph"},
 	"github.com/gorilla/websocket":           {"reportd", "ingest/source"},
 	"github.com/labstack/echo/v4":            {"web"},
+	"github.com/invopop/jsonschema":          {"web"},
 	"github.com/nats-io/nats-server/v2":      {"bus"},
 	"github.com/nats-io/nats.go":             {"bus"},
 	"github.com/nats-io/jsm.go":              {"bus"},
