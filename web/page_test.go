@@ -47,6 +47,7 @@ func TestPage(t *testing.T) {
 		{"reports", reportList},
 		{"an indicator becomes a query", indicators},
 		{"the timeline chooses a time", timeline},
+		{"saved queries", savedQueries},
 		{"looks", looks},
 		{"graph of a result", graphOfAResult},
 		{"graph: paths", graphPaths},
@@ -166,10 +167,10 @@ func parameters(t *testing.T, d *desk) {
 	b.write("ipv4 $ip | events | count")
 	b.fill(".params input", "198.51.100.7")
 	b.state("ready")
-	b.shows(".grid-row", "2300")
+	b.shows(".document", "2,300")
 	b.do(chromedp.Reload())
 	b.state("ready")
-	b.shows(".grid-row", "2300")
+	b.shows(".document", "2,300")
 }
 
 func watches(t *testing.T, d *desk) {
@@ -180,7 +181,7 @@ func watches(t *testing.T, d *desk) {
 	b.click(".nav a", "Reports")
 	b.shows(".reports", "watch events")
 	d.load(strings.Replace(login, "198.51.100.7", "203.0.113.99", 1))
-	b.shows(".toast", "1 new match")
+	b.shows(".toast", "1 match")
 	b.click(".toast a", "")
 	b.until(`document.querySelectorAll(".grid-row").length > 0`)
 }
@@ -231,6 +232,19 @@ func timeline(t *testing.T, d *desk) {
 	b.shows(".canonical", "events login last 1h")
 }
 
+func savedQueries(t *testing.T, d *desk) {
+	b := d.enter(1280, 800, "light", d.reader)
+	b.write("events login | limit 3")
+	b.click(".asker-bar button", "Saved")
+	b.fill(".save input", "three logins")
+	b.shows(".picks", "three logins")
+	b.do(chromedp.Reload())
+	b.until(`document.querySelector(".shell") !== null`)
+	b.click(".asker-bar button", "Saved")
+	b.click(".picks button", "three logins")
+	b.until(editing + `?.innerText.includes("limit 3")`)
+}
+
 // looks opens every screen in both themes and on both sizes of screen. axe-core must find nothing serious, and nothing is wider than the page.
 func looks(t *testing.T, d *desk) {
 	axe, err := os.ReadFile("ui/node_modules/axe-core/axe.min.js")
@@ -242,6 +256,7 @@ func looks(t *testing.T, d *desk) {
 	views := []struct{ name, path, shown, then string }{ // then is clicked
 		{"start", "/", `document.querySelector(".start") !== null`, ""},
 		{"rows", at("events login | limit 500"), ready + ` && document.querySelector(".grid-row") !== null`, ".grid-row"},
+		{"explain", at("explain events | count by sub_type"), ready + ` && document.querySelector(".document") !== null`, ""},
 		{"top", at("events | attributes password | top 20"), ready, ""},
 		{"faults", at("count ipv4 198.51.100.7 last 7x\n| limit z"), `document.querySelector(".faults") !== null`, ""},
 		{"parameters", at("ipv4 $ip | events"), `document.querySelector(".params") !== null`, ""},

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { useKeys } from "../lib/keys";
 import { askAddress } from "../lib/router";
 import { isHash, when } from "../lib/text";
-import { leavesOf, nameOf, pivots, startOf, type Instance } from "../model/instance";
+import { groupPivots, leavesOf, nameOf, pivots, startOf, type Instance } from "../model/instance";
 import { Copy, IconButton } from "../ui/parts";
 import { cell } from "../see/columns";
 import { sections } from "./sections";
@@ -11,9 +11,10 @@ import { sections } from "./sections";
 const times = new Set(["timestamp", "start_time", "end_time"]);
 
 /** Detail shows one row whole, and where one can go from it. Each way is TDQL that can be run and copied. */
-export function Detail({ instance, close }: { instance: Instance; close: () => void }) {
+export function Detail({ instance, kind, close }: { instance: Instance; kind: string; close: () => void }) {
   const box = useRef<HTMLElement>(null);
   const known = instance.hash !== "";
+  const ways = known ? pivots(instance) : groupPivots(instance.row, kind);
   useKeys("Details", [{ keys: "Escape", does: "close the details", run: close }]);
   useEffect(() => { box.current?.querySelector(".detail-body")?.scrollTo(0, 0); }, [instance]);
   return (
@@ -26,11 +27,11 @@ export function Detail({ instance, close }: { instance: Instance; close: () => v
       <div class="detail-body">
         <Facts instance={instance} />
         {known && sections.map((Section) => <Section instance={instance} key={instance.hash} />)}
-        {known && (
+        {ways.length > 0 && (
           <section>
             <h3>Ask on</h3>
             <ul class="pivots">
-              {pivots(instance).map((p) => (
+              {ways.map((p) => (
                 <li><a href={askAddress(p.tdql)}>{p.label}<code>{p.tdql}</code></a><Copy text={p.tdql} label={`Copy the query: ${p.label}`} /></li>
               ))}
             </ul>

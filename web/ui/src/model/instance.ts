@@ -58,6 +58,15 @@ export function pivots(i: Instance): Pivot[] {
   return ways[i.itype].map(([label, way]) => ({ label, tdql: `${start} | ${way}` }));
 }
 
+const dimensions = new Set(["minute", "hour", "day", "week", "month", "year", "sub_type", "category", "org", "org_name", "count"]);
+
+/** groupPivots are the questions that lead on from a row of counts: to the events with a value that it is of. */
+export function groupPivots(row: Row, kind: string): Pivot[] {
+  if (kind !== "groups") return [];
+  const values = Object.entries(row).filter(([name, value]) => !dimensions.has(name) && value !== null && typeof value !== "object");
+  return values.map(([name, value]) => ({ label: `Events with this ${name}`, tdql: `${word(name)} ${bare(value)} | events` }));
+}
+
 /** leavesOf lists the facts in an instance's data, as path and value, in order. Data is {"sub_type": [value or more data]}. */
 export function leavesOf(data: unknown, limit = 200, path: string[] = []): [string[], unknown][] {
   const out: [string[], unknown][] = [];

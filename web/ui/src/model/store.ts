@@ -17,3 +17,20 @@ export function writeList(key: string, list: unknown[]): void {
     // full or forbidden
   }
 }
+
+/** readWord and writeWord keep one word. */
+export function readWord(key: string): string {
+  try {
+    return localStorage.getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function writeWord(key: string, word: string): void {
+  try {
+    localStorage.setItem(key, word);
+  } catch {
+    // full or forbidden
+  }
+}

@@ -83,8 +83,8 @@ function make(id: string, name: string, tdql: string): Watch {
     else if (n > told) timer = window.setTimeout(() => { tell(n); }, settle);
   });
   const tell = (n: number) => {
-    const more = n - told;
-    if (n > (seen.peek() ?? 0)) notify(`${name}: ${plural(more, "new match", "new matches")}`, `/watches?id=${id}`);
+    const more = told === 0 ? plural(n, "match", "matches") : plural(n - told, "new match", "new matches");
+    if (n > (seen.peek() ?? 0)) notify(`${name}: ${more}`, `/watches?id=${id}`);
     told = n;
   };
   return { id, name, tdql, result, seen, stop: () => { clearTimeout(timer); off(); } };

@@ -49,8 +49,16 @@ export function textOf(field: string, value: unknown): string {
   return Array.isArray(value) && value.every((v) => typeof v !== "object") ? value.join(", ") : brief(value);
 }
 
+// nodes says a chain of instances, such as a path has: "ipv4 1.1.1.1 → login 3f2a… → domain evil.com".
+function nodes(list: unknown): string | null {
+  if (!Array.isArray(list) || list.length === 0 || !list.every((n) => isHash((n as Row | null)?.hash))) return null;
+  return (list as Row[]).map((n) => `${String(n.sub_type)} ${n.itype === "attribute" ? String(n.data) : shortHash(String(n.hash))}`).join(" → ");
+}
+
 // brief says compound data in a line: "ipv4 10.0.0.1 · port 22".
 function brief(data: unknown): string {
+  const chain = nodes(data);
+  if (chain) return chain;
   const leaves = leavesOf(data, 12);
   return leaves.map(([path, value]) => `${path.at(-1) ?? ""} ${String(value)}`.trim()).join(" · ").slice(0, 400);
 }
@@ -62,6 +70,8 @@ export function cell(field: string, value: unknown): ComponentChildren {
   if (field === "itype") return <span class={`kind ${String(value)}`}>{String(value)}</span>;
   if (typeof value === "object") {
     if (Array.isArray(value) && value.every((v) => typeof v !== "object")) return value.join(", ");
+    const chain = nodes(value);
+    if (chain) return chain;
     return leavesOf(value, 12).map(([path, leaf]) => <span class="leaf"><b>{path.at(-1)}</b> {String(leaf)}</span>);
   }
   return textOf(field, value);

@@ -15,7 +15,7 @@ import { views } from "./views";
 /** See shows a result: how it stands, when it happened, its rows in one of several views, and the details of the one that was chosen. */
 export function See({ result, faults, timeline = false }: { result: Result; faults: ComponentChildren; timeline?: boolean }) {
   const [chosen, choose] = useState<Instance | null>(null);
-  const [view, setView] = useState(place.value.params.get("view") ?? "table");
+  const [view, setView] = useState(place.value.params.get("view") ?? "");
   useEffect(() => choose(null), [result]);
   const kind = result.kind.value;
   const fitting = views.filter((v) => v.fits(kind, result.fields.value));
@@ -48,7 +48,7 @@ export function See({ result, faults, timeline = false }: { result: Result; faul
       {timeline && <TimelineSlot result={result} key={result.report.value} />}
       <div class="see-body" id="view-panel">
         <div class="see-view"><ViewOf key={current.name} view={current} result={result} chosen={chosen} choose={choose} /></div>
-        {chosen && <Detail instance={chosen} close={() => { choose(null); document.querySelector<HTMLElement>(".grid")?.focus(); }} />}
+        {chosen && <Detail instance={chosen} kind={kind} close={() => { choose(null); document.querySelector<HTMLElement>(".grid")?.focus(); }} />}
       </div>
     </section>
   );

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Result } from "../model/result";
+import { readWord, writeWord } from "../model/store";
 import { useLoaded } from "../ui/loaded";
 import { Button } from "../ui/parts";
 import { units, type Unit } from "./buckets";
@@ -9,12 +10,12 @@ const key = "cybexp.timeline";
 
 /** TimelineSlot shows when events happened, above their rows, unless one has closed it. */
 export function TimelineSlot({ result }: { result: Result }) {
-  const [open, setOpen] = useState(() => localStorage.getItem(key) !== "closed");
+  const [open, setOpen] = useState(() => readWord(key) !== "closed");
   const byTime = units.includes(result.fields.value[0] as Unit);
   const fits = result.state.value === "ready" && result.held.value > 1 && (result.kind.value === "events" || byTime);
   if (!fits) return null;
   const turn = () => {
-    localStorage.setItem(key, open ? "closed" : "open");
+    writeWord(key, open ? "closed" : "open");
     setOpen(!open);
   };
   return (

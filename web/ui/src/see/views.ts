@@ -23,7 +23,11 @@ export interface View {
 // Rows of instances, and of what hangs together, can be drawn; counts and the like cannot.
 const drawable = new Set(["events", "attributes", "objects", "sessions", "raws", "instances", "top", "threatrank", "graph", "path"]);
 
+// Kinds of result that one reads rather than looks things up in.
+const documents = ["count", "explain", "summary"];
+
 export const views: View[] = [
+  { name: "document", label: "Text", icon: "reports", fits: (kind) => documents.includes(kind), load: () => import("./document") },
   { name: "table", label: "Table", icon: "table", fits: () => true, load: () => import("./table") },
   {
     name: "graph", label: "Graph", icon: "graph",
