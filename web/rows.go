@@ -273,7 +273,9 @@ func (r *rowStream) commit(fields []string) error {
 		h.Set(echo.HeaderContentType, r.media)
 	case mediaCSV:
 		h.Set(echo.HeaderContentType, mediaCSV+"; charset=utf-8; header=present")
-		h.Set(echo.HeaderContentDisposition, `attachment; filename="`+r.name+`.csv"`)
+		if h.Get(echo.HeaderContentDisposition) == "" {
+			h.Set(echo.HeaderContentDisposition, `attachment; filename="`+r.name+`.csv"`)
+		}
 	}
 	r.c.Response().WriteHeader(r.status)
 	if err := r.format.header(fields); err != nil {

@@ -21,7 +21,7 @@ function Part({ title, text }: { title: string; text: string }) {
   return (
     <section>
       <div class="document-head"><h3>{title}</h3><Copy text={text} label={`Copy ${title}`} /></div>
-      <pre>{text}</pre>
+      <pre tabIndex={0}>{text}</pre>
     </section>
   );
 }

@@ -117,6 +117,7 @@ function options(el: HTMLElement, { unit, starts, counts }: Bars, tip: (text: st
 
 // tick writes what differs between ticks that are so many seconds apart.
 function tick(seconds: number, step: number): string {
+  if (seconds % 60 !== 0) return "";
   const text = clock(seconds * 1000);
   if (step >= 360 * 86_400) return text.slice(0, 4);
   if (step >= 28 * 86_400) return text.slice(0, 7);
