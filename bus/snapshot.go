@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
@@ -24,6 +25,8 @@ type Stored struct {
 	WorkQueue bool   // its messages go when they are handled
 	Messages  uint64
 	Bytes     uint64
+	Oldest    time.Time // of its messages; zero if there are none
+	Newest    time.Time
 }
 
 // Bucket is the name of the bucket, or "".
@@ -43,7 +46,7 @@ func (b *Bus) Stored(ctx context.Context) ([]Stored, error) {
 		if i.Config.Storage == jetstream.FileStorage {
 			list = append(list, Stored{
 				Name: i.Config.Name, WorkQueue: i.Config.Retention == jetstream.WorkQueuePolicy,
-				Messages: i.State.Msgs, Bytes: i.State.Bytes,
+				Messages: i.State.Msgs, Bytes: i.State.Bytes, Oldest: i.State.FirstTime, Newest: i.State.LastTime,
 			})
 		}
 	}

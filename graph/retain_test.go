@@ -60,7 +60,7 @@ func TestAgedEventsGoAndNothingElse(t *testing.T) {
 	testdgraph.Wipe(t)
 	s := open(t, graph.Config{HotDegree: 20})
 	g := newGenerator(t, 35)
-	records := g.records(1700)
+	records := g.records(1300)
 	before, gone, left := aged(g, records, "")
 	write(t, s, records...)
 	until(t, "ledgers", func() bool { _, counted := checkLedgers(t); return counted >= 1 })

@@ -43,6 +43,8 @@ type Config struct {
 
 	// Backup writes a backup of all that the platform keeps; nil where there are none. It returns ErrBusy while it makes another one.
 	Backup func(ctx context.Context, w io.Writer) error
+	// Doctor checks the platform; nil where nothing does.
+	Doctor func(ctx context.Context) []Finding
 
 	Version   string
 	Logger    *slog.Logger
@@ -144,6 +146,7 @@ func (s *Server) routes() {
 	v1 := e.Group("/api/v1")
 	v1.GET("/version", s.version)
 	v1.GET("/backup", s.backup, s.signedIn, superuser)
+	v1.GET("/doctor", s.doctor, s.signedIn, superuser)
 	v1.GET("/me", s.me, s.withAny)
 	v1.GET("/orgs", s.orgs, s.reading)
 	v1.POST("/orgs", s.createOrg, s.signedIn)

@@ -95,7 +95,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "tool", Title: "Tools that need no server:"},
 	)
 	root.AddCommand(
-		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(), a.importCommand(), a.backupCommand(), a.restoreCommand(),
+		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(), a.importCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(),
 		a.sendCommand(), a.sourceCommand(), a.queryCommand(), a.watchCommand(), a.mcpCommand(), a.orgCommand(), a.userCommand(), a.tokenCommand(),
 		a.auditCommand(),
 		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.configCommand(), a.healthCommand(), a.versionCommand(), a.manCommand(),

@@ -183,6 +183,7 @@ func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg.Curator, cfg.Remover = curator{p.store, p.herald}, curator{p.store, p.herald}
 	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 	cfg.Version, cfg.Logger = version, p.log
+	cfg.Doctor = p.diagnose
 	if p.backs(p.keys) {
 		cfg.Backup = p.writeBackup
 	}

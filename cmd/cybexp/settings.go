@@ -27,16 +27,17 @@ const (
 	roleImport
 	roleBackup
 	roleRestore
+	roleDoctor
 
 	roleServers = roleUp | roleWeb | roleReportd | roleIngest
-	roleStores  = roleBackup | roleRestore // read and write the stores themselves
+	roleStores  = roleBackup | roleRestore | roleDoctor // read and write the stores themselves
 )
 
 // roleNames are the commands, in the order in which they are told.
 var roleNames = []struct {
 	role role
 	name string
-}{{roleUp, "up"}, {roleWeb, "web"}, {roleReportd, "reportd"}, {roleIngest, "ingest"}, {roleImport, "import"}, {roleBackup, "backup"}, {roleRestore, "restore"}}
+}{{roleUp, "up"}, {roleWeb, "web"}, {roleReportd, "reportd"}, {roleIngest, "ingest"}, {roleImport, "import"}, {roleBackup, "backup"}, {roleRestore, "restore"}, {roleDoctor, "doctor"}}
 
 // names lists the commands of a set.
 func (r role) names() []string {

@@ -82,6 +82,9 @@ func TestRestoredPlatformAnswersAlike(t *testing.T) {
 	if diff := cmp.Diff(want, dump(t, restored.alphaHTTP())); diff != "" {
 		t.Errorf("the graphs differ: %.4000s", diff)
 	}
+	if text := restored.must("doctor"); strings.Contains(text, "fail") || !strings.Contains(text, "events are what their hashes say") {
+		t.Errorf("doctor says\n%s", text)
+	}
 	restored.stop()
 	refusesToRestore(t, tar, data)
 
