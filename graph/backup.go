@@ -95,10 +95,23 @@ func (s *Store) restoring(ctx context.Context) bool {
 	return slices.ContainsFunc(health, func(h struct{ Ongoing []string }) bool { return slices.Contains(h.Ongoing, "opRestore") })
 }
 
-// dropAll removes everything from the graph, the schema included.
+// errOldSchema is what an alpha tells for a moment after it dropped everything.
+var errOldSchema = errors.New("the schema that was dropped is still told")
+
+// dropAll removes everything from the graph, the schema included, and returns when the alpha tells of none.
 func (s *Store) dropAll(ctx context.Context) error {
-	return s.untilReady(ctx, func() error {
+	err := s.untilReady(ctx, func() error {
 		return s.admin(ctx, "/alter", "application/json", []byte(`{"drop_all": true}`), nil)
+	})
+	if err != nil {
+		return err
+	}
+	return s.untilReady(ctx, func() error {
+		current, err := s.currentSchema(ctx)
+		if err == nil && current != "" {
+			err = errOldSchema
+		}
+		return err
 	})
 }
 
