@@ -270,3 +270,6 @@ func isFromLine(w []byte) bool {
 	words := strings.Fields(line)
 	return len(words) >= 6 && words[0] == "From" && strings.Count(line, ":") >= 2 && len(words[len(words)-1]) >= 4
 }
+
+// Typetags lists the formats that have a filter.
+func Typetags() []string { return filter.Typetags() }

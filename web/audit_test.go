@@ -21,6 +21,7 @@ import (
 
 // unrecorded are the routes that change something and leave no record, each with the reason why.
 var unrecorded = map[string]string{
+	"POST /api/v1/raw/detect":               "nothing is kept",
 	"POST /api/v1/tdql/check":               "nothing is asked of the graph",
 	"POST /api/v1/tdql/format":              "nothing is asked of the graph",
 	"POST /api/v1/tdql/explain":             "nothing is asked of the graph",

@@ -8,12 +8,14 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/tdql"
 )
 
 // maxField bounds a field of the upload form that is not the file.
@@ -236,7 +238,20 @@ func (s *Server) raw(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/api/v1/uploads/"+receipt.ID)
-	return c.JSON(http.StatusCreated, receipt)
+	return c.JSON(http.StatusCreated, struct {
+		ingest.Receipt
+		Warning string `json:"warning,omitempty"`
+	}{receipt, typetagWarning(c.QueryParam("typetag"))})
+}
+
+// typetagWarning says that a typetag which no filter knows looks like one that is known. The data is kept in any case.
+func typetagWarning(typetag string) string {
+	known := ingest.Typetags()
+	near := tdql.Nearest(typetag, known)
+	if near == "" || slices.Contains(known, typetag) {
+		return ""
+	}
+	return fmt.Sprintf("No filter knows the typetag %q; did you mean %q? The records are kept until there is a filter for it.", typetag, near)
 }
 
 // markingParam reads how far an upload may be shared; an empty text says nothing.

@@ -136,6 +136,16 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+func TestATypetagThatLooksLikeAnotherIsToldOf(t *testing.T) {
+	r := newRig(t)
+	for typetag, want := range map[string]string{"cowri": `did you mean "cowrie"?`, "cowrie": "", "quite_another": ""} {
+		got := r.post(r.admin, "/api/v1/raw?typetag="+typetag+"&org="+r.orgName, login)
+		if warning := got.text(t, "warning"); got.status != http.StatusCreated || !strings.Contains(warning, want) || want == "" && warning != "" {
+			t.Errorf("%s: got %d %s", typetag, got.status, got.body)
+		}
+	}
+}
+
 func TestUploadsAreBounded(t *testing.T) {
 	r := newRig(t, func(c *web.Config) { c.MaxUpload = 1000 })
 	long := strings.Repeat(login+"\n", 10)

@@ -114,6 +114,9 @@ func (a *app) sendFile(ctx context.Context, o *sendOptions, path string) error {
 	}
 	note.clear()
 	fmt.Fprintf(a.stderr, "%s: accepted %s as upload %s\n", path, counted(receipt.Records, "record"), receipt.ID)
+	if receipt.Warning != "" {
+		fmt.Fprintf(a.stderr, "%s: %s\n", path, printable(receipt.Warning))
+	}
 	if !o.follow {
 		return nil
 	}
@@ -128,8 +131,14 @@ func (o *sendOptions) sentTypetag() string {
 	return o.typetag
 }
 
+// accepted is what the server says of an upload that it has.
+type accepted struct {
+	ingest.Receipt
+	Warning string `json:"warning"`
+}
+
 // upload sends a file. While the server asks to wait it waits, and then begins again where that can be done.
-func (a *app) upload(ctx context.Context, o *sendOptions, id string, body *countingReader) (receipt ingest.Receipt, err error) {
+func (a *app) upload(ctx context.Context, o *sendOptions, id string, body *countingReader) (receipt accepted, err error) {
 	name := cmp.Or(o.name, filepath.Base(body.path))
 	q := url.Values{"typetag": {o.sentTypetag()}, "org": {o.org}, "timezone": {o.timezone}, "name": {name}}
 	if o.tlp != tahoe.Unmarked {
