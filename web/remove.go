@@ -21,13 +21,14 @@ type Remover interface {
 	RemoveOrg(ctx context.Context, org string, progress func(Removed)) (Removed, error)
 }
 
-// Removed counts what went.
+// Removed counts what went. Only the number of events is told: an attribute, object, session or raw goes when nobody else has it, and whether
+// somebody has is not the caller's to know.
 type Removed struct {
 	Events     int `json:"events"`
-	Sessions   int `json:"sessions"`
-	Attributes int `json:"attributes"`
-	Objects    int `json:"objects"`
-	Raws       int `json:"raws"`
+	Sessions   int `json:"-"`
+	Attributes int `json:"-"`
+	Objects    int `json:"-"`
+	Raws       int `json:"-"`
 }
 
 // Add adds what went after.
