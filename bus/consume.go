@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Headers of a dead letter, beside those that the message had.
@@ -185,6 +187,8 @@ func (w *worker) call(ctx context.Context, m Message) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+	ctx, span := telemetry.StartConsumer(ctx, m.Header, "handle "+w.stream.name, "delivered", m.Delivered, "wait", time.Since(m.Time))
+	defer func() { span.End(err) }()
 	return w.handle(ctx, m)
 }
 

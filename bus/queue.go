@@ -65,6 +65,9 @@ func (q *Queue) Lanes(ctx context.Context) (map[string]uint64, error) {
 	return lanes, err
 }
 
+// State tells what the queue holds now, messages in hand included.
+func (q *Queue) State(ctx context.Context) (State, error) { return q.stream.State(ctx) }
+
 // Consume is what it is for streams, lane by lane. Filter is not for queues.
 func (q *Queue) Consume(ctx context.Context, c ConsumerConfig, handle Handler) error {
 	w, err := newWorker(q.stream, c, handle)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // HeaderID names the header that makes publishing idempotent: a message whose ID the stream has seen within the last two minutes
@@ -101,13 +103,11 @@ func (s *Stream) Publish(ctx context.Context, subject string, header map[string]
 }
 
 func (s *Stream) publish(ctx context.Context, subject string, header map[string]string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
-	m := &nats.Msg{Subject: subject, Data: data}
-	if len(header) > 0 {
-		m.Header = make(nats.Header, len(header))
-		for k, v := range header {
-			m.Header.Set(k, v)
-		}
+	m := &nats.Msg{Subject: subject, Data: data, Header: make(nats.Header, len(header))}
+	for k, v := range header {
+		m.Header.Set(k, v)
 	}
+	telemetry.Inject(ctx, m.Header.Set) // who handles it goes on in this trace
 	ack, err := s.bus.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(s.name))...)
 	if err != nil {
 		return 0, fmt.Errorf("publish %s: %w", subject, fault(err))

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/cybexp/cybexp/ledger"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // maxMessage bounds a request or an answer. A page of 5,000 rows is below 10 MB.
@@ -34,7 +35,8 @@ type Config struct {
 	HTTP   string // http://host:port of the same alpha; derived from Target when empty
 	Logger *slog.Logger
 
-	Program string // version of what uses the graph, which an older one is told that cannot read it; "" tells nothing
+	Program string             // version of what uses the graph, which an older one is told that cannot read it; "" tells nothing
+	Metrics *telemetry.Metrics // nil counts nothing
 
 	CacheSize int           // hashes whose vertices are remembered; DefaultConfig's when 0
 	HotDegree int           // events of an attribute or object from which on it has a ledger; DefaultConfig's when 0
@@ -84,6 +86,7 @@ type Store struct {
 	program  string
 	patience time.Duration
 	segments *ledger.Cache
+	metrics  metrics
 	writer   *writer
 }
 
@@ -109,7 +112,7 @@ func Open(_ context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: &http.Client{}, logger: c.Logger, program: c.Program,
-		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries),
+		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries), metrics: newMetrics(c.Metrics),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)

@@ -13,6 +13,7 @@ import (
 	"github.com/dgraph-io/dgo/v230/protos/api"
 
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 const (
@@ -30,6 +31,8 @@ const (
 // ErrUnavailable when Dgraph did not answer for as long as patience lasts, or joins a *RecordError for each record that cannot be
 // written. When ctx ends, what was already sent may still be written.
 func (s *Store) Write(ctx context.Context, records []tahoe.Record) (added int, err error) {
+	ctx, span := telemetry.Start(ctx, "graph write", "records", len(records))
+	defer func() { span.Set("added", added); span.End(err) }()
 	added, err = s.writer.write(ctx, records)
 	if err != nil {
 		return added, fmt.Errorf("write graph: %w", err)
@@ -233,6 +236,8 @@ func (w *writer) persist(pieces []*piece) (added []int, err error) {
 		return nil, err
 	}
 	var a *attempt
+	begun := time.Now()
+	defer func() { w.store.metrics.wrote(begun, a, err) }()
 	if err := w.again(w.ctx, func(ctx context.Context) error {
 		var err error
 		a, err = w.try(ctx, b)
@@ -258,9 +263,11 @@ func (w *writer) again(ctx context.Context, try func(context.Context) error) err
 			return ctx.Err()
 		case errors.Is(err, errAborted):
 			w.store.logger.Debug("transaction aborted, trying again", "try", n)
+			w.store.metrics.conflicts.Add(1)
 			down, delay = time.Time{}, 50*time.Millisecond
 			_ = pause(ctx, time.Duration(1+rand.IntN(10*min(n, 20)))*time.Millisecond)
 		case errors.Is(err, ErrUnavailable):
+			w.store.metrics.unavailable.Add(1, "write")
 			if down.IsZero() {
 				down = time.Now()
 				w.store.logger.Warn("graph does not take writes, trying again", "err", err)

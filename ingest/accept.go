@@ -16,6 +16,7 @@ import (
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Upload says what an upload is.
@@ -42,12 +43,18 @@ type Receipt struct {
 // before is kept and counted, and the error wraps ErrBody; sending it again with the same ID completes it. An upload that was
 // completed before is not read again: its receipt is returned. If the lake has no room the error wraps ErrBusy; when it fills up on the
 // way, body is not read on until there is room again.
-func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (Receipt, error) {
+func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (r Receipt, err error) {
+	ctx, span := telemetry.Start(ctx, "accept upload", "typetag", s.metrics.tag(u.Typetag))
+	defer func() {
+		span.Set("records", r.Records, "bytes", int(r.Bytes))
+		span.End(err)
+	}()
 	u.ID, u.Timezone = cmp.Or(u.ID, strings.ToLower(rand.Text())), cmp.Or(u.Timezone, "UTC")
 	if err := u.Check(); err != nil {
 		return Receipt{}, err
 	}
 	if err := s.room(ctx, true); err != nil {
+		s.metrics.uploads.Add(1, "busy")
 		return Receipt{}, fmt.Errorf("accept %s: %w", u.ID, err)
 	}
 	in, done, err := s.begin(ctx, u)

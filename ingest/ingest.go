@@ -30,6 +30,7 @@ import (
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Graph is where records end up. Write is durable when it returns, may be repeated, and may be called by many at a time. If it
@@ -55,6 +56,8 @@ type Config struct {
 	Graph  Graph // needed by Run
 	Keys   *Keys // Accept needs a public key, Run a private one
 	Logger *slog.Logger
+
+	Metrics *telemetry.Metrics // nil counts nothing
 
 	// Archive reads back what Graph has; without it nothing is processed again and no raw is found.
 	Archive Archive
@@ -110,6 +113,7 @@ type Service struct {
 	jobs     *bus.KV
 	filters  *bus.KV             // which filters there were
 	flight   *semaphore.Weighted // bytes of chunks on their way to the lake
+	metrics  metrics
 }
 
 // Bounds of a record. What is around it in a message of the bus is less than overhead.
@@ -135,8 +139,12 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		c.Logger.Warn("messages of the bus bound the length of records", "wanted", c.MaxRecord, "bytes", most)
 		c.MaxRecord = most
 	}
-	s := &Service{Config: c, flight: semaphore.NewWeighted(inFlight)}
-	return s, s.open(ctx)
+	s := &Service{Config: c, flight: semaphore.NewWeighted(inFlight), metrics: newMetrics(c.Metrics)}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	s.askLake()
+	return s, nil
 }
 
 // open makes the streams and buckets, or finds them.

@@ -42,6 +42,7 @@ func (in *intake) take(ctx context.Context, body io.Reader) (Receipt, error) {
 		in.Failed = err.Error()
 		in.Logger.Warn("upload broke off", "upload_id", in.ID, "records", in.Records, "err", err)
 	}
+	in.metrics.took(in.Typetag, in.receipt(), err)
 	done, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	return in.receipt(), errors.Join(err, in.save(done))

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/ingest/envelope"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Run works the lake off until ctx ends. Any number of processes may run it.
@@ -51,14 +53,19 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 		l.Received = m.Time
 	}
 	var r result
+	begun := time.Now()
 	records, err := s.unpack(ctx, l, m.Data)
+	s.metrics.chunk.Observe(time.Since(begun), "filter")
+	begun = time.Now()
 	switch {
 	case errors.Is(err, envelope.ErrSealed), errors.Is(err, errChunk):
 		err = s.giveUp(ctx, l, m, err, &r)
 	case err == nil:
 		err = s.write(ctx, l, m.Sequence, records, &r)
 	}
+	s.metrics.chunk.Observe(time.Since(begun), "write")
 	if err != nil {
+		s.metrics.failed.Add(1)
 		return fmt.Errorf("work on chunk %d of upload %s: %w", l.Number, l.Upload, err)
 	}
 	for _, rec := range records {
@@ -67,6 +74,7 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 	if err := s.saveResult(ctx, l, r); err != nil {
 		return err
 	}
+	s.metrics.count(l.Typetag, r)
 	if m.Delivered > 1 {
 		return s.accounts.Delete(ctx, l.refusalsKey())
 	}
@@ -76,6 +84,8 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 // unpack opens a chunk and has the filter map its records. Of long ones it keeps the whole. The error is one of the envelope's or errChunk
 // if nobody can ever use the chunk.
 func (s *Service) unpack(ctx context.Context, l label, sealed []byte) ([]Outcome, error) {
+	ctx, span := telemetry.Start(ctx, "filter", "typetag", s.metrics.tag(l.Typetag), "records", l.Records)
+	defer span.End(nil)
 	plain, err := s.Keys.Open(sealed)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Caller is who asks: the hash of a user, and the organisations whose events the user may read.
@@ -45,7 +46,9 @@ type Config struct {
 	// must have the rights that it was made with.
 	Rights func(ctx context.Context, userID string) ([]tdql.Org, error)
 	Logger *slog.Logger
-	Now    func() time.Time
+	// Metrics counts reports and websockets; nil counts nothing.
+	Metrics *telemetry.Metrics
+	Now     func() time.Time
 
 	Workers     int              // queries that run at a time here; 0 runs none
 	Watches     int              // watches that run at a time here, beside Workers and only with them; 0 runs none

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"sync"
 	"time"
+
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // operation is something that a client asked for over a websocket and that takes time. It has an id of the client's choosing.
@@ -103,7 +105,10 @@ func (k *socket) begin(ctx context.Context, m message, do func(*operation, conte
 	k.ops[m.ID] = o
 	k.wg.Go(func() {
 		defer stop(nil)
+		ctx, span := telemetry.Start(ctx, "socket "+string(m.Op))
 		do(o, ctx, m)
+		span.Set("rows", o.sent)
+		span.End(nil)
 	})
 	return nil
 }

@@ -37,6 +37,7 @@ type Service struct {
 	closing  chan struct{}                     // closed when Run is told to end
 
 	standing *standing
+	metrics  metrics
 
 	seen seen // what was told of vocabularies
 	ears ears
@@ -60,6 +61,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		sockets: map[*socket]struct{}{},
 		crowd:   map[string]int{},
 		ears:    ears{of: map[*ear]struct{}{}},
+		metrics: newMetrics(cfg.Metrics),
 	}
 	s.standing = newStanding(s)
 	s.waiting.Store(&map[string]uint64{})
@@ -99,6 +101,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open reports: %w", err)
 	}
+	s.askAround()
 	return s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -265,7 +266,11 @@ func (k *socket) write(data []byte) error {
 	}
 	k.conn.EnableWriteCompression(len(data) >= compressFrom)
 	err := k.conn.WriteMessage(websocket.TextMessage, data)
+	k.metrics.frames.Add(1)
 	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			k.metrics.slow.Add(1)
+		}
 		k.stop(err)
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/tdql"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // settleTime is how long a worker takes at most to tell how a report ended.
@@ -21,6 +22,7 @@ type attempt struct {
 	job   job
 	log   frameLog
 	start time.Time
+	first time.Time // when the first row was found
 
 	claimed  chan struct{} // closed when what follows is known
 	claimErr error         // why the report is not this attempt's
@@ -63,6 +65,7 @@ func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 		<-a.claimed
 	}
 	out, err := a.run(ctx)
+	telemetry.SpanOf(ctx).Set("rows", out.rows, "vertices_read", out.scanned)
 	<-a.claimed
 	switch {
 	case errors.Is(a.claimErr, ErrFinished):
@@ -275,6 +278,7 @@ func (a *attempt) finish(ctx context.Context, out outcome, failed error) error {
 		return err
 	}
 	a.tell(ctx, failed)
+	a.ended()
 	_, err = a.log.append(ctx, a.rec.last(), a.epoch)
 	a.remember(ctx)
 	return err

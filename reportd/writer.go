@@ -11,6 +11,7 @@ import (
 
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/tdql/dql"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Bounds of one rows frame, and the pause between two progress frames.
@@ -68,6 +69,10 @@ type writer struct {
 func (w *writer) rows(ctx context.Context, rows []tdql.Row) error {
 	if err := w.header(ctx); err != nil {
 		return err
+	}
+	if w.attempt.first.IsZero() {
+		w.attempt.first = time.Now()
+		telemetry.SpanOf(ctx).Mark("first row")
 	}
 	w.told = w.told || slices.ContainsFunc(rows, func(r tdql.Row) bool { return !tellsNothing(w.head.Kind, r) })
 	over := w.limit > 0 && uint64(len(rows)) > w.limit-w.made

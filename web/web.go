@@ -25,6 +25,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // Config is what a server needs. Identity, Ingest, Sources, Reports and Checks' functions must be safe for concurrent use.
@@ -48,12 +49,13 @@ type Config struct {
 
 	Version   string
 	Logger    *slog.Logger
-	Proxies   []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
-	MaxJSON   int64          // bytes of a JSON body
-	MaxUpload int64          // bytes of an upload; 0 is no limit
-	TempDir   string         // where uploads whose fields come after the file wait; "" is the system's
-	Patience  time.Duration  // how long POST /query and POST /api/v1/reports wait for a report before they answer 202
-	Drain     time.Duration  // how long requests in hand may take at shutdown
+	Metrics   *telemetry.Metrics // nil counts nothing
+	Proxies   []netip.Prefix     // whose X-Forwarded-For and X-Forwarded-Proto are believed
+	MaxJSON   int64              // bytes of a JSON body
+	MaxUpload int64              // bytes of an upload; 0 is no limit
+	TempDir   string             // where uploads whose fields come after the file wait; "" is the system's
+	Patience  time.Duration      // how long POST /query and POST /api/v1/reports wait for a report before they answer 202
+	Drain     time.Duration      // how long requests in hand may take at shutdown
 }
 
 // DefaultConfig returns the limits in use when nothing else is said. The services and the logger are the caller's to add.
@@ -92,9 +94,10 @@ func (c Config) Validate() error {
 
 // A Server answers HTTP requests. It is safe for concurrent use; New makes it.
 type Server struct {
-	cfg  Config
-	log  *slog.Logger
-	echo *echo.Echo
+	cfg     Config
+	log     *slog.Logger
+	echo    *echo.Echo
+	metrics metrics
 
 	counts   counts        // of statistics
 	openAPI  func() []byte // the document that describes the API
@@ -108,9 +111,9 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), draining: make(chan struct{})}
+	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), metrics: newMetrics(cfg.Metrics), draining: make(chan struct{})}
 	s.echo.HTTPErrorHandler = s.answerError
-	s.echo.Use(identify, s.acting, s.accessLog, recovered, secured, sameOrigin())
+	s.echo.Use(identify, s.acting, s.measured, s.accessLog, recovered, secured, sameOrigin())
 	s.openAPI, s.docs = newAPIDocument(cfg.Version), newDocs(cfg.Version)
 	s.routes()
 	return s, nil
@@ -118,6 +121,9 @@ func New(cfg Config) (*Server, error) {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// socketRoute is where websockets are opened.
+const socketRoute = "/ws"
 
 // routes is the table of everything that is served.
 func (s *Server) routes() {
@@ -128,7 +134,7 @@ func (s *Server) routes() {
 	e.GET("/docs.css", s.serveDocStyle)
 	e.GET("/healthz", s.healthy)
 	e.GET("/readyz", s.ready)
-	e.GET("/ws", s.socket)
+	e.GET(socketRoute, s.socket)
 
 	// The classic API.
 	e.GET("/ping", s.ping)

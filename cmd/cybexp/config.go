@@ -102,7 +102,7 @@ func plain(v pflag.Value) any {
 			return text
 		}
 		return shortTime(d)
-	case "bool", "int", "uint64":
+	case "bool", "int", "uint64", "float64":
 		return json.RawMessage(text)
 	}
 	return text

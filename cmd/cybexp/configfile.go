@@ -111,7 +111,7 @@ func setFlag(f *pflag.Flag, value string) error {
 		return nil
 	}
 	want := map[string]string{
-		"bool": "neither true nor false", "int": "not a whole number", "uint64": "not a whole number from 0",
+		"bool": "neither true nor false", "int": "not a whole number", "uint64": "not a whole number from 0", "float64": "not a number",
 		"duration": "not a time such as 90s, 10m or 48h",
 	}[f.Value.Type()]
 	return fmt.Errorf("%s: %q is %s", f.Name, value, cmp.Or(want, "not of its form"))

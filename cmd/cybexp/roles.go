@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/telemetry"
 	"github.com/cybexp/cybexp/web"
 )
 
@@ -31,6 +33,8 @@ type platform struct {
 	settings
 
 	log     *slog.Logger
+	metrics *telemetry.Metrics
+	opened  atomic.Bool // bus and graph are connected
 	bus     *bus.Bus
 	store   *graph.Store
 	audit   *audit.Trail // nil in a process that serves no HTTP, and so changes no rights
@@ -71,7 +75,12 @@ func (p *platform) open(ctx context.Context) error {
 	if err := p.openGraph(ctx); err != nil {
 		return err
 	}
-	return p.openIdentity(ctx)
+	if err := p.openIdentity(ctx); err != nil {
+		return err
+	}
+	p.askHealth()
+	p.opened.Store(true)
+	return nil
 }
 
 // openAudit lets identities tell of their changes. It is for processes that serve HTTP: others change no rights.
@@ -100,7 +109,7 @@ func (p *platform) openBus(ctx context.Context) error {
 }
 
 func (p *platform) openGraph(ctx context.Context) error {
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
+	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version, Metrics: p.metrics})
 	if err != nil {
 		return fmt.Errorf("open graph: %w", err)
 	}
@@ -147,7 +156,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 		return err
 	}
 	p.ingest, err = ingest.New(ctx, ingest.Config{
-		Bus: p.bus, Graph: p.store, Archive: p.store, Keys: keys, Logger: p.log, Written: p.written, MaxRecord: p.maxRecord,
+		Bus: p.bus, Graph: p.store, Archive: p.store, Keys: keys, Logger: p.log, Metrics: p.metrics, Written: p.written, MaxRecord: p.maxRecord,
 		Backlog: uint64(max(p.backlog, 0)) << 20, BacklogAge: p.backlogAge, MinFree: uint64(max(p.minFree, 0)) << 20,
 	})
 	if err != nil {
@@ -159,7 +168,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 // openReports makes the report service and runs it; without workers it takes questions and shows answers that others make.
 func (p *platform) openReports(ctx context.Context, workers int) error {
 	cfg := reportd.DefaultConfig()
-	cfg.Bus, cfg.Logger, cfg.Rights, cfg.Workers = p.bus, p.log, p.rights, workers
+	cfg.Bus, cfg.Logger, cfg.Metrics, cfg.Rights, cfg.Workers = p.bus, p.log, p.metrics, p.rights, workers
 	cfg.DB, cfg.QueryTime, cfg.ReportTTL, cfg.UserQueries = p.store, p.queryTime, p.reportTTL, p.userQueries
 	if workers > 0 {
 		cfg.History, cfg.Watches, cfg.UserWatches = history{p.store}, p.watches, p.userWatches
@@ -181,12 +190,12 @@ func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
 	cfg.Audit = p.audit
 	cfg.Curator, cfg.Remover = curator{p.store, p.herald}, curator{p.store, p.herald}
-	cfg.Checks = map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
-	cfg.Version, cfg.Logger = version, p.log
 	cfg.Doctor = p.diagnose
 	if p.backs(p.keys) {
 		cfg.Backup = p.writeBackup
 	}
+	cfg.Checks = p.checks()
+	cfg.Version, cfg.Logger, cfg.Metrics = version, p.log, p.metrics
 	var err error
 	if cfg.Notebook, err = p.openNotebook(ctx); err != nil {
 		return nil, err
@@ -227,14 +236,14 @@ func (a *app) role(name, short string, which role, run func(context.Context, *pl
 			if len(missing) > 0 {
 				return usageError{fmt.Errorf("%s alone needs %s; `cybexp up` runs everything in one process", name, strings.Join(missing, " and "))}
 			}
-			return a.runRole(cmd.Context(), s, run)
+			return a.runRole(cmd.Context(), name, s, run)
 		},
 	}
 	s.bind(cmd, which)
 	return cmd
 }
 
-func (a *app) runRole(ctx context.Context, s settings, run func(context.Context, *platform) error) (err error) {
+func (a *app) runRole(ctx context.Context, name string, s settings, run func(context.Context, *platform) error) (err error) {
 	log, err := s.logger(a)
 	if err != nil {
 		return err
@@ -242,6 +251,9 @@ func (a *app) runRole(ctx context.Context, s settings, run func(context.Context,
 	spareMemory()
 	p := &platform{settings: s, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.observe(ctx, name); err != nil {
+		return err
+	}
 	if err := p.open(ctx); err != nil {
 		return interrupted(ctx, err)
 	}

@@ -29,6 +29,10 @@ func timeVar(p *time.Duration, name string, value time.Duration, usage string) *
 	return made(name, func(f *pflag.FlagSet) { f.DurationVar(p, name, value, usage) })
 }
 
+func shareVar(p *float64, name string, value float64, usage string) *pflag.Flag {
+	return made(name, func(f *pflag.FlagSet) { f.Float64Var(p, name, value, usage) })
+}
+
 func listVar(p *[]string, name, usage string) *pflag.Flag {
 	return made(name, func(f *pflag.FlagSet) { f.StringSliceVar(p, name, nil, usage) })
 }

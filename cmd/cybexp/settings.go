@@ -11,6 +11,7 @@ import (
 
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/telemetry"
 )
 
 // defaultData is the data folder of a platform started in the working directory.
@@ -81,6 +82,9 @@ type settings struct {
 	proxies       []string // addresses or networks
 	exchange      string   // folder that the alphas of a cluster see too
 	retain        []string // AGE or ORG=AGE
+	admin         string   // ADDR; empty is none
+	trace         string   // URL of an OTLP collector; empty is none
+	traceShare    float64
 }
 
 // setting is one thing that a deployment can set: the flag --NAME of the commands of roles, the variable CYBEXP_NAME, and the key NAME of
@@ -119,6 +123,12 @@ func (s *settings) table() []setting {
 	t.add(roleUp|roleWeb, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
 	t.add(roleUp|roleWeb, listVar(&s.proxies, "proxy", "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed"))
 	t.add(roleUp|roleWeb, timeVar(&s.auditTTL, "audit-ttl", 2*365*24*time.Hour, "`TIME` for which the audit trail is kept; 0 is for ever"))
+
+	t.part = "Watching over it"
+	t.add(roleServers, textVar(&s.admin, "admin", "",
+		"`ADDR` of a port for /metrics, /healthz, /readyz and, from this machine only, /debug/pprof; not for the public (default: none)"))
+	t.add(roleServers, textVar(&s.trace, "trace", "", "`URL` of a collector that takes OpenTelemetry traces (OTLP over HTTP), http://127.0.0.1:4318 (default: none)"))
+	t.add(roleServers, shareVar(&s.traceShare, "trace-share", 1, "`SHARE` of the traces that begin here which are kept, 0 to 1"))
 
 	t.part = "Uploads"
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.maxRecord, "max-record", in.MaxRecord, "`BYTES` of the longest record that an upload may have"))
@@ -183,9 +193,9 @@ func (s *settings) logger(a *app) (*slog.Logger, error) {
 	opts := &slog.HandlerOptions{Level: level}
 	switch s.logFormat {
 	case "text":
-		return slog.New(slog.NewTextHandler(a.stderr, opts)), nil
+		return slog.New(telemetry.LogHandler(slog.NewTextHandler(a.stderr, opts))), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(a.stderr, opts)), nil
+		return slog.New(telemetry.LogHandler(slog.NewJSONHandler(a.stderr, opts))), nil
 	}
 	return nil, usageError{fmt.Errorf("--log-format %q is not text or json", s.logFormat)}
 }

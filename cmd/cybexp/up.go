@@ -67,6 +67,9 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 
 	p := &platform{settings: s, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.observe(ctx, "up"); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running context.Context
