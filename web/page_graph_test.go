@@ -86,6 +86,7 @@ func graphOfAResult(t *testing.T, d *desk) {
 	b.shows(".graph-count", "1 hidden")
 	b.do(chromedp.KeyEvent("u"), chromedp.KeyEvent("u"))
 	b.shows(".graph-count strong", fmt.Sprintf("%d of", begun))
+	b.settled()
 	b.picture("graph-picked-light")
 }
 
@@ -219,13 +220,16 @@ func answered[P, R any](c cdp.Command[P, R], params P) chromedp.Action[R] {
 	return func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, c, params) }
 }
 
-// readDownload waits for a file and takes it.
+// readDownload waits for a file and takes it. While it comes, its name is that of an empty one, or of one of another kind.
 func readDownload(t *testing.T, pattern string) []byte {
 	t.Helper()
 	var found []string
 	eventually(t, pattern, func() bool {
 		found = must(filepath.Glob(pattern))(t)
-		return len(found) == 1
+		if len(found) != 1 || len(must(filepath.Glob(filepath.Join(filepath.Dir(pattern), "*.crdownload")))(t)) > 0 {
+			return false
+		}
+		return must(os.Stat(found[0]))(t).Size() > 0
 	})
 	data := must(os.ReadFile(found[0]))(t)
 	check(t, os.Remove(found[0]))

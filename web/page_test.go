@@ -54,6 +54,7 @@ func TestPage(t *testing.T) {
 		{"graph: filters", graphFilters},
 		{"graph: files", graphFiles},
 		{"graph without WebGL", graphWithoutWebGL},
+		{"judges and comments", judges},
 	} {
 		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}

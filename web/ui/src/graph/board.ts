@@ -122,8 +122,9 @@ export class Board {
 
   hide(...hashes: string[]): void {
     const names = hashes.length === 1 ? nameOf(this.at(hashes[0]!)!) : plural(hashes.length, "node");
-    this.#put({ label: `Hide ${names}`, queries: [] }, { ...this.drawing.peek(), hidden: new Set([...this.drawing.peek().hidden, ...hashes]) });
+    const next = { ...this.drawing.peek(), hidden: new Set([...this.drawing.peek().hidden, ...hashes]) };
     if (this.picked.peek() && hashes.includes(this.picked.peek()!)) this.picked.value = null;
+    this.#put({ label: `Hide ${names}`, queries: [] }, next);
   }
 
   /** leave picks nothing, and, if nothing was picked, forgets the path. */

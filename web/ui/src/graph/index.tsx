@@ -16,7 +16,9 @@ import { Picked } from "./node";
 import { Nodes } from "./nodes";
 import { canDraw, Picture } from "./picture";
 
-type Part = "node" | "nodes" | "filter" | "steps";
+// On a phone there is room for one thing at a time, and the picture is one of them.
+type Part = "picture" | "node" | "nodes" | "filter" | "steps";
+const narrow = matchMedia("(max-width: 720px)");
 
 /** GraphView shows a result as a graph that one can go on with. */
 export default function GraphView({ result, chosen, choose }: ViewProps) {
@@ -25,7 +27,7 @@ export default function GraphView({ result, chosen, choose }: ViewProps) {
   const box = useRef<HTMLDivElement>(null);
   const [drawn] = useState(canDraw);
   const [lost, setLost] = useState(false);
-  const [part, setPart] = useState<Part>("node");
+  const [part, setPart] = useState<Part>(narrow.matches ? "picture" : "node");
   const held = result.held.value;
   const ready = result.ended || held >= 100;
   useEffect(() => { if (held > 0 && ready) void board.open(); }, [board, held > 0 && ready]);
@@ -36,6 +38,8 @@ export default function GraphView({ result, chosen, choose }: ViewProps) {
     if (i && chosen && i.hash !== chosen.hash) choose(i);
   }), [board, chosen]);
   const picks = board.picked.value;
+  const slim = useNarrow();
+  useEffect(() => setPart((now) => (slim ? "picture" : now === "picture" ? "node" : now)), [slim]);
   useEffect(() => { if (picks) setPart((now) => (now === "steps" || now === "filter" ? "node" : now)); }, [picks]);
   useGraphKeys(board, picture);
   const canvas = drawn && !lost;
@@ -44,7 +48,7 @@ export default function GraphView({ result, chosen, choose }: ViewProps) {
     <div class="graph">
       <Bar board={board} picture={picture} canvas={canvas} box={box} />
       {board.problem.value !== null && <Fault error={board.problem.value} />}
-      <div class="graph-body">
+      <div class="graph-body" data-part={part}>
         <div class="graph-stage" ref={box}>
           {canvas
             ? <Canvas board={board} hold={(p) => { picture.current = p; }} lost={() => setLost(true)} />
@@ -58,7 +62,7 @@ export default function GraphView({ result, chosen, choose }: ViewProps) {
         </div>
         <aside class="graph-side" aria-label="Graph">
           <Tabs id="graph" label="Graph" current={part} choose={setPart} tabs={[
-            { name: "node", label: "Node" }, ...(canvas ? [{ name: "nodes" as const, label: "Nodes" }] : []), { name: "filter", label: "Filter" }, { name: "steps", label: "Steps" },
+            ...(slim ? [{ name: "picture" as const, label: canvas ? "Picture" : "Table" }] : []), { name: "node", label: "Node" }, ...(canvas ? [{ name: "nodes" as const, label: "Nodes" }] : []), { name: "filter", label: "Filter" }, { name: "steps", label: "Steps" },
           ]} />
           <div class="graph-panel" id="graph-panel" role="tabpanel" aria-labelledby={`graph-${part}`}>
             {part === "node" && <Picked board={board} details={choose} />}
@@ -72,6 +76,16 @@ export default function GraphView({ result, chosen, choose }: ViewProps) {
       <Foot board={board} />
     </div>
   );
+}
+
+function useNarrow(): boolean {
+  const [slim, setSlim] = useState(narrow.matches);
+  useEffect(() => {
+    const changed = () => setSlim(narrow.matches);
+    narrow.addEventListener("change", changed);
+    return () => narrow.removeEventListener("change", changed);
+  }, []);
+  return slim;
 }
 
 // useGraphKeys adds the keys of the graph.

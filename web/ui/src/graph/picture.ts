@@ -67,6 +67,7 @@ export class Picture {
       minCameraRatio: 0.03,
       maxCameraRatio: 8,
       stagePadding: 40,
+      allowInvalidContainer: true, // on a phone the picture gives way to what is known of a node
       nodeReducer: (hash, shown) => this.#dress(hash, shown),
       edgeReducer: (edge, line) => this.#dressEdge(edge, line),
       defaultDrawNodeLabel: (context, data, settings) => this.#label(context, data, settings.labelSize, settings.labelFont, false),
@@ -81,10 +82,11 @@ export class Picture {
     const changed = this.#merge(scene);
     this.#scene = scene;
     this.#trail = new Set([...scene.trail].flatMap((pair) => pair.split(" ")));
+    const scale = Math.min(1, Math.max(0.5, this.box.clientWidth / 700)); // a phone has less room between them
     this.#graph.updateEachNodeAttributes((hash, shown) => {
       const i = scene.nodes.get(hash)!;
       const weight = weights.get(hash);
-      return { ...shown, ...this.#paint(i.itype), size: sizeOf(i, weight), share: (shareOf(i, weight) ?? 0) * ring, label: labelOf(i), fixed: scene.pinned.has(hash) };
+      return { ...shown, ...this.#paint(i.itype), size: sizeOf(i, weight) * scale, share: (shareOf(i, weight) ?? 0) * ring, label: labelOf(i), fixed: scene.pinned.has(hash) };
     });
     if (changed) this.layout();
     else this.#sigma.refresh();
