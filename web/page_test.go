@@ -55,6 +55,7 @@ func TestPage(t *testing.T) {
 		{"graph: files", graphFiles},
 		{"graph without WebGL", graphWithoutWebGL},
 		{"judges and comments", judges},
+		{"brings", brings},
 	} {
 		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}

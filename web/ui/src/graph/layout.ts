@@ -45,7 +45,7 @@ export function lay(graph: Graph, done: () => void): () => void {
     ...helpers.graphToByteArrays(graph, () => 1),
     settings: {
       ...defaults, strongGravityMode: true, gravity: 0.05, scalingRatio: 10, slowDown: 1 + Math.log(graph.order),
-      barnesHutOptimize: graph.order > 1000, outboundAttractionDistribution: true,
+      barnesHutOptimize: graph.order > 1000, adjustSizes: true,
     },
     iterations,
     every: still ? 0 : Math.ceil(iterations / 25),

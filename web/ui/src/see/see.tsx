@@ -45,7 +45,7 @@ export function See({ result, faults, timeline = false }: { result: Result; faul
           ))}
         </div>
       )}
-      {timeline && <TimelineSlot result={result} key={result.report.value} />}
+      {timeline && current.name === "table" && <TimelineSlot result={result} key={result.report.value} />}
       <div class="see-body" id="view-panel">
         <div class="see-view"><ViewOf key={current.name} view={current} result={result} chosen={chosen} choose={choose} /></div>
         {chosen && <Detail instance={chosen} kind={kind} close={() => { choose(null); document.querySelector<HTMLElement>(".grid")?.focus(); }} />}
