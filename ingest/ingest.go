@@ -108,6 +108,7 @@ type Service struct {
 	lake     *bus.Stream
 	dead     *bus.Stream
 	raws     *bus.Stream // whole records of which the graph has an excerpt
+	uploaded *bus.Stream // hashes of the raws of each upload
 	queue    *bus.Stream // jobs that wait
 	accounts *bus.KV
 	jobs     *bus.KV
@@ -156,6 +157,7 @@ func (s *Service) open(ctx context.Context) error {
 		{&s.lake, bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true}},
 		{&s.dead, bus.StreamConfig{Name: "lake-dead", Subjects: []string{deadSubjects + ">"}}},
 		{&s.raws, bus.StreamConfig{Name: "raws", Subjects: []string{wholeSubjects + "*"}, Latest: true}},
+		{&s.uploaded, bus.StreamConfig{Name: "uploaded", Subjects: []string{rawsOfSubjects + ">"}, Latest: true, MaxAge: s.Keep}},
 		{&s.queue, bus.StreamConfig{Name: "reprocess", Subjects: []string{jobSubjects + "*"}, WorkQueue: true}},
 	} {
 		var err error

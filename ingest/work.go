@@ -68,6 +68,9 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 		s.metrics.failed.Add(1)
 		return fmt.Errorf("work on chunk %d of upload %s: %w", l.Number, l.Upload, err)
 	}
+	if err := s.noteRaws(ctx, l, records); err != nil {
+		return err
+	}
 	for _, rec := range records {
 		r.count(rec)
 	}

@@ -117,6 +117,38 @@ func TestEventsAreRemoved(t *testing.T) {
 	}
 }
 
+func TestUploadsAreTakenBack(t *testing.T) {
+	r := newRig(t)
+	of := func(ip string, n int) string { return strings.ReplaceAll(logins(n), "198.51.100.7", ip) }
+	r.load(of("198.51.100.41", 2))
+	sent := r.post(r.admin, "/api/v1/raw?typetag=cowrie&org="+r.orgName, of("198.51.100.42", 3)+"no JSON\n")
+	id := sent.text(t, "id")
+	r.uploaded(id)
+	path := "/api/v1/uploads/" + id
+	for name, as := range map[string]person{"reader": r.reader, "stranger": r.stranger, "superuser": r.super} {
+		if got := r.remove(as, path); got.status != http.StatusNotFound {
+			t.Errorf("%s: got %d %s", name, got.status, got.body)
+		}
+	}
+	got := r.remove(r.admin, path)
+	if removed, _ := got.member(t, "removed").(map[string]any); got.status != http.StatusOK || removed["events"] != 3.0 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if got := r.get(r.admin, path); got.status != http.StatusNotFound {
+		t.Errorf("after it: got %d %s", got.status, got.body)
+	}
+	if got := r.count(r.reader, "events"); got != 2 {
+		t.Errorf("%v events are left, want 2", got)
+	}
+	if got := r.remove(r.admin, "/api/v1/orgs/"+r.orgName+"/data"); got.status != http.StatusForbidden {
+		t.Errorf("an administrator removes all: got %d %s", got.status, got.body)
+	}
+	got = r.remove(r.super, "/api/v1/orgs/"+r.orgName+"/data")
+	if events, raws := r.count(r.reader, "events"), r.count(r.reader, "raws"); got.status != http.StatusOK || events != 0 || raws != 0 {
+		t.Errorf("got %d %s; %v events and %v raws are left", got.status, got.body, events, raws)
+	}
+}
+
 // member makes a user who reads the rig's organisation.
 func (r *rig) member(name string) person {
 	r.t.Helper()

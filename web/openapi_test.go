@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -131,7 +132,11 @@ func TestTheDocumentHasEveryRoute(t *testing.T) {
 
 // TestEveryOperationIsAsTheDocumentSays sends every operation so that it succeeds, and holds the answer against the document.
 func TestEveryOperationIsAsTheDocumentSays(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, func(c *web.Config) {
+		c.Doctor = func(context.Context) []web.Finding {
+			return []web.Finding{{Check: "disk", Status: web.OK, Text: "there is room"}}
+		}
+	})
 	d := r.document()
 	r.load(strings.ReplaceAll(logins(2), "198.51.100.7", "198.51.100.77"))
 	dead := []string{r.bury("cowrie", "x"), r.bury("cowrie", "y")}
@@ -168,6 +173,7 @@ func TestEveryOperationIsAsTheDocumentSays(t *testing.T) {
 		send(admin, route, "", "")
 	}
 	send(super, "GET /api/v1/health", "", "")
+	send(super, "GET /api/v1/doctor", "", "")
 	send(super, "GET /api/v1/users", "", "")
 
 	// Data.
@@ -218,6 +224,10 @@ func TestEveryOperationIsAsTheDocumentSays(t *testing.T) {
 	send(admin, "PUT /api/v1/events/:hash/context", "/api/v1/events/"+event+"/context", `{"instance":"`+object+`","context":"malicious"}`)
 	send(admin, "PUT /api/v1/events/:hash/marking", "/api/v1/events/"+event+"/marking", `{"tlp":"green"}`)
 	send(admin, "DELETE /api/v1/events/:hash", "/api/v1/events/"+event, "")
+	upload := "/api/v1/uploads/" + kept["POST /api/v1/raw"]
+	r.uploaded(kept["POST /api/v1/raw"])
+	send(admin, "DELETE /api/v1/uploads/:id", upload, "")
+	send(super, "DELETE /api/v1/orgs/:org/data", "/api/v1/orgs/"+r.orgName+"/data", "")
 	r.sendPeople(d, send, kept)
 
 	for route := range r.server.Routes() {

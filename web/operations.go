@@ -74,6 +74,7 @@ func serverOperations() []operation {
 		}{}, Status: ok},
 		{Route: "GET /api/v1/stats", Summary: "How much there is that I may see", Rights: readToken, Out: statsView{}, Status: ok},
 		{Route: "GET /api/v1/health", Summary: "How each part does, and what to do", Rights: superToken, Out: healthView{}, Status: ok},
+		{Route: "GET /api/v1/doctor", Summary: "What is well with the platform, and what is not", Rights: superToken, Out: Diagnosis{}, Status: ok},
 		{Route: "GET /api/v1/backup", Summary: "A backup of all there is", Rights: superToken, Media: []string{"application/octet-stream"}, Status: ok},
 		{Route: "GET /api/v1/audit", Summary: "Who did what", Rights: readToken, Query: []string{"org", "user", "action", "since", "until", "limit", "cursor"},
 			Media: []string{"application/x-ndjson", "application/json", "text/csv"}, Status: ok},
@@ -200,6 +201,8 @@ func dataOperations() []operation {
 		}{}, Status: ok},
 		{Route: "GET /api/v1/raw/:hash", Summary: "A record as it came", Rights: readToken, Media: []string{"application/json", "application/octet-stream"}, Status: ok},
 		{Route: "GET /api/v1/uploads/:id", Summary: "How far an upload is", Rights: anyToken, Out: ingest.Status{}, Status: ok},
+		{Route: "DELETE /api/v1/uploads/:id", Summary: "Take an upload back", Rights: fullToken, Out: removalAnswer{}, Status: ok},
+		{Route: "DELETE /api/v1/orgs/:org/data", Summary: "Remove all data of an organisation", Rights: superToken, Out: removalAnswer{}, Status: ok},
 		{Route: "GET /api/v1/dead", Summary: "What was given up", Rights: fullToken, Query: []string{"after"}, Out: struct {
 			Dead []ingest.Letter `json:"dead"`
 		}{}, Status: ok},

@@ -2,12 +2,15 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/cybexp/cybexp/audit"
+	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -58,6 +61,52 @@ func (s *Server) removeEvent(c echo.Context) error {
 	}
 	s.noteRemoval(c, "event", event.Hash.String(), event.judgement(audit.Removal, nil).Orgs...)
 	return c.JSON(http.StatusOK, removalAnswer{removed})
+}
+
+// removeUpload is DELETE /api/v1/uploads/{id}: what it brought goes, unless another upload of the organisation, or somebody else, has it
+// too. It takes as long as it takes; what broke off can be sent again.
+func (s *Server) removeUpload(c echo.Context) error {
+	status, err := s.callersUpload(c)
+	if err != nil {
+		return err
+	}
+	unhurried(c)
+	var sum Removed
+	err = s.cfg.Ingest.TakeBack(c.Request().Context(), status.ID, func(ctx context.Context, raws []tahoe.Hash) error {
+		removed, err := s.cfg.Remover.RemoveRaws(ctx, status.Org.String(), raws)
+		sum.Add(removed)
+		return err
+	})
+	switch {
+	case errors.Is(err, ingest.ErrWorking):
+		return refuse(http.StatusConflict, "working", "The upload is being worked on. Come back when it is done.")
+	case errors.Is(err, ingest.ErrUnknownRaws):
+		return refuse(http.StatusConflict, "unknown", "It is not kept what the upload brought: it was sent before that was done. Remove its events.")
+	case err != nil:
+		return err
+	}
+	s.noteRemoval(c, "upload", status.ID, status.Org)
+	return c.JSON(http.StatusOK, removalAnswer{sum})
+}
+
+// removeOrgData is DELETE /api/v1/orgs/{org}/data, for superusers: all that the organisation has in the graph goes.
+func (s *Server) removeOrgData(c echo.Context) error {
+	org, err := s.orgToRun(c)
+	if err != nil {
+		return err
+	}
+	unhurried(c)
+	s.noteRemoval(c, "organisation", org.Hash.String(), org.Hash)
+	removed, err := s.cfg.Remover.RemoveOrg(c.Request().Context(), org.Hash.String(), func(Removed) {})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, removalAnswer{removed})
+}
+
+// unhurried lifts the time in which an answer must be written.
+func unhurried(c echo.Context) {
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Time{}) // a test's recorder has none: errors are no matter
 }
 
 // noteRemoval tells the log and the audit trail who removed what, and of which organisations.

@@ -57,19 +57,28 @@ func uploadProblem(err error) *problem {
 	return nil
 }
 
-// upload is GET /api/v1/uploads/{id}: how far an upload has come, for those who may upload for its organisation.
-func (s *Server) upload(c echo.Context) error {
+// callersUpload finds the upload of the path, for those who may upload for its organisation.
+func (s *Server) callersUpload(c echo.Context) (ingest.Status, error) {
 	ctx := c.Request().Context()
 	status, err := s.cfg.Ingest.Upload(ctx, c.Param("id"))
 	if err != nil {
-		return fmt.Errorf("load upload: %w", err)
+		return status, fmt.Errorf("load upload: %w", err)
 	}
 	admin, err := s.cfg.Identity.Administers(ctx, caller(c).Hash, status.Org)
 	if err != nil {
-		return fmt.Errorf("check administrator: %w", err)
+		return status, fmt.Errorf("check administrator: %w", err)
 	}
 	if !admin {
-		return noUpload().denying(status.Org)
+		return status, noUpload()
+	}
+	return status, nil
+}
+
+// upload is GET /api/v1/uploads/{id}: how far an upload has come.
+func (s *Server) upload(c echo.Context) error {
+	status, err := s.callersUpload(c)
+	if err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, status)
 }

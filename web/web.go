@@ -176,6 +176,8 @@ func (s *Server) routes() {
 	v1.POST("/raw", s.raw, s.sending)
 	v1.GET("/raw/:hash", s.rawRecord, s.reading)
 	v1.GET("/uploads/:id", s.upload, s.withAny)
+	v1.DELETE("/uploads/:id", s.removeUpload, s.signedIn)
+	v1.DELETE("/orgs/:org/data", s.removeOrgData, s.signedIn, superuser)
 	v1.GET("/dead", s.deadLetters, s.signedIn)
 	v1.GET("/dead/:id", s.deadLetter, s.signedIn)
 	v1.POST("/dead/:id/retry", s.retryLetter, s.signedIn)

@@ -21,19 +21,27 @@ import (
 
 func (a *app) queryCommand() *cobra.Command {
 	var q question
+	var saved string
 	cmd := &cobra.Command{
-		Use:   "query TDQL",
+		Use:   "query TDQL | query --saved NAME",
 		Short: "Ask a question and print the rows as they come",
 		Example: `  cybexp query 'count ipv4 218.92.0.198 last 30d by day'
   cybexp query 'ipv4 218.92.0.198 | events | attributes password | top 20' -o ndjson
   cybexp query 'related ipv4 $ip level 2' -p ip=218.92.0.198`,
 		GroupID: "client",
-		Args:    exactArgs("one query"),
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if saved == "" && len(args) != 1 {
+				return exactArgs("one query")(cmd, args)
+			}
 			if err := q.resolve(); err != nil {
 				return err
 			}
-			text, err := q.seeking.expand(args[0], q.values)
+			text, err := q.text(cmd.Context(), saved, args)
+			if err != nil {
+				return err
+			}
+			text, err = q.seeking.expand(text, q.values)
 			if err != nil {
 				return err
 			}
@@ -41,6 +49,7 @@ func (a *app) queryCommand() *cobra.Command {
 		},
 	}
 	q.bind(cmd)
+	cmd.Flags().StringVar(&saved, "saved", "", "ask the saved query of this `NAME`; -p replaces its parameters")
 	return cmd
 }
 

@@ -50,6 +50,11 @@ func (a *app) sendCommand() *cobra.Command {
 			if err := o.resolve(); err != nil {
 				return err
 			}
+			if o.typetag == "" {
+				if err := a.offerTypetag(cmd.Context(), &o, args[0]); err != nil {
+					return err
+				}
+			}
 			var errs []error
 			for _, path := range args {
 				if err := a.sendFile(cmd.Context(), &o, path); err != nil {
@@ -62,19 +67,48 @@ func (a *app) sendCommand() *cobra.Command {
 	o.bind(cmd)
 	o.hiding.bind(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required)")
+	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (default: what the first file looks like, if you say yes)")
 	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
 	f.StringVar(&o.timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
 	tlpFlag(f, &o.tlp)
 	f.StringVar(&o.name, "name", "", "name of the source (default: the file's name)")
 	f.StringVar(&o.id, "id", "", "`ID` of the upload: the same again completes one that broke off (default: a new one)")
 	f.BoolVar(&o.follow, "follow", false, "wait until everything is in the graph, and say what could not be used")
-	for _, name := range []string{"typetag", "org"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // the flag is defined four lines up
-		}
+	if err := cmd.MarkFlagRequired("org"); err != nil {
+		panic(err) // the flag is defined above
 	}
 	return cmd
+}
+
+// offerTypetag asks the server what a file may be, and whoever sends it whether it is. Elsewhere than on a terminal it says what to pass.
+func (a *app) offerTypetag(ctx context.Context, o *sendOptions, path string) error {
+	missing := usageError{errors.New("give --typetag: what the records are, such as cowrie")}
+	if path == "-" {
+		return missing
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var found struct{ Candidates []ingest.Guess }
+	query := url.Values{"name": {filepath.Base(path)}}
+	header := http.Header{"Content-Type": {"application/octet-stream"}}
+	if err := o.do(ctx, http.MethodPost, "/api/v1/raw/detect?"+query.Encode(), header, io.LimitReader(f, ingest.MaxHead), &found); err != nil {
+		return err
+	}
+	if len(found.Candidates) == 0 {
+		return missing
+	}
+	best := found.Candidates[0]
+	if !a.onTerminal() {
+		return usageError{fmt.Errorf("give --typetag; %s looks like --typetag %s: %s", path, best.Typetag, best.Why)}
+	}
+	if err := a.confirm(false, fmt.Sprintf("%s looks like %s (%s). Send it as that?", path, best.Typetag, best.Why)); err != nil {
+		return usageError{errors.New("nothing was sent: give --typetag")}
+	}
+	o.typetag = best.Typetag
+	return nil
 }
 
 // tlpFlag is how far uploads may be shared.
