@@ -260,6 +260,8 @@ func looks(t *testing.T, d *desk) {
 		{"rows", at("events login | limit 500"), ready + ` && document.querySelector(".grid-row") !== null`, ".grid-row"},
 		{"explain", at("explain events | count by sub_type"), ready + ` && document.querySelector(".document") !== null`, ""},
 		{"top", at("events | attributes password | top 20"), ready, ""},
+		{"graph", at("events | limit 60") + "&view=graph", `document.querySelector(".graph-canvas")?.dataset.settled === "true" && document.querySelector(".graph-legend") !== null`, ""},
+		{"bring", "/bring", `document.querySelector(".screen h1")?.innerText === "Bring"`, ""},
 		{"faults", at("count ipv4 198.51.100.7 last 7x\n| limit z"), `document.querySelector(".faults") !== null`, ""},
 		{"parameters", at("ipv4 $ip | events"), `document.querySelector(".params") !== null`, ""},
 		{"reports", "/reports", `document.querySelectorAll(".reports td").length > 0`, ""},

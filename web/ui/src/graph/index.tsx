@@ -118,7 +118,7 @@ function Canvas({ board, hold, lost }: { board: Board; hold: (picture: Picture |
     hold(picture);
     const off = [
       effect(() => picture.show(board.scene.value, board.weights.known.value)),
-      effect(() => { void board.picked.value; void board.start.value; picture.redraw(); }),
+      effect(() => picture.mark(board.picked.value, board.start.value)),
     ];
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const themed = () => picture.themed();

@@ -50,6 +50,7 @@ export class Picture {
   #colours: Colours;
   #scene: Scene | null = null;
   #trail = new Set<string>();
+  #marked: (string | null)[] = [];
   #over: string | null = null;
   #stop = () => {};
 
@@ -106,7 +107,9 @@ export class Picture {
     this.#sigma.refresh();
   }
 
-  redraw(): void {
+  /** mark shows which node is picked, and where a path is to begin. */
+  mark(picked: string | null, start: string | null): void {
+    this.#marked = [picked, start];
     this.#sigma.refresh();
   }
 
@@ -177,7 +180,7 @@ export class Picture {
   }
 
   #dress(hash: string, shown: Shown): Partial<Shown> & { highlighted?: boolean } {
-    const picked = hash === this.board.picked.peek() || hash === this.board.start.peek();
+    const picked = this.#marked.includes(hash);
     const near = this.#near(hash);
     return {
       ...shown,
