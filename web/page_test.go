@@ -56,6 +56,7 @@ func TestPage(t *testing.T) {
 		{"graph without WebGL", graphWithoutWebGL},
 		{"judges and comments", judges},
 		{"brings", brings},
+		{"a day with a real log", aDay},
 	} {
 		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}
