@@ -88,6 +88,11 @@ func graphOfAResult(t *testing.T, d *desk) {
 	b.shows(".graph-count strong", fmt.Sprintf("%d of", begun))
 	b.settled()
 	b.picture("graph-picked-light")
+
+	b.pick("00:38:19")
+	b.click(".graph-node button", "Details")
+	b.click(".see-bar [role=tab]", "Table")
+	b.shows(".grid-row[aria-selected=true]", "00:38:19")
 }
 
 func graphPaths(t *testing.T, d *desk) {

@@ -25,7 +25,7 @@ export function Nodes({ board }: { board: Board }) {
     const wanted = find.trim().toLowerCase();
     const exact = (i: Instance) => wanted !== "" && !isCompound(i.data) && String(i.data).toLowerCase() === wanted;
     return [...scene.nodes.values()]
-      .filter((i) => wanted === "" || `${i.sub_type} ${JSON.stringify(i.data, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v))}`.toLowerCase().includes(wanted))
+      .filter((i) => wanted === "" || `${i.sub_type} ${JSON.stringify(i.data, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v))} ${String(i.row.timestamp ?? "")}`.toLowerCase().includes(wanted))
       .sort((a, b) => Number(exact(b)) - Number(exact(a)) || (scene.links.get(b.hash) ?? 0) - (scene.links.get(a.hash) ?? 0) || timeOf(b) - timeOf(a) || (a.hash < b.hash ? -1 : 1));
   }, [scene, find]);
   const picked = rows.findIndex((i) => i.hash === board.picked.value);

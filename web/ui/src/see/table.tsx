@@ -8,9 +8,10 @@ import { Grid } from "./grid";
 import type { ViewProps } from "./views";
 
 /** Table shows a result's rows as they come. */
-export default function Table({ result, choose }: ViewProps) {
+export default function Table({ result, chosen, choose }: ViewProps) {
   const held = result.held.value;
-  const [current, setCurrent] = useState(-1);
+  // What was chosen in another view is chosen here, too.
+  const [current, setCurrent] = useState(() => (chosen?.hash ? result.rows.findIndex((row) => row.hash === chosen.hash) : -1));
   const fields = result.fields.value;
   const kind = result.kind.value;
   const columns = useMemo(() => columnsOf(kind, fields, result.rows), [result, kind, fields, Math.min(held, 60)]);
