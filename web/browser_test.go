@@ -149,8 +149,9 @@ func (b *tab) hear(event any) {
 	}
 }
 
-// refused is what the browser says of an answer that the page deals with: nobody is signed in, a query has a fault, a line is cut.
-var refused = regexp.MustCompile(`status of (400|401|404) |^WebSocket connection to|ERR_(CONNECTION|EMPTY)`)
+// refused is what the browser says of an answer that the page deals with: nobody is signed in, a query has a fault, an organisation would lose its last
+// administrator, a line is cut.
+var refused = regexp.MustCompile(`status of (400|401|404|409) |^WebSocket connection to|ERR_(CONNECTION|EMPTY)`)
 
 // complaints returns what the browser complained of, and that the page asked other hosts.
 func (b *tab) complaints() []string {

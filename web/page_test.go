@@ -57,6 +57,9 @@ func TestPage(t *testing.T) {
 		{"judges and comments", judges},
 		{"brings", brings},
 		{"a day with a real log", aDay},
+		{"runs organisations and users", runsOrganisations},
+		{"runs tokens and the password", runsTokens},
+		{"runs sources and dead letters", runsSources},
 	} {
 		t.Run(job.name, func(t *testing.T) { job.do(t, d.at(t)) })
 	}
@@ -72,6 +75,12 @@ func answers(t *testing.T, d *desk) {
 	b.until(`document.querySelector(".grid")?.ariaRowCount === "31"`)
 	if got := b.text(".grid-head"); !strings.Contains(got, "timestamp") || !strings.Contains(got, "hash") {
 		t.Errorf("columns: got %q", got)
+	}
+	const off = `[...document.querySelectorAll("[role=columnheader]")].map((h, i) => Math.round(h.getBoundingClientRect().x - document.querySelectorAll(".grid-row")[0].children[i].getBoundingClientRect().x))`
+	for i, pixels := range value[[]int](b, off) {
+		if pixels != 0 {
+			t.Errorf("head %d stands %d pixels beside its cells", i, pixels)
+		}
 	}
 	if got := value[string](b, "location.search"); got != "?q=events+%7C+limit+30" {
 		t.Errorf("address: got %q", got)

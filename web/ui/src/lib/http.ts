@@ -26,13 +26,14 @@ export async function call<T>(method: string, path: string, body?: unknown, opti
     if (problem.status === 401 && path !== "/api/v1/session" && path !== "/api/v1/me") hooks.unauthorized();
     throw problem;
   }
-  return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
+  const text = await answer.text();
+  return (text ? JSON.parse(text) : undefined) as T;
 }
 
 export const get = <T>(path: string, options?: CallOptions) => call<T>("GET", path, undefined, options);
 export const post = <T>(path: string, body?: unknown, options?: CallOptions) => call<T>("POST", path, body ?? {}, options);
 export const put = <T>(path: string, body?: unknown) => call<T>("PUT", path, body ?? {});
-export const del = (path: string) => call<void>("DELETE", path);
+export const del = <T = void>(path: string) => call<T>("DELETE", path);
 
 /** missing tells whether the server answered that it has no such route or thing. */
 export const missing = (err: unknown) => err instanceof Problem && (err.status === 404 || err.status === 405);

@@ -1,6 +1,6 @@
 // Who is signed in.
 import { signal } from "@preact/signals";
-import { call, get, hooks, post } from "./http";
+import { call, get, hooks, post, put } from "./http";
 import { Problem, textOf } from "./problem";
 import { line } from "./socket";
 
@@ -26,8 +26,26 @@ export const orgs = signal<Org[]>([]);
 /** reason is why one has to sign in again. */
 export const reason = signal("");
 
-hooks.unauthorized = () => leave("Your session has ended. Sign in again.");
-line.onRefused = hooks.unauthorized;
+const ended = () => leave("Your session has ended. Sign in again.");
+hooks.unauthorized = ended;
+
+let renewal: Promise<unknown> | null = null;
+line.onRefused = () => {
+  if (renewal) void renewal.then(() => line.again(), ended);
+  else ended();
+  renewal = null;
+};
+
+/** changePassword ends all my sessions. The page gets a new one, with which its line goes on. */
+export async function changePassword(old: string, password: string): Promise<void> {
+  renewal = put("/api/v1/me/password", { old, password });
+  try {
+    await renewal;
+  } catch (err) {
+    renewal = null;
+    throw err;
+  }
+}
 
 /** load finds out whether there is a session. */
 export async function load(): Promise<void> {

@@ -51,7 +51,7 @@ const unauthorised = 4401;
 class Line {
   /** lost is 0 while the line is up, and otherwise the time (ms since 1970) of the next try. */
   readonly lost = signal(0);
-  onRefused = () => {};
+  onRefused = () => {}; // the session is over; with another one, again goes on
 
   #socket: WebSocket | null = null;
   #running = new Map<string, Running>();
@@ -176,6 +176,7 @@ class Line {
     this.#socket = null;
     if (!this.#wanted) return;
     if (event.code === unauthorised) {
+      this.lost.value = Date.now();
       this.onRefused();
       return;
     }

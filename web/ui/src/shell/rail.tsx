@@ -37,7 +37,7 @@ export function Rail({ current }: { current: Screen }) {
           Notifications{unread.value > 0 && <span class="badge busy">{unread.value}</span>}
         </Button>
         <Button kind="quiet" icon="help" onClick={() => setSheet("keys")}>Keys <kbd>?</kbd></Button>
-        <Menu up align="right" icon="user" label={<span class="who">{who.name || who.email}</span>} items={[
+        <Menu up align="right" icon="user" label={<><span class="who word">{who.name || who.email}</span><span class="phone">You</span></>} items={[
           { label: "Notifications", icon: "bell", run: () => setSheet("notices") },
           { label: "Keys", icon: "help", hint: "?", run: () => setSheet("keys") },
           { label: "Sign out", icon: "out", run: () => void signOut() },
