@@ -32,7 +32,7 @@ func (b *tab) gone(selector, text string) {
 	b.until(fmt.Sprintf("![...document.querySelectorAll(%q)].some((e) => e.innerText.includes(%q))", selector, text))
 }
 
-// looked has axe-core look at what is shown, on both sizes of screen and in both themes.
+// looked has axe-core look at what is shown; width and scheme name the picture.
 func (b *tab) looked(name string, width int64, scheme string) {
 	b.Helper()
 	axe, err := os.ReadFile("ui/node_modules/axe-core/axe.min.js")
