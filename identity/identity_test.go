@@ -83,7 +83,12 @@ func TestCreatorRunsTheOrg(t *testing.T) {
 			t.Errorf("find %q: got %v, want ErrNotFound", text, err)
 		}
 	}
-	if _, err := s.Administers(t.Context(), alice.Hash, tahoe.Hash{}); !errors.Is(err, identity.ErrNotFound) {
+	for _, none := range []tahoe.Hash{{}, alice.Hash} { // a user is no organisation
+		if _, err := s.Administers(t.Context(), alice.Hash, none); !errors.Is(err, identity.ErrNotFound) {
+			t.Errorf("%s: got %v, want ErrNotFound", none, err)
+		}
+	}
+	if _, err := s.Grant(t.Context(), o.Hash, o.Hash, identity.Reader); !errors.Is(err, identity.ErrNotFound) { // nor the other way
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 }

@@ -33,9 +33,21 @@ func (s *Server) decode(c echo.Context, v any) error {
 		return err
 	}
 	if err := decodeStrict(body, v); err != nil {
-		return badRequest("Invalid JSON: " + strings.TrimPrefix(err.Error(), "json: "))
+		return badRequest("Invalid JSON: " + jsonFault(err))
 	}
 	return nil
+}
+
+// jsonFault says what is wrong with a JSON body in words of whoever sent it, who knows nothing of the server's types.
+func jsonFault(err error) string {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &wrong):
+		return strings.TrimPrefix(err.Error(), "json: ")
+	case wrong.Field == "":
+		return "the body cannot be of type " + wrong.Value
+	}
+	return "'" + wrong.Field + "' cannot be of type " + wrong.Value
 }
 
 // brokenBody keeps errors that have a problem of their own, and blames the caller for the rest: the body ended too soon.

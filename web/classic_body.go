@@ -2,9 +2,7 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,7 +22,7 @@ func (w *words) UnmarshalJSON(text []byte) error {
 	}
 	var all []string
 	if err := json.Unmarshal(text, &all); err != nil {
-		return errors.New("neither a text nor a list of texts")
+		return err
 	}
 	*w = all
 	return nil
@@ -68,7 +66,7 @@ func decodeOld[T any](s *Server, c echo.Context) (T, error) {
 
 func decodeOldBody(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
-		return badRequest("Invalid input: " + strings.TrimPrefix(err.Error(), "json: ") + "!")
+		return badRequest("Invalid input: " + jsonFault(err) + "!")
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func peopleOperations() []operation {
 		{Route: "GET /api/v1/tokens", Summary: "My tokens", Rights: fullToken, Out: tokens, Status: ok},
 		{Route: "POST /api/v1/tokens", Summary: "Make a token", Rights: fullToken, In: tokenBody{}, Out: token, Status: created},
 		{Route: "DELETE /api/v1/tokens/:id", Summary: "Revoke a token", Rights: fullToken, Status: none},
-		{Route: "GET /api/v1/orgs", Summary: "The organisations whose data I may read", Rights: readToken, Out: struct {
+		{Route: "GET /api/v1/orgs", Summary: "The organisations whose data I may read, or in which I have a role", Rights: readToken, Query: []string{"role"}, Out: struct {
 			Orgs []orgView `json:"orgs"`
 		}{}, Status: ok},
 		{Route: "POST /api/v1/orgs", Summary: "Make an organisation", Rights: superToken, In: struct {

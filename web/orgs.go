@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,19 +20,28 @@ type orgView struct {
 	Name  string     `json:"name"`
 	Title string     `json:"title"`
 	Admin bool       `json:"admin"` // whether the caller administers it, and so may upload for it
+
+	Member bool `json:"member"` // whether the caller belongs to it: a reader need not
 }
 
 func viewOf(org identity.Org, user identity.User) orgView {
-	return orgView{Hash: org.Hash, Name: org.Name, Title: org.Title, Admin: slices.Contains(org.Admins, user.Hash)}
+	return orgView{Hash: org.Hash, Name: org.Name, Title: org.Title, Admin: slices.Contains(org.Admins, user.Hash), Member: slices.Contains(org.Users, user.Hash)}
 }
 
 // me is GET /api/v1/me.
 func (s *Server) me(c echo.Context) error { return c.JSON(http.StatusOK, caller(c)) }
 
-// orgs is GET /api/v1/orgs: the organisations whose data the caller may read.
+// orgs is GET /api/v1/orgs: the organisations whose data the caller may read, or with ?role= those in which the caller has a role.
 func (s *Server) orgs(c echo.Context) error {
+	role, err := identity.ParseRole(cmp.Or(c.QueryParam("role"), "reader"))
+	if err != nil {
+		return identityProblem(err)
+	}
+	part := [...]func(context.Context, tahoe.Hash) ([]identity.Org, error){
+		identity.Reader: s.cfg.Identity.Readable, identity.Member: s.cfg.Identity.MemberOf, identity.Admin: s.cfg.Identity.AdminOf,
+	}
 	user := caller(c)
-	orgs, err := s.cfg.Identity.Readable(c.Request().Context(), user.Hash)
+	orgs, err := part[role](c.Request().Context(), user.Hash)
 	if err != nil {
 		return fmt.Errorf("list orgs: %w", err)
 	}

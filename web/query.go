@@ -41,7 +41,7 @@ func decodeClassic(body []byte) (classicQuestion, error) {
 		Redo   bool                   `json:"redo"`
 	}
 	if err := json.Unmarshal(body, &q); err != nil {
-		return classicQuestion{}, badRequest("Invalid query format! " + err.Error())
+		return classicQuestion{}, badRequest("Invalid query format! " + jsonFault(err))
 	}
 	switch {
 	case q.TDQL != nil && (q.Type != nil || q.Data != nil):

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/web"
 )
@@ -36,6 +37,9 @@ func uploadForm(t *testing.T, as person, parts ...string) call {
 			_ = must(file.Write([]byte(value)))(t)
 			continue
 		}
+		if name == "nameless" {
+			name, value = "file", login
+		}
 		check(t, w.WriteField(name, value))
 	}
 	check(t, w.Close())
@@ -55,6 +59,8 @@ func TestClassicUploadIsCheckedInOrder(t *testing.T) {
 		"the file first":                  {r.admin, []string{"file", "timezone", "typetag", "name", org}, 201, "File uploaded successfully!"},
 		"the org by its hash":             {r.admin, []string{"orgid=" + r.org.Hash.String(), "name", "typetag", "timezone", "file"}, 201, "File uploaded successfully!"},
 		"no timezone":                     {r.admin, []string{org, "name", "typetag", "file"}, 201, "File uploaded successfully!"},
+		"a file without a name":           {r.admin, []string{org, "name", "typetag", "timezone", "nameless"}, 201, "File uploaded successfully!"},
+		"an empty orgid":                  {r.admin, []string{"orgid=", "name", "typetag", "timezone", "file"}, 400, "Invalid 'orgid'=!"},
 		"somebody else's org":             {r.stranger, []string{org, "name", "typetag", "timezone", "file"}, 403, "You are not an admin of this org!"},
 		"a reader of the org":             {r.reader, []string{org, "name", "typetag", "timezone", "file"}, 403, "You are not an admin of this org!"},
 		"no name":                         {r.admin, []string{org, "typetag", "timezone", "file"}, 400, "Invalid input: KeyError('name') 'name'!"},
@@ -98,6 +104,32 @@ func TestClassicUploadReachesTheGraph(t *testing.T) {
 	strange := r.post(r.stranger, "/query", `{"type":"count","data":{"sub_type":"ipv4","data":"198.51.100.7"}}`)
 	if strange.status != http.StatusCreated || strange.member(t, "data") != 0.0 {
 		t.Errorf("stranger: got %d %s, want a count of 0", strange.status, strange.body)
+	}
+}
+
+// TestClassicUploadKeepsWhatWasSaid finds the raw by the hash that TAHOE makes of what the form said.
+func TestClassicUploadKeepsWhatWasSaid(t *testing.T) {
+	r := newRig(t)
+	for zone, parts := range map[string][]string{
+		"US/Pacific": {"orgid=" + r.orgName, "name", "typetag", "timezone", `file={"key": "value"}`},
+		"UTC":        {`file={"key": "value"}`, "orgid=" + r.org.Hash.String(), "name", "typetag"},
+	} {
+		var body struct {
+			Upload struct{ ID string } `json:"upload"`
+		}
+		check(t, json.Unmarshal(r.do(uploadForm(t, r.admin, parts...)).body, &body))
+		r.uploaded(body.Upload.ID)
+		status := r.get(r.admin, "/api/v1/uploads/"+body.Upload.ID)
+		for member, want := range map[string]string{"org": r.org.Hash.String(), "name": "UNR Cowrie Honeypot", "typetag": "cowrie"} {
+			if got := status.text(t, member); got != want {
+				t.Errorf("%s: got %s %q, want %q", zone, member, got, want)
+			}
+		}
+		data := tahoe.Map(map[string]tahoe.Value{"key": tahoe.String("value")})
+		raw := must(tahoe.NewRaw("cowrie", data, r.org.Hash.String(), zone))(t).Hash()
+		if got := r.get(r.reader, "/api/v1/raw/"+raw.String()); got.status != http.StatusOK || !sameJSON(t, got.body, []byte(`{"key": "value"}`)) {
+			t.Errorf("%s: got %d %s", zone, got.status, got.body)
+		}
 	}
 }
 
@@ -182,13 +214,24 @@ func TestOrganisations(t *testing.T) {
 		as   person
 		want string
 	}{
-		"superuser": {r.super, `{"orgs":[{"hash":"` + made.text(t, "hash") + `","name":"` + r.orgName + `-new","title":"New","admin":true}]}`},
-		"admin":     {r.admin, `{"orgs":[{"hash":"` + r.org.Hash.String() + `","name":"` + r.orgName + `","title":"Test","admin":true}]}`},
-		"reader":    {r.reader, `{"orgs":[{"hash":"` + r.org.Hash.String() + `","name":"` + r.orgName + `","title":"Test","admin":false}]}`},
+		"superuser": {r.super, `{"orgs":[{"hash":"` + made.text(t, "hash") + `","name":"` + r.orgName + `-new","title":"New","admin":true,"member":true}]}`},
+		"admin":     {r.admin, `{"orgs":[{"hash":"` + r.org.Hash.String() + `","name":"` + r.orgName + `","title":"Test","admin":true,"member":true}]}`},
+		"reader":    {r.reader, `{"orgs":[{"hash":"` + r.org.Hash.String() + `","name":"` + r.orgName + `","title":"Test","admin":false,"member":false}]}`},
 		"stranger":  {r.stranger, `{"orgs":[]}`},
 	} {
 		if got := strings.TrimSpace(string(r.get(c.as, "/api/v1/orgs").body)); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+	must(r.users.SetRole(t.Context(), r.org.Hash, r.stranger.Hash, identity.Member, true))(t) // who does not read
+	for query, want := range map[string]string{
+		"admin reader": `{"orgs":[]}`, "reader reader": "Test", "member reader": `{"orgs":[]}`, "reader stranger": `{"orgs":[]}`,
+		"member stranger": `"title":"Test","admin":false,"member":true}]}`, "admin stranger": `{"orgs":[]}`, "admin admin": "Test", "boss admin": "boss",
+	} {
+		role, who, _ := strings.Cut(query, " ")
+		as := map[string]person{"admin": r.admin, "reader": r.reader, "stranger": r.stranger}[who]
+		if got := r.get(as, "/api/v1/orgs?role="+role); !strings.Contains(string(got.body), want) || (got.status != http.StatusOK) != (role == "boss") {
+			t.Errorf("%s: got %d %s, want %s", query, got.status, got.body, want)
 		}
 	}
 	if got := r.get(r.admin, "/api/v1/me"); got.text(t, "email") != "ada@example.org" {

@@ -11,8 +11,7 @@ import (
 
 func (a *app) orgCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "org", Short: "Make and list organisations, and say who is in them", GroupID: "client"}
-	cmd.AddCommand(a.orgCreateCommand(), a.getCommand("list", "List the organisations that you may read", "/api/v1/orgs"),
-		a.orgShowCommand(), a.orgSetCommand(), a.orgRemoveCommand())
+	cmd.AddCommand(a.orgCreateCommand(), a.orgListCommand(), a.orgShowCommand(), a.orgSetCommand(), a.orgRemoveCommand())
 	return cmd
 }
 
@@ -39,6 +38,23 @@ func (a *app) orgCreateCommand() *cobra.Command {
 	f.StringVar(&body.Title, "title", "", "full name, for people")
 	f.StringSliceVar(&body.Admins, "admin", nil, "`USER` who administers it, by e-mail address or hash; may be given again (default: you)")
 	f.StringSliceVar(&body.Users, "user", nil, "`USER` who is a member; may be given again")
+	return cmd
+}
+
+func (a *app) orgListCommand() *cobra.Command {
+	var r remote
+	var role string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the organisations that you may read, or that you belong to or administer",
+		Example: "  cybexp org list --role admin",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.callAndPrint(cmd.Context(), &r, http.MethodGet, "/api/v1/orgs?role="+url.QueryEscape(role), nil)
+		},
+	}
+	r.bind(cmd)
+	cmd.Flags().StringVar(&role, "role", "reader", "those that you read (reader), belong to (member) or administer (admin)")
 	return cmd
 }
 
