@@ -17,7 +17,7 @@ import (
 // whose version every transaction reads at its own snapshot, and the beats of all lanes are written, which aborts the transactions
 // that began before. Who begins after and writes an edge to such a vertex, or anything at it, writes its itype again; the
 // removal deletes that, so that of both the later one is aborted and tried again. Whoever remembers the uid of a hash forgets it when he hears
-// of the announcement, and looks it up. So what is removed is never found again, in any process, whoever is killed and whenever.
+// of the announcement, and looks it up. A raw that only loses an organisation is announced too, and its itype written again. So what is removed is never found again, in any process, whoever is killed and whenever.
 //
 // The removal itself takes, in one transaction, what nothing refers to at its own snapshot. Is that more than was announced, it announces
 // again. Two removals that go on at once meet in one number, so that the later one sees what the other took.

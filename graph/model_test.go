@@ -168,7 +168,7 @@ func (m *model) writeSession(s *tahoe.Session) {
 	best(&have.Duration, s.Duration, 1)
 }
 
-// remove removes events of organisations, and takes these off the raws that are left without an event, if that is asked for.
+// remove removes events of organisations, and takes these off the raws that are left without an event of theirs, if that is asked for.
 func (m *model) remove(r graph.Removal) {
 	for _, h := range r.Events {
 		e := m.events[h]
@@ -176,11 +176,21 @@ func (m *model) remove(r graph.Removal) {
 			continue
 		}
 		for _, raw := range m.drop(h) {
-			if r.Raws && !slices.ContainsFunc(slices.Collect(maps.Keys(raw.of)), func(h tahoe.Hash) bool { return m.events[h] != nil }) {
-				m.leave(raw, r.Orgs...)
+			if r.Raws && !m.hasEvents(raw, e.OrgID()) {
+				m.leave(raw, e.OrgID())
 			}
 		}
 	}
+}
+
+// hasEvents tells whether an event of the organisation hangs on the raw.
+func (m *model) hasEvents(r *modelRaw, org string) bool {
+	for h := range r.of {
+		if e := m.events[h]; e != nil && e.OrgID() == org {
+			return true
+		}
+	}
+	return false
 }
 
 // drop removes an event, with the sessions that are left without one, and returns the raws that it came from.

@@ -13,13 +13,12 @@ import (
 
 // target is what is asked to go, at a snapshot.
 type target struct {
-	events  []uint64            // with all that only they hold
-	moved   map[uint64][]uint64 // sessions, and which events they lose besides
-	cut     map[uint64][]uint64 // raws, and to which events they lose the edge besides
-	leave   map[uint64][]string // raws, and which organisations they lose
-	bare    []string            // organisations that raws lose which are left without an event
-	emptied bool                // raws go that are left without an event, whoever uploaded them
-	held    map[uint64]bool     // vertices that something new refers to
+	events []uint64            // with all that only they hold
+	moved  map[uint64][]uint64 // sessions, and which events they lose besides
+	cut    map[uint64][]uint64 // raws, and to which events they lose the edge besides
+	leave  map[uint64][]string // raws, and which organisations they lose
+	raws   bool                // raws lose the organisations whose last event of theirs goes
+	held   map[uint64]bool     // vertices that something new refers to
 }
 
 // plan is what goes, at a snapshot.
@@ -94,7 +93,7 @@ type touchedRaw struct {
 	sharedRaw
 	Rref []struct {
 		link
-		Itype string
+		Itype, Audience string
 	}
 
 	leave []string
@@ -242,10 +241,12 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 	for uid := range t.leave {
 		uids = append(uids, uid)
 	}
-	if len(t.bare) > 0 || t.emptied {
+	losing := map[uint64][]string{} // by raw, whose events go
+	if t.raws {
 		for _, e := range p.events {
 			for _, r := range e.Raws {
 				uids = append(uids, uint64(r.UID))
+				losing[uint64(r.UID)] = append(losing[uint64(r.UID)], e.OrgID())
 			}
 		}
 	}
@@ -253,21 +254,15 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		return nil
 	}
 	var answer struct{ Q []*touchedRaw }
-	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype } } }`
-	if len(t.bare) == 0 && !t.emptied {
+	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype audience } } }`
+	if !t.raws {
 		q = strings.Replace(q, "rref", "rref @filter(type(Session))", 1)
 	}
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return err
 	}
 	for _, r := range answer.Q {
-		r.leave = t.leave[uint64(r.UID)]
-		if len(t.bare) > 0 && !p.hasEvents(r) {
-			r.leave = t.bare
-		}
-		if t.emptied && !p.hasEvents(r) {
-			r.leave = orgsOf(r.Audiences)
-		}
+		r.leave = slices.Concat(t.leave[uint64(r.UID)], p.bare(r, losing[uint64(r.UID)]))
 		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(r.leave, orgOf(a)) })
 		p.raws[uint64(r.UID)] = r
 	}
@@ -282,14 +277,15 @@ func orgsOf(audiences []string) (orgs []string) {
 	return orgs
 }
 
-// hasEvents tells whether an event hangs on the raw that stays.
-func (p *plan) hasEvents(r *touchedRaw) bool {
+// bare are those of the organisations of which no event hangs on the raw that stays.
+func (p *plan) bare(r *touchedRaw, orgs []string) []string {
+	stay := map[string]bool{}
 	for _, e := range r.Rref {
 		if e.Itype == string(tahoe.KindEvent) && p.events[uint64(e.UID)] == nil {
-			return true
+			stay[orgOf(e.Audience)] = true
 		}
 	}
-	return false
+	return slices.DeleteFunc(orgs, func(org string) bool { return stay[org] })
 }
 
 // describe finds out what those have that go with a plan, so that all of it goes.
@@ -358,7 +354,7 @@ func uidList(uids []uint64) string {
 	return b.String()
 }
 
-// uids lists the vertices that go.
+// uids lists the vertices that go, and the raws that lose an organisation, which must not meanwhile come to an event of it.
 func (p *plan) uids() []uint64 {
 	var list []uint64
 	for uid := range p.events {
@@ -375,7 +371,7 @@ func (p *plan) uids() []uint64 {
 		}
 	}
 	for uid, r := range p.raws {
-		if r.goes {
+		if r.goes || len(r.leave) > 0 {
 			list = append(list, uid)
 		}
 	}

@@ -31,7 +31,7 @@ func (r *Removed) add(o Removed) {
 type Removal struct {
 	Orgs   []string     // hashes of the organisations whose events may go
 	Events []tahoe.Hash // those of others, and unknown ones, are passed over
-	Raws   bool         // also takes the organisations off the raws that are left without an event
+	Raws   bool         // also takes each organisation off the raws that are left without an event of its own
 }
 
 // RemoveEvents removes events with all that only they held: attributes, objects, and sessions without another event. Some hundred go in one
@@ -41,11 +41,7 @@ func (s *Store) RemoveEvents(ctx context.Context, r Removal) (Removed, error) {
 	for part := range slices.Chunk(r.Events, removeBatch) {
 		n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			events, err := a.eventsOf(ctx, r.Orgs, part)
-			t := target{events: events}
-			if r.Raws {
-				t.bare = r.Orgs
-			}
-			return t, err
+			return target{events: events, raws: r.Raws}, err
 		})
 		sum.add(n)
 		if err != nil {
@@ -88,7 +84,7 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 			list := variables.org(org)
 			q := fmt.Sprintf(`%s{ q(func: eq(audience, %s), first: %d) { uid } }`, variables.head(), list, removeBatch)
 			err := askFor(ctx, a.txn, q, variables, &answer)
-			return target{events: uidsOf(answer.Q), bare: []string{org}}, err
+			return target{events: uidsOf(answer.Q), raws: true}, err
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
 			variables := asked{}

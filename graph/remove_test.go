@@ -1,10 +1,12 @@
 package graph_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -165,6 +167,67 @@ func TestRemovedUploadTakesItsEvents(t *testing.T) {
 	checkNothingIsLeft(t)
 }
 
+// An organisation that removes its events leaves their raw with the last of its own, whoever else has events of it.
+func TestRemovedEventsTakeTheirOrganisationOffTheRaw(t *testing.T) {
+	g := newGenerator(t, 38)
+	o1, o2, o3 := g.orgs[0], g.orgs[1], g.orgs[2]
+	record := func(org string, m tahoe.Marking, events ...int64) tahoe.Record {
+		raw, err := tahoe.NewRaw("r", tahoe.Int(1), org, "UTC")
+		g.check(err)
+		r := tahoe.Record{Raw: raw, State: tahoe.Mapped, Received: 1.6e9}
+		for _, n := range events {
+			e, err := tahoe.NewEvent("e", org, 1.6e9+float64(n), g.attribute("a", tahoe.Int(n)))
+			g.check(err)
+			e.Mark(m)
+			r.Events = append(r.Events, e)
+		}
+		return r
+	}
+	before := func(n int64) time.Time { return time.Unix(1_600_000_000+n, 500_000_000) }
+	two, other, none := record(o1, tahoe.Red, 1, 2), record(o2, "", 3), record(o3, "")
+	one := record(o1, tahoe.Red, 2)
+	for name, step := range map[string]struct {
+		do   func(context.Context, *graph.Store) (graph.Removed, error)
+		left []tahoe.Record
+	}{
+		"one event of two": {removing(hashesOf([]tahoe.Record{two}, "")[:1], o1), []tahoe.Record{one, other, none}},
+		"both events":      {removing(hashesOf([]tahoe.Record{two}, ""), o1), []tahoe.Record{other, none}},
+		"all events, by who has none too": {
+			removing(hashesOf([]tahoe.Record{two, other}, ""), o1, o2, o3), []tahoe.Record{none},
+		},
+		"events that are too old":                 {aging(graph.Aged{Before: before(1), Org: o1}), []tahoe.Record{one, other, none}},
+		"all events of one organisation, too old": {aging(graph.Aged{Before: before(9), Org: o1}), []tahoe.Record{other, none}},
+		"events too old, whoever has them":        {aging(graph.Aged{Before: before(2)}), []tahoe.Record{other, none}},
+		"a raw too old of who has no event":       {aging(graph.Aged{Before: before(9), Org: o3}), []tahoe.Record{two, other}},
+		"a raw too old, whoever has it":           {aging(graph.Aged{Before: before(9)}), nil},
+		"an upload": {func(ctx context.Context, s *graph.Store) (graph.Removed, error) {
+			return s.RemoveUploads(ctx, o1, []tahoe.Hash{two.Raw.Hash()})
+		}, []tahoe.Record{other, none}},
+		"an organisation": {func(ctx context.Context, s *graph.Store) (graph.Removed, error) {
+			return s.RemoveOrg(ctx, o1, nil)
+		}, []tahoe.Record{other, none}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := testdgraph.Open(t)
+			write(t, s, two, other, none)
+			if _, err := step.do(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			check(t, step.left)
+		})
+	}
+}
+
+func removing(events []tahoe.Hash, orgs ...string) func(context.Context, *graph.Store) (graph.Removed, error) {
+	return func(ctx context.Context, s *graph.Store) (graph.Removed, error) {
+		return s.RemoveEvents(ctx, graph.Removal{Orgs: orgs, Events: events, Raws: true})
+	}
+}
+
+func aging(what graph.Aged) func(context.Context, *graph.Store) (graph.Removed, error) {
+	return func(ctx context.Context, s *graph.Store) (graph.Removed, error) { return s.RemoveAged(ctx, what, nil) }
+}
+
 func TestRemovedOrganisationIsGone(t *testing.T) {
 	s := testdgraph.Open(t)
 	g := newGenerator(t, 33)
@@ -247,14 +310,15 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 	checkNothingIsLeft(t)
 }
 
-// checkWhole looks, at one snapshot, for edges to what is gone and for what nothing holds.
+// checkWhole looks, at one snapshot, for edges to what is gone, for what nothing holds, and for raws that whoever has an event of cannot see.
 func checkWhole(t *testing.T) {
 	t.Helper()
-	type end struct{ UID, Hash string }
+	type end struct{ UID, Hash, Audience string }
 	var answer struct {
 		Data struct {
 			E []struct {
-				UID, Hash                   string
+				UID, Hash, Itype            string
+				Audiences                   []string
 				Ref, Cref, Mal_ref, Ben_ref []end
 				Ocref, Sref, Sattr, Rref    []end
 			}
@@ -262,8 +326,8 @@ func checkWhole(t *testing.T) {
 			S []end
 		}
 	}
-	askDgraph(t, `{ e(func: has(itype)) { uid hash ref { uid hash } cref { uid hash } mal_ref { uid hash } ben_ref { uid hash } ocref { uid hash }
-		sref { uid hash } sattr { uid hash } rref { uid hash } }
+	askDgraph(t, `{ e(func: has(itype)) { uid hash itype audiences ref { uid hash } cref { uid hash } mal_ref { uid hash } ben_ref { uid hash } ocref { uid hash }
+		sref { uid hash } sattr { uid hash } rref { uid hash audience } }
 		a(func: type(Node)) @filter(eq(count(~ref), 0) AND eq(count(~sattr), 0)) { uid hash }
 		s(func: type(Session)) @filter(eq(count(sref), 0)) { uid hash } }`, &answer)
 	for _, v := range answer.Data.E {
@@ -273,6 +337,11 @@ func checkWhole(t *testing.T) {
 		for _, to := range slices.Concat(v.Ref, v.Cref, v.Mal_ref, v.Ben_ref, v.Ocref, v.Sref, v.Sattr, v.Rref) {
 			if to.Hash == "" {
 				t.Fatalf("%s refers to %s, which is gone", v.Hash, to.UID)
+			}
+		}
+		for _, e := range v.Rref {
+			if v.Itype == string(tahoe.KindRaw) && e.Audience != "" && !slices.Contains(v.Audiences, e.Audience) {
+				t.Fatalf("raw %s is for %v, its event %s for %s", v.Hash, v.Audiences, e.Hash, e.Audience)
 			}
 		}
 	}
@@ -302,6 +371,40 @@ func TestWhatIsRemovedIsNotFoundAgain(t *testing.T) {
 				}
 			}
 			_, err := two.Write(t.Context(), []tahoe.Record{{Events: []*tahoe.Event{next(i + 1)}}})
+			return err
+		})
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		checkWhole(t)
+	}
+}
+
+// Again and again an organisation's last event of a raw that others have too is removed while another process writes the next one.
+func TestRemovedOrganisationAndWriterMeetAtTheRaw(t *testing.T) {
+	one, two := testdgraph.Open(t), testdgraph.Connect(t)
+	g := newGenerator(t, 39)
+	record := func(org string, i int) tahoe.Record {
+		raw, err := tahoe.NewRaw("r", tahoe.Int(1), org, "UTC")
+		g.check(err)
+		e, err := tahoe.NewEvent("e", org, 1.6e9, g.attribute("n", tahoe.Int(int64(i))))
+		g.check(err)
+		return tahoe.Record{Raw: raw, State: tahoe.Mapped, Events: []*tahoe.Event{e}}
+	}
+	write(t, two, record("o2", -1), record("o1", 0))
+	for i := range 40 {
+		var group errgroup.Group
+		group.Go(func() error {
+			_, err := removing(hashesOf([]tahoe.Record{record("o1", i)}, ""), "o1")(t.Context(), one)
+			return err
+		})
+		group.Go(func() error {
+			for range i % 4 { // so that the write falls into each step of the removal
+				if err := two.Ready(t.Context()); err != nil {
+					return err
+				}
+			}
+			_, err := two.Write(t.Context(), []tahoe.Record{record("o1", i+1)})
 			return err
 		})
 		if err := group.Wait(); err != nil {

@@ -15,7 +15,7 @@ const agedPage = 20_000
 
 // Aged says what is too old to be kept.
 type Aged struct {
-	Before time.Time // events that happened before, and raws that came before and tell of no event that stays
+	Before time.Time // events that happened before, and raws that came before and tell of no event of the organisation that stays
 	Org    string    // hash of the organisation whose; "" is all
 }
 
@@ -49,15 +49,10 @@ func (s *Store) removeAgedEvents(ctx context.Context, what Aged, told func(Remov
 		}
 		for part := range slices.Chunk(uidsOf(answer.Q), removeBatch) {
 			n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
-				t := target{emptied: what.Org == ""}
-				if !t.emptied {
-					t.bare = []string{what.Org}
-				}
 				// Somebody else may have removed it, and its uid is never another event's.
 				var still struct{ Q []link }
 				err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(part)+`)) @filter(type(Event)) { uid } }`, &still)
-				t.events = uidsOf(still.Q)
-				return t, err
+				return target{events: uidsOf(still.Q), raws: true}, err
 			})
 			if err != nil {
 				return err
@@ -76,27 +71,42 @@ func (what Aged) among(predicate string) (variables asked, filter string) {
 	return variables, "@filter(eq(" + predicate + ", " + variables.org(what.Org) + "))"
 }
 
-// agedRaw is a raw, and something that it tells of, if there is anything.
+// events goes on with a test for events, so that it is for those of the organisation.
+func (what Aged) events(variables asked) string {
+	if what.Org == "" {
+		return ""
+	}
+	return " AND eq(audience, " + variables.org(what.Org) + ")"
+}
+
+// agedRaw is a raw, an event of those in question that hangs on it, if there is any, and what of them is in its sessions.
 type agedRaw struct {
 	link
 	Received  *time.Time
 	Audiences []string
-	Rref      []link
+	Events    []link
+	Sessions  []struct{ Sref []link }
+}
+
+// held tells whether the raw tells of an event, itself or by a session.
+func (r agedRaw) held() bool {
+	return len(r.Events) > 0 || slices.ContainsFunc(r.Sessions, func(s struct{ Sref []link }) bool { return len(s.Sref) > 0 })
 }
 
 // removeAgedRaws goes through all raws: no index has when they came, which would cost every one of them.
 func (s *Store) removeAgedRaws(ctx context.Context, what Aged, told func(Removed)) error {
 	for after := uint64(0); ; {
 		variables, filter := what.among("audiences")
+		whose := what.events(variables)
 		var answer struct{ Q []agedRaw }
-		q := fmt.Sprintf(`%s{ q(func: type(Raw), first: %d, after: %s) %s { uid received audiences rref @filter(type(Event) OR has(sref)) (first: 1) { uid } } }`,
-			headOf(variables), agedPage, hex(after), filter)
+		q := fmt.Sprintf(`%s{ q(func: type(Raw), first: %d, after: %s) %s { uid received events: rref @filter(type(Event)%s) (first: 1) { uid } } }`,
+			headOf(variables), agedPage, hex(after), filter, whose)
 		if err := s.readInto(ctx, q, variables, &answer); err != nil || len(answer.Q) == 0 {
 			return err
 		}
 		after = uint64(answer.Q[len(answer.Q)-1].UID)
 		old := slices.DeleteFunc(answer.Q, func(r agedRaw) bool {
-			return r.Received == nil || !r.Received.Before(what.Before) || len(r.Rref) > 0
+			return r.Received == nil || !r.Received.Before(what.Before) || r.held()
 		})
 		for part := range slices.Chunk(old, removeBatch) {
 			n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) { return a.unheld(ctx, what, part) })
@@ -108,16 +118,19 @@ func (s *Store) removeAgedRaws(ctx context.Context, what Aged, told func(Removed
 	}
 }
 
-// unheld finds which of the raws still tell of nothing that stays.
+// unheld finds which of the raws tell of nothing that stays, themselves or by a session.
 func (a *attempt) unheld(ctx context.Context, what Aged, raws []agedRaw) (target, error) {
 	t := target{leave: map[uint64][]string{}}
 	uids := make([]uint64, len(raws))
 	for i, r := range raws {
 		uids[i] = uint64(r.UID)
 	}
+	variables := asked{}
+	whose := what.events(variables)
 	var still struct{ Q []agedRaw }
-	q := `{ q(func: uid(` + uidList(uids) + `)) @filter(type(Raw)) { uid audiences rref @filter(type(Event) OR has(sref)) (first: 1) { uid } } }`
-	if err := ask(ctx, a.txn, q, &still); err != nil {
+	q := fmt.Sprintf(`%s{ q(func: uid(%s)) @filter(type(Raw)) { uid audiences events: rref @filter(type(Event)%s) (first: 1) { uid }
+		sessions: rref @filter(has(sref)) { sref @filter(type(Event)%s) (first: 1) { uid } } } }`, headOf(variables), uidList(uids), whose, whose)
+	if err := askFor(ctx, a.txn, q, variables, &still); err != nil {
 		return t, err
 	}
 	for _, r := range still.Q {
@@ -125,7 +138,7 @@ func (a *attempt) unheld(ctx context.Context, what Aged, raws []agedRaw) (target
 		if what.Org != "" {
 			orgs = []string{what.Org}
 		}
-		if len(r.Rref) == 0 {
+		if !r.held() {
 			t.leave[uint64(r.UID)] = orgs
 		}
 	}

@@ -115,6 +115,7 @@ func (q *quads) removeRaw(uid string, r *touchedRaw) {
 	for _, a := range r.Audiences {
 		if slices.Contains(r.leave, orgOf(a)) {
 			q.unset(uid, "audiences", a)
+			q.text(uid, "itype", string(tahoe.KindRaw)) // where a writer meets it who knows of the announcement
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // Remover takes things out of the graph for good. It can go on where it was interrupted.
 type Remover interface {
-	// RemoveEvents removes events of the organisations, and their raws of which nothing else came.
+	// RemoveEvents removes events of the organisations, and takes each off the raws that no other event of its own came of.
 	RemoveEvents(ctx context.Context, orgs []string, events []tahoe.Hash) (Removed, error)
 	// RemoveRaws takes back that an organisation uploaded raws, with the events that came of them alone.
 	RemoveRaws(ctx context.Context, org string, raws []tahoe.Hash) (Removed, error)

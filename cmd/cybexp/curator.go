@@ -32,7 +32,7 @@ func (c curator) SetContext(ctx context.Context, orgs []string, event, node taho
 	return c.changed(ctx, event, c.store.SetContext(ctx, orgs, event, node, category))
 }
 
-// RemoveEvents removes events, and raws of which nothing else came.
+// RemoveEvents removes events, and takes their organisations off the raws that no other event of theirs came of.
 func (c curator) RemoveEvents(ctx context.Context, orgs []string, events []tahoe.Hash) (web.Removed, error) {
 	removed, err := c.store.RemoveEvents(ctx, graph.Removal{Orgs: orgs, Events: events, Raws: true})
 	return web.Removed(removed), err
