@@ -81,6 +81,8 @@ type Bus struct {
 	log      *slog.Logger
 	replicas int
 
+	making sync.Mutex // held while a consumer is made
+
 	dir  string         // of the embedded server
 	srv  *server.Server // nil when remote
 	lock *os.File

@@ -54,14 +54,17 @@ func publish(tb testing.TB, s *bus.Stream, subject string, bodies ...string) (la
 	return last
 }
 
+// patience is for what comes at once on a machine that has nothing else to do.
+const patience = time.Minute
+
 // within fails the test when ch gives nothing in time.
 func within[T any](tb testing.TB, ch <-chan T) T {
 	tb.Helper()
 	select {
 	case v := <-ch:
 		return v
-	case <-time.After(20 * time.Second):
-		tb.Fatal("nothing came in 20 s")
+	case <-time.After(patience):
+		tb.Fatalf("nothing came in %v", patience)
 	}
 	panic("not reached")
 }
@@ -69,13 +72,13 @@ func within[T any](tb testing.TB, ch <-chan T) T {
 // until polls cond.
 func until(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			tb.Fatalf("not so after 20 s: %s", what)
+			tb.Fatalf("not so after %v: %s", patience, what)
 		}
 	}
 }

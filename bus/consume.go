@@ -86,10 +86,18 @@ func (s *Stream) worker(ctx context.Context, c ConsumerConfig, handle Handler) (
 	}
 	config := w.config()
 	config.Durable, config.FilterSubject = c.Name, c.Filter
-	if w.cons, err = s.js.CreateOrUpdateConsumer(ctx, config); err != nil {
+	if w.cons, err = s.consumer(ctx, config); err != nil {
 		return nil, err
 	}
 	return w, nil
+}
+
+// consumer makes a consumer, one at a time: to who asks for one that is being made the server says that it is there before it hears
+// requests for its messages, and the first of them would be lost.
+func (s *Stream) consumer(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	s.bus.making.Lock()
+	defer s.bus.making.Unlock()
+	return s.js.CreateOrUpdateConsumer(ctx, config)
 }
 
 func newWorker(s *Stream, c ConsumerConfig, handle Handler) (*worker, error) {
@@ -110,9 +118,10 @@ func (w *worker) config() jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, AckWait: w.AckWait, MaxDeliver: -1, MaxAckPending: 10_000}
 }
 
-// run handles one message after the other. It asks for one at a time, so that none waits here while another process is idle.
+// run handles one message after the other. It asks for one at a time, so that none waits here while another process is idle. It asks again
+// when the server is silent: the request may be lost, as when another process makes the consumer at this moment.
 func (w *worker) run(ctx context.Context) error {
-	msgs, err := w.cons.Messages(jetstream.PullMaxMessages(1))
+	msgs, err := w.cons.Messages(jetstream.PullMaxMessages(1), jetstream.PullHeartbeat(w.heartbeat()))
 	if err != nil {
 		return err
 	}
@@ -126,9 +135,18 @@ func (w *worker) run(ctx context.Context) error {
 			giveBack(msgs)
 			return nil
 		}
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			w.stream.bus.log.Warn("bus is silent, asking it again", "stream", w.stream.name, "consumer", w.Name)
+			continue
+		}
 		msgs.Stop()
 		return err
 	}
+}
+
+// heartbeat is how often the server says that it has no message yet, within what it allows. Silence is twice that.
+func (w *worker) heartbeat() time.Duration {
+	return min(max(w.AckWait/3, 500*time.Millisecond), 10*time.Second)
 }
 
 // giveBack returns what arrived while we were stopping.

@@ -161,7 +161,7 @@ func TestLongHandlerKeepsItsMessage(t *testing.T) {
 func TestTwoConsumersShareAQueue(t *testing.T) {
 	b := open(t, t.TempDir())
 	s := queue(t, b)
-	const n = 300
+	const n = 100
 	var mu sync.Mutex
 	seen, by := map[uint64]int{}, map[string]int{}
 	both := make(chan struct{}) // closed when both have a message; until then neither finishes one
@@ -190,6 +190,27 @@ func TestTwoConsumersShareAQueue(t *testing.T) {
 			t.Errorf("message %d was handled %d times", seq, times)
 		}
 	}
+}
+
+// TestLostRequestIsMadeAgain loses a request for messages on its way to the server.
+func TestLostRequestIsMadeAgain(t *testing.T) {
+	s := queue(t, open(t, t.TempDir()))
+	publish(t, s, "q.a", "x")
+	ctx, cancel := context.WithCancel(context.Background())
+	got, done := make(chan int, 10), make(chan error, 1)
+	go func() {
+		done <- s.ConsumeAfterALoss(ctx, bus.ConsumerConfig{Name: "w", AckWait: time.Second}, func(_ context.Context, m bus.Message) error {
+			got <- m.Delivered
+			return nil
+		})
+	}()
+	defer func() {
+		cancel()
+		if err := within(t, done); err != nil {
+			t.Errorf("consume: %v", err)
+		}
+	}()
+	within(t, got)
 }
 
 func TestStopGivesMessagesBackAtOnce(t *testing.T) {

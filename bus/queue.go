@@ -241,7 +241,7 @@ func (t *turns) ask(ctx context.Context, lane string) (jetstream.Msg, error) {
 		c := t.config()
 		c.Durable, c.FilterSubject, c.InactiveThreshold = t.Name+"-"+lane, t.queue.prefix+lane, laneIdle
 		var err error
-		if cons, err = t.stream.js.CreateOrUpdateConsumer(ctx, c); err != nil {
+		if cons, err = t.stream.consumer(ctx, c); err != nil {
 			return nil, err
 		}
 		t.known[lane] = cons
