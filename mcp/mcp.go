@@ -64,8 +64,11 @@ func NewServer(p Platform, cfg Config) *Server {
 }
 
 // ServeStdio speaks with one client over standard input and output until that client goes or ctx ends.
-func ServeStdio(ctx context.Context, s *Server) error {
-	err := s.mcp.Run(ctx, &mcp.StdioTransport{})
+func ServeStdio(ctx context.Context, s *Server) error { return Serve(ctx, s, &mcp.StdioTransport{}) }
+
+// Serve speaks with one client over a transport until that client goes or ctx ends.
+func Serve(ctx context.Context, s *Server, over mcp.Transport) error {
+	err := s.mcp.Run(ctx, over)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
