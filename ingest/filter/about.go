@@ -12,6 +12,7 @@ type Format struct {
 // Formats lists the formats that have a filter, those first by which a record is told most surely.
 func Formats() []Format {
 	return []Format{
+		{Typetag: "tahoe", About: "events that are made already, as TAHOE documents", Records: "an event, of JSON"},
 		{Typetag: "stix", About: "STIX 2.0 and 2.1: bundles, indicators, observed data", Records: "a bundle or an object of JSON"},
 		{Typetag: "misp_event", About: "MISP events as the server exports them", Records: "an event of JSON, or the answer to a search"},
 		{Typetag: "cowrie", About: "Cowrie honeypot, SSH and Telnet, its JSON log", Records: "a line, or an object of a list"},
