@@ -108,15 +108,19 @@ func (u *universe) write() operation {
 func (u *universe) change() (operation, bool) {
 	all := u.events(universeOrgs...)
 	event := pick(u, all)
+	raws := slices.SortedFunc(maps.Keys(u.model.raws), tahoe.Hash.Compare)
 	switch n := u.rng.IntN(60); {
 	case n < 10:
 		o := operation{Name: "RemoveEvents", Orgs: u.someOrgs(), Raws: u.rng.IntN(2) == 0}
+		if len(raws) > 0 && u.rng.IntN(2) == 0 { // all that came of a raw, which others may have too
+			o.Of = slices.SortedFunc(maps.Keys(u.model.raws[pick(u, raws)].of), tahoe.Hash.Compare)
+			return o, len(o.Of) > 0
+		}
 		for range 1 + u.rng.IntN(6) {
 			o.Of = append(o.Of, pick(u, all).Hash())
 		}
 		return o, true
 	case n < 18:
-		raws := slices.SortedFunc(maps.Keys(u.model.raws), tahoe.Hash.Compare)
 		return operation{Name: "RemoveUploads", Orgs: []string{pick(u, universeOrgs)}, Of: raws[:min(len(raws), 1+u.rng.IntN(4))]}, true
 	case n < 20:
 		return operation{Name: "RemoveOrg", Orgs: []string{pick(u, universeOrgs)}}, true
