@@ -32,6 +32,8 @@ var unrecorded = map[string]string{
 	"PUT /api/v1/events/:hash/category":     "see TestClassification",
 	"PUT /api/v1/events/:hash/context":      "see TestClassification",
 	"DELETE /api/v1/events/:hash":           "see TestEventsAreRemoved",
+	"DELETE /api/v1/uploads/:id":            "see TestUploadsAreTakenBack",
+	"DELETE /api/v1/orgs/:org/data":         "see TestUploadsAreTakenBack",
 	"POST /api/v1/instances/:hash/comments": "see TestComments",
 	"DELETE /api/v1/comments/:id":           "see TestComments",
 	"POST /api/v1/saved":                    "saved queries are notes of people's own",

@@ -134,6 +134,7 @@ func TestUploadsAreTakenBack(t *testing.T) {
 	if removed, _ := got.member(t, "removed").(map[string]any); got.status != http.StatusOK || removed["events"] != 3.0 {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
+	r.told(id, audit.Removal)
 	if got := r.get(r.admin, path); got.status != http.StatusNotFound {
 		t.Errorf("after it: got %d %s", got.status, got.body)
 	}
@@ -146,6 +147,9 @@ func TestUploadsAreTakenBack(t *testing.T) {
 	got = r.remove(r.super, "/api/v1/orgs/"+r.orgName+"/data")
 	if events, raws := r.count(r.reader, "events"), r.count(r.reader, "raws"); got.status != http.StatusOK || events != 0 || raws != 0 {
 		t.Errorf("got %d %s; %v events and %v raws are left", got.status, got.body, events, raws)
+	}
+	if told := r.newest(audit.Filter{Action: string(audit.Removal)}); told.User != r.super.Hash.String() || told.Object != r.org.Hash.String() {
+		t.Errorf("the trail has %s", told.Text)
 	}
 }
 
