@@ -19,6 +19,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/tdql"
 )
 
 // fromEnv reads a number that a run may choose.
@@ -51,6 +52,7 @@ func load(b *testing.B) loaded {
 	cfg := DefaultConfig()
 	cfg.Logger = slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	cfg.Bus, cfg.Workers, cfg.UserQueries, cfg.Socket.UserSockets = events, 0, 0, 0
+	cfg.Rights = func(context.Context, string) ([]tdql.Org, error) { return nil, nil } // the reports need none
 	s, err := New(b.Context(), cfg)
 	if err != nil {
 		b.Fatal(err)
