@@ -18,9 +18,26 @@ var ErrBackup = errors.New("dgraph gave up; the log of its alpha says why")
 // restoreQuiet is how long a restore may show no sign of life before it is given up.
 const restoreQuiet = 2 * time.Minute
 
+// backupTries is how often a backup that failed is begun again. The tasks of an alpha that came up a moment ago may fail for want of a leader or of a
+// connection, and it tells no more than that they did.
+const backupTries = 5
+
 // Backup has Dgraph copy the graph into a folder, which the alphas reach under the same absolute path: all that was committed before the call, and nothing
 // of what is committed after some moment before it returns. The graph goes on meanwhile.
 func (s *Store) Backup(ctx context.Context, dir string) error {
+	for try := 1; ; try++ {
+		err := s.backupOnce(ctx, dir)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrBackup) || try == backupTries || pause(ctx, time.Duration(try)*time.Second) != nil {
+			return fmt.Errorf("back up graph: %w", err)
+		}
+	}
+}
+
+// backupOnce fails with ErrBackup when it may be tried again. What a failed one left in the folder is told by no manifest and does no harm.
+func (s *Store) backupOnce(ctx context.Context, dir string) error {
 	var started struct {
 		Backup struct{ TaskID string }
 	}
@@ -28,22 +45,25 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 		return s.ask(ctx, `mutation backup($to: String!) { backup(input: {destination: $to, forceFull: true}) { taskId } }`,
 			map[string]string{"to": folderURI(dir)}, &started)
 	})
+	if answer := schemaError(""); errors.As(err, &answer) {
+		return fmt.Errorf("%w: %w", ErrBackup, err)
+	}
 	if err != nil {
-		return fmt.Errorf("back up graph: %w", err)
+		return err
 	}
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, time.Second) {
 		var answer struct{ Task struct{ Status string } }
 		err := s.ask(ctx, `query task($id: String!) { task(input: {id: $id}) { status } }`, map[string]string{"id": started.Backup.TaskID}, &answer)
 		switch {
 		case err != nil:
-			return fmt.Errorf("back up graph: %w", err)
+			return err
 		case answer.Task.Status == "Success":
 			return nil
 		case answer.Task.Status == "Failed":
-			return fmt.Errorf("back up graph: %w", ErrBackup)
+			return ErrBackup
 		}
 		if err := pause(ctx, delay); err != nil {
-			return fmt.Errorf("back up graph: %w", err)
+			return err
 		}
 	}
 }
