@@ -81,7 +81,8 @@ var rollups = map[int64]string{ledger.Exact: "segment_exact", ledger.Quarter: "s
 // ledgerBlock lists the segments of the root's ledger, if it has one, and reads what changed lately.
 func (a *account) ledgerBlock(root dql.Filter) dql.Block {
 	fields := []dql.Field{
-		{Name: "uid"}, {Alias: "from", Name: "segment_from"}, {Alias: "to", Name: "segment_to"}, {Alias: "delta", Name: "segment_delta"},
+		{Name: "uid"}, {Alias: "from", Name: "segment_from"}, {Alias: "to", Name: "segment_to"},
+		{Alias: "who", Name: "segment_audiences"}, {Alias: "delta", Name: "segment_delta"},
 	}
 	return dql.Block{Name: "l", Func: root, Filter: hasLedger, Fields: []dql.Field{
 		{Name: "uid"}, {Alias: "s", Name: "~segment_of", Fields: fields},
@@ -99,7 +100,8 @@ var segmentQueries = func() map[int64]dql.Query {
 	return queries
 }()
 
-// accountPhase reads groups from the ledger. When there is none, the phase after it counts.
+// accountPhase reads groups from the ledger. When there is none, the phase after it counts. So it does when the caller may see nothing of the ledger, and
+// finds nothing, since that counts only what has none: a ledger that is not to be seen takes the requests of a vertex that is not there.
 func (c *compiler) accountPhase(a *account) phase {
 	q := dql.Query{Name: "tdql"}
 	q.Blocks = []dql.Block{a.ledgerBlock(dql.Eq("hash", q.Bind("h", c.plan.steps[0].(*seed).hashes[0].String())))}
@@ -110,7 +112,9 @@ func (c *compiler) accountPhase(a *account) phase {
 func (c *compiler) uncounted() {
 	name := c.name()
 	c.add(dql.Block{As: name, Func: c.set.root, Filter: dql.All(c.set.filter, dql.Not{Filter: hasLedger})})
-	c.ledger = c.set.root
+	if len(c.account.by) == 0 {
+		c.ledger = c.set.root
+	}
 	c.set.root, c.set.filter = dql.UID(name), nil
 }
 
@@ -120,7 +124,7 @@ type accountant struct {
 	first  dql.Query
 	cache  *ledger.Cache // of segments that were read before
 	asked  bool
-	found  bool     // there is a ledger
+	found  bool     // there is a ledger, and in it something that the caller may see
 	rolls  []uint64 // segments of which the roll-up is still to be read
 	exact  []uint64 // and those of which exact times are
 	read   int      // segments, so far
@@ -184,10 +188,12 @@ func (a *accountant) take(body []byte) ([]record, error) {
 type segment struct {
 	uid      uint64
 	from, to int64
+	who      []string // may see some of it; nil if it does not say
 	delta    string
 }
 
-// segments counts what the segments of an answer hold, or notes that they are wanted. It says whether there is a ledger.
+// segments counts what the segments of an answer hold, or notes that they are wanted. It says whether there is a ledger of which the
+// caller may see something.
 func (a *accountant) segments(body []byte) (found bool, err error) {
 	in := dql.NewAnswer(body)
 	one := func() {
@@ -200,6 +206,8 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 				s.from = in.Int()
 			case "to":
 				s.to = in.Int()
+			case "who":
+				in.List(func() { s.who = append(s.who, in.Text()) })
 			case "delta":
 				s.delta = in.Text()
 			default:
@@ -207,7 +215,10 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 			}
 		})
 		a.read++
-		err = cmp.Or(err, a.segment(s))
+		if s.who == nil || slices.ContainsFunc(s.who, a.sees) {
+			found = true
+			err = cmp.Or(err, a.segment(s))
+		}
 	}
 	in.Object(func(name []byte) {
 		if string(name) != "l" {
@@ -215,7 +226,6 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 			return
 		}
 		in.List(func() {
-			found = true
 			in.Object(func(name []byte) {
 				if string(name) == "s" {
 					in.List(one)
@@ -231,6 +241,9 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 	return found, nil
 }
 
+func (a *account) sees(audience string) bool { return slices.Contains(a.audiences, audience) }
+
+// segment counts what a segment holds, or notes that it is wanted.
 func (a *accountant) segment(s segment) error {
 	step, list := ledger.Exact, &a.exact
 	switch {
@@ -355,7 +368,7 @@ func (a *accountant) add(s ledger.Segment) {
 
 // place is where a key is counted, below zero if it is not.
 func (a *accountant) place(k ledger.Key) int {
-	if !slices.Contains(a.audiences, k.Audience) || a.category != "" && a.category != k.Category || a.context != "" && a.context != k.Context ||
+	if !a.sees(k.Audience) || a.category != "" && a.category != k.Category || a.context != "" && a.context != k.Context ||
 		len(a.subTypes) > 0 && !slices.Contains(a.subTypes, k.SubType) {
 		return -1
 	}

@@ -296,7 +296,7 @@ func (c *compiler) seed(s *seed) {
 		c.set = set{kind: tahoe.KindAttribute, root: dql.UID(c.withData(s.values)...)}
 	}
 	c.set.single = len(s.hashes) == 1
-	if c.account != nil && len(c.account.by) == 0 {
+	if c.account != nil {
 		c.uncounted()
 	}
 	c.set.unproven = true
