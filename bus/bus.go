@@ -13,10 +13,12 @@ package bus
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,8 +31,11 @@ import (
 type Config struct {
 	Dir      string // folder of the embedded server; made when absent, one process at a time
 	URL      string // nats://host:port[,nats://…] of servers with JetStream (set sync_interval: always there)
-	Replicas int    // copies of every stream and bucket in a cluster; 0 means 1
+	Replicas int    // copies of every stream and bucket in a cluster; 0 leaves those that are there as they are, and makes one
 	Logger   *slog.Logger
+
+	TLS   func() *tls.Config // how to speak TLS with servers, asked for each connection; nil is not at all
+	Creds string             // file with a user's credentials, as NATS makes them, or user:password; read for each connection
 }
 
 // Validate tells what is wrong with c.
@@ -44,6 +49,11 @@ func (c Config) Validate() error {
 		return fmt.Errorf("bus: replicas %d is not within 0 to 5", c.Replicas)
 	case c.Dir != "" && c.Replicas > 1:
 		return errors.New("bus: an embedded server keeps one replica")
+	case c.Dir != "" && (c.TLS != nil || c.Creds != ""):
+		return errors.New("bus: an embedded server opens no port, and so has no certificates and no users")
+	}
+	if strings.Contains(c.URL, "@") {
+		return errors.New("bus: a server address has no user and no password: a file has them")
 	}
 	return nil
 }
@@ -94,7 +104,7 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	b := &Bus{dir: c.Dir, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), replicas: max(c.Replicas, 1)}
+	b := &Bus{dir: c.Dir, log: cmp.Or(c.Logger, slog.New(slog.DiscardHandler)), replicas: c.Replicas}
 	if err := b.connect(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("open bus: %w", err), b.Close())
 	}
@@ -105,6 +115,7 @@ func (b *Bus) connect(ctx context.Context, c Config) error {
 	opts := []nats.Option{
 		nats.Name("cybexp"),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // a password may be renewed here and there at different times
 		nats.Timeout(5 * time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -126,7 +137,11 @@ func (b *Bus) connect(ctx context.Context, c Config) error {
 		url = nats.DefaultURL // never dialled
 		opts = append(opts, nats.InProcessServer(b.srv))
 	}
-	var err error
+	secure, err := c.security()
+	if err != nil {
+		return err
+	}
+	opts = append(opts, secure...)
 	if b.nc, err = nats.Connect(url, opts...); err != nil {
 		return err
 	}

@@ -88,6 +88,8 @@ func TestConfigNamesOnePlace(t *testing.T) {
 		"nothing":  {},
 		"both":     {Dir: "d", URL: "nats://h"},
 		"replicas": {Dir: "d", Replicas: 3},
+		"creds":    {Dir: "d", Creds: "c"},
+		"password": {URL: "nats://u:secret@h"},
 	} {
 		if _, err := bus.Open(t.Context(), c); err == nil {
 			t.Errorf("%s: no error", name)

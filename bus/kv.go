@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,13 +45,13 @@ func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
 		TTL:      c.TTL,
 		History:  uint8(min(max(c.History, 1), 64)),
 		MaxBytes: -1,
-		Replicas: b.replicas,
+		Replicas: max(b.replicas, 1),
 	}
 	if c.MaxBytes > 0 {
 		kc.MaxBytes = c.MaxBytes
 	}
 	kv, err := b.js.KeyValue(ctx, c.Bucket)
-	if err != nil || !sameBucket(ctx, kv, kc) {
+	if err != nil || !b.sameBucket(ctx, kv, &kc) {
 		kv, err = b.js.CreateOrUpdateKeyValue(ctx, kc)
 	}
 	if err != nil {
@@ -59,13 +60,14 @@ func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
 	return &KV{bus: b, kv: kv}, nil
 }
 
-// sameBucket tells whether a bucket needs no update; see sameStream.
-func sameBucket(ctx context.Context, kv jetstream.KeyValue, want jetstream.KeyValueConfig) bool {
+// sameBucket tells whether a bucket needs no update; see sameStream. It keeps its replicas if nobody says how many there should be.
+func (b *Bus) sameBucket(ctx context.Context, kv jetstream.KeyValue, want *jetstream.KeyValueConfig) bool {
 	st, err := kv.Status(ctx)
 	if err != nil {
 		return false
 	}
 	have := st.Config()
+	want.Replicas = cmp.Or(b.replicas, have.Replicas)
 	return have.Storage == want.Storage && have.TTL == want.TTL && have.History == want.History &&
 		have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas
 }

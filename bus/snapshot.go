@@ -88,7 +88,7 @@ func (b *Bus) Restore(ctx context.Context, name, dir string) error {
 	if err != nil {
 		return fmt.Errorf("restore stream %s: %w", name, err)
 	}
-	config.Replicas = b.replicas // of this cluster
+	config.Replicas = max(b.replicas, 1) // of this cluster
 	m, err := jsm.New(b.nc)
 	if err != nil {
 		return fmt.Errorf("restore stream %s: %w", name, err)

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		Name:        c.Name,
 		Subjects:    c.Subjects,
 		Storage:     c.Storage.kind(),
-		Replicas:    b.replicas,
+		Replicas:    max(b.replicas, 1),
 		MaxAge:      c.MaxAge,
 		MaxBytes:    -1,
 		AllowDirect: true,
@@ -73,7 +74,9 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	}
 	js, err := b.js.Stream(ctx, c.Name)
 	if err == nil {
-		sc.MaxConsumers = js.CachedInfo().Config.MaxConsumers // it cannot be changed
+		have := js.CachedInfo().Config
+		sc.MaxConsumers = have.MaxConsumers // it cannot be changed
+		sc.Replicas = cmp.Or(b.replicas, have.Replicas)
 	}
 	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
 		js, err = b.js.CreateOrUpdateStream(ctx, sc)

@@ -153,7 +153,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestTargetsThatAreRefused(t *testing.T) {
-	for _, target := range []string{"", "localhost:9080", "http://localhost:9080", "dgraph://localhost", "dgraph://u:secret@localhost:9080", "dgraph://h:1/x"} {
+	for _, target := range []string{"", "localhost:9080", "http://localhost:9080", "dgraph://localhost", "dgraph://u:secret@localhost:9080", "dgraph://h:1/x", "dgraph://h:1,", "dgraph://h:1,u:secret@i:2", "dgraph://h:1,dgraph://i:2", "dgraph://h:66666"} {
 		_, err := graph.Open(t.Context(), graph.Config{Target: target})
 		if err == nil || !strings.Contains(err.Error(), "dgraph://host:port") || strings.Contains(fmt.Sprint(err), "secret") {
 			t.Errorf("%q: got %v", target, err)

@@ -3,21 +3,16 @@ package graph
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dgraph-io/dgo/v230"
 	"github.com/dgraph-io/dgo/v230/protos/api"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/cybexp/cybexp/ledger"
 	"github.com/cybexp/cybexp/telemetry"
@@ -31,8 +26,9 @@ const keptEntries = 3_000_000
 
 // Config says where the graph is.
 type Config struct {
-	Target string // dgraph://host:port of an alpha's gRPC
-	HTTP   string // http://host:port of the same alpha; derived from Target when empty
+	Target string             // dgraph://host:port[,host:port…] of alphas' gRPC: the first that answers is used
+	HTTP   string             // http://host:port[,http://…] of the same alphas; derived from Target when empty
+	TLS    func() *tls.Config // how to speak TLS, asked for each connection; nil is not at all
 	Logger *slog.Logger
 
 	Program string             // version of what uses the graph, which an older one is told that cannot read it; "" tells nothing
@@ -50,30 +46,16 @@ func DefaultConfig() Config {
 
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {
-	if _, _, err := c.addresses(); err != nil {
+	if _, err := c.targets(); err != nil {
+		return err
+	}
+	if _, err := c.bases(); err != nil {
 		return err
 	}
 	if c.CacheSize < 0 || c.HotDegree < 0 || c.Patience < 0 {
 		return errors.New("graph: cache size, hot degree and patience cannot be negative")
 	}
 	return nil
-}
-
-// addresses splits the target into what gRPC dials, and the base of HTTP: Dgraph's ports lie 1000 apart.
-func (c Config) addresses() (grpcAddr, httpBase string, err error) {
-	u, err := url.Parse(c.Target)
-	if err != nil {
-		return "", "", fmt.Errorf("dgraph target: %w", err)
-	}
-	port, portErr := strconv.Atoi(u.Port())
-	if u.Scheme != "dgraph" || u.Hostname() == "" || portErr != nil || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "" {
-		return "", "", fmt.Errorf("dgraph target %q is not of the form dgraph://host:port", u.Redacted())
-	}
-	httpBase = strings.TrimRight(c.HTTP, "/")
-	if httpBase == "" {
-		httpBase = "http://" + net.JoinHostPort(u.Hostname(), strconv.Itoa(port-1000))
-	}
-	return u.Host, httpBase, nil
 }
 
 // Store is a connection to the graph. It may be used concurrently.
@@ -96,22 +78,16 @@ func Open(_ context.Context, c Config) (*Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	addr, base, err := c.addresses()
+	client, base, err := c.httpClient()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient("passthrough:///"+addr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
-			MinConnectTimeout: 5 * time.Second,
-		}))
+	conn, err := c.dial()
 	if err != nil {
 		return nil, fmt.Errorf("dial dgraph: %w", err)
 	}
 	s := &Store{
-		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: &http.Client{}, logger: c.Logger, program: c.Program,
+		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: client, logger: c.Logger, program: c.Program,
 		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries), metrics: newMetrics(c.Metrics),
 	}
 	if s.logger == nil {

@@ -2,6 +2,7 @@ package reportd
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,11 @@ type Client struct {
 // Dial connects to the server at base, an http or https URL, and signs in with token. A server that refuses is an error
 // with its status and, where it sent one, its words.
 func Dial(ctx context.Context, base, token string) (*Client, error) {
+	return DialTLS(ctx, base, token, nil)
+}
+
+// DialTLS is Dial that says how to speak TLS with an https server; nil is as Go does.
+func DialTLS(ctx context.Context, base, token string, config *tls.Config) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
@@ -49,6 +55,7 @@ func Dial(ctx context.Context, base, token string) (*Client, error) {
 		Subprotocols:      []string{Subprotocol},
 		EnableCompression: !Loopback(u.Hostname()), // it would cost more than it spares
 		Proxy:             http.ProxyFromEnvironment,
+		TLSClientConfig:   config,
 	}
 	conn, resp, err := d.DialContext(ctx, u.String(), http.Header{"Authorization": {"Bearer " + token}})
 	if err != nil {

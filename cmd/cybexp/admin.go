@@ -45,12 +45,18 @@ func (p *platform) observe(ctx context.Context, role string) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--admin: %w", err)}
 	}
-	p.serveAdmin(l)
+	files := p.tls
+	files.ClientCA = p.adminCA
+	secured, err := openPort(l, files, p.log)
+	if err != nil {
+		return err
+	}
+	p.serveAdmin(secured)
 	return nil
 }
 
 // serveAdmin answers on the admin port until the platform closes.
-func (p *platform) serveAdmin(l net.Listener) {
+func (p *platform) serveAdmin(l port) {
 	server := &http.Server{
 		Handler: p.adminHandler(), ReadHeaderTimeout: 10 * time.Second, WriteTimeout: adminTime,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
@@ -62,7 +68,7 @@ func (p *platform) serveAdmin(l net.Listener) {
 			p.log.Error("admin port lost", "err", err)
 		}
 	}()
-	p.log.Info("admin port open", "url", "http://"+l.Addr().String())
+	p.log.Info("admin port open", "url", l.url())
 	p.later(func() error {
 		err := server.Close()
 		<-done

@@ -75,6 +75,7 @@ func (a *app) backupCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "http://"+defaultListen, "base `URL` of the platform, if it runs")
 	f.StringVar(&o.token, "token", "", "superuser's token (default: that in the data folder, for a server on this machine)")
+	o.bindTrust(cmd)
 	o.bind(cmd, roleBackup)
 	return cmd
 }
@@ -131,6 +132,9 @@ func (o *stores) askBackup(ctx context.Context, w io.Writer) error {
 
 // ownBackup reads the stores itself.
 func (a *app) ownBackup(ctx context.Context, o *stores, w io.Writer) (err error) {
+	if err := o.checkServers(); err != nil {
+		return err
+	}
 	log, err := o.logger(a)
 	if err != nil {
 		return err
@@ -147,9 +151,9 @@ func (a *app) ownBackup(ctx context.Context, o *stores, w io.Writer) (err error)
 	if p.dgraph == "" {
 		return p.withBareDgraph(ctx, filepath.Join(p.data, graphDir), write)
 	}
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
+	store, err := p.connectGraph(ctx)
 	if err != nil {
-		return fmt.Errorf("open graph: %w", err)
+		return err
 	}
 	return errors.Join(write(store), store.Close())
 }

@@ -25,6 +25,8 @@ const defaultListen = "127.0.0.1:8090"
 
 // remote is how a client command reaches a server.
 type remote struct {
+	trust
+
 	server string
 	token  string
 	data   string
@@ -34,6 +36,7 @@ func (r *remote) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&r.server, "server", "http://"+defaultListen, "base `URL` of the server")
 	f.StringVar(&r.token, "token", "", "access token (default: the admin token in the data folder, for a server on this machine)")
+	r.bindTrust(cmd)
 	bindData(cmd, &r.data, "data `DIR` whose admin.token to use when no token is given")
 }
 
@@ -66,7 +69,7 @@ func (r *remote) resolveServer() (host string, err error) {
 		return "", usageError{fmt.Errorf("--server %q is not an http:// or https:// URL", r.server)}
 	}
 	r.server = strings.TrimRight(r.server, "/")
-	return u.Hostname(), nil
+	return u.Hostname(), r.loadTrust()
 }
 
 // problem is an RFC 9457 answer, as much of it as a person is shown.
@@ -102,6 +105,9 @@ func (r *remote) send(ctx context.Context, method, path string, header http.Head
 
 // open is send for who looks at the whole answer, and closes it.
 func (r *remote) open(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	if err := r.loadTrust(); err != nil {
+		return nil, err
+	}
 	req, err := http.NewRequestWithContext(ctx, method, r.server+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
@@ -113,7 +119,7 @@ func (r *remote) open(ctx context.Context, method, path string, header http.Head
 		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	req.Header.Set("User-Agent", "cybexp/"+version)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := r.client.Do(req)
 	if err != nil {
 		return nil, r.reachError(err)
 	}

@@ -39,6 +39,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "http://"+defaultListen, "base `URL` of the platform, if it runs")
 	f.StringVar(&o.token, "token", "", "superuser's token (default: that in the data folder, for a server on this machine)")
+	o.bindTrust(cmd)
 	f.StringVarP(&format, "output", "o", "table", "table or json")
 	o.bind(cmd, roleDoctor)
 	return cmd
@@ -76,6 +77,9 @@ func (a *app) askDoctor(ctx context.Context, o *stores, f *findings) {
 
 // examineStores opens what is there and changes nothing.
 func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err error) {
+	if err := o.checkServers(); err != nil {
+		return err
+	}
 	if (o.dgraph == "") != (o.nats == "") {
 		return errors.New("--dgraph and --nats go together: a split deployment has both")
 	}
@@ -103,9 +107,9 @@ func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err er
 		}
 		return fmt.Errorf("there is no graph in %s", p.data)
 	}
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
+	store, err := p.connectGraph(ctx)
 	if err != nil {
-		return fmt.Errorf("open graph: %w", err)
+		return err
 	}
 	return errors.Join(diagnose(store), store.Close())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cybexp/cybexp"
+	"github.com/cybexp/cybexp/certs"
 	"github.com/cybexp/cybexp/mcp"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
@@ -20,6 +22,7 @@ import (
 func (a *app) mcpCommand() *cobra.Command {
 	var r remote
 	var listen string
+	var files certs.Server
 	cmd := &cobra.Command{
 		Use:   "mcp",
 		Short: "Let assistants ask: read-only tools over the Model Context Protocol",
@@ -30,7 +33,7 @@ func (a *app) mcpCommand() *cobra.Command {
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if listen != "" {
-				return a.serveMCP(cmd.Context(), &r, listen)
+				return a.serveMCP(cmd.Context(), &r, listen, files)
 			}
 			if err := r.resolve(); err != nil {
 				return err
@@ -40,6 +43,7 @@ func (a *app) mcpCommand() *cobra.Command {
 	}
 	r.bind(cmd)
 	cmd.Flags().StringVar(&listen, "listen", "", "serve over HTTP on this `ADDR` instead, at /mcp, each client with its own token")
+	bindTLS(cmd, &files)
 	return cmd
 }
 
@@ -48,17 +52,17 @@ func mcpServer(r *remote) *mcp.Server {
 }
 
 // serveMCP serves over HTTP until ctx ends.
-func (a *app) serveMCP(ctx context.Context, r *remote, addr string) error {
+func (a *app) serveMCP(ctx context.Context, r *remote, addr string, files certs.Server) error {
 	if _, err := r.resolveServer(); err != nil {
 		return err
 	}
-	l, err := listenOn(ctx, addr)
+	l, err := listenOn(ctx, addr, files, slog.New(slog.NewTextHandler(a.stderr, nil)))
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", mcp.Handler(func(token string) *mcp.Server {
-		return mcpServer(&remote{server: r.server, token: token})
+		return mcpServer(&remote{trust: r.trust, server: r.server, token: token})
 	}))
 	server := &http.Server{
 		Handler:           http.NewCrossOriginProtection().Handler(mux),

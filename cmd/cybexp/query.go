@@ -124,7 +124,7 @@ func (a *app) query(ctx context.Context, q *question, text string) error {
 
 // dial connects to the server.
 func (q *question) dial(ctx context.Context) (*reportd.Client, error) {
-	c, err := reportd.Dial(ctx, q.server, q.token)
+	c, err := reportd.DialTLS(ctx, q.server, q.token, q.tlsConfig())
 	var refused *reportd.RefusedError
 	switch {
 	case errors.As(err, &refused):

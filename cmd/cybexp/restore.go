@@ -52,6 +52,9 @@ func (a *app) restoreCommand() *cobra.Command {
 }
 
 func (a *app) restore(ctx context.Context, o *stores, file string) (err error) {
+	if err := o.checkServers(); err != nil {
+		return err
+	}
 	split, err := o.split()
 	if err != nil {
 		return err
@@ -129,9 +132,12 @@ func (a *app) build(ctx context.Context, p *platform, split bool, m backup.Manif
 	}
 	say := func(text string) { fmt.Fprintf(a.stderr, "%s\n", text) }
 	say(fmt.Sprintf("the backup is whole: %d files, %s, by cybexp %s", len(m.Files), byteText(m.Size()), m.Program))
+	var err error
 	config := bus.Config{Dir: filepath.Join(to, backupBus), Logger: p.log}
 	if split {
-		config = bus.Config{URL: p.nats, Logger: p.log}
+		if config, err = p.busConfig(); err != nil {
+			return err
+		}
 	}
 	b, err := bus.Open(ctx, config)
 	if err != nil {
@@ -185,9 +191,9 @@ func (p *platform) restoreGraph(ctx context.Context, split bool, from, to string
 	if err := errors.Join(os.Chmod(shared, 0o755), os.CopyFS(filepath.Join(shared, backupGraph), os.DirFS(from))); err != nil { //nolint:gosec // Dgraph may be another user
 		return fmt.Errorf("hand the graph's part to dgraph: %w", err)
 	}
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version})
+	store, err := p.connectGraph(ctx)
 	if err != nil {
-		return fmt.Errorf("open graph: %w", err)
+		return err
 	}
 	defer func() { _ = store.Close() }() // what it was asked is done
 	stats, err := store.Stats(ctx)

@@ -18,6 +18,7 @@ import (
 	"github.com/cybexp/cybexp"
 	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/certs"
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
@@ -95,7 +96,10 @@ func (p *platform) openAudit(ctx context.Context) error {
 }
 
 func (p *platform) openBus(ctx context.Context) error {
-	cfg := bus.Config{URL: p.nats, Logger: p.log}
+	cfg, err := p.busConfig()
+	if err != nil {
+		return err
+	}
 	if p.nats == "" {
 		cfg.Dir = filepath.Join(p.data, "bus")
 	}
@@ -109,9 +113,9 @@ func (p *platform) openBus(ctx context.Context) error {
 }
 
 func (p *platform) openGraph(ctx context.Context) error {
-	store, err := graph.Open(ctx, graph.Config{Target: p.dgraph, HTTP: p.dgraphHTTP, Logger: p.log, Program: version, Metrics: p.metrics})
+	store, err := p.connectGraph(ctx)
 	if err != nil {
-		return fmt.Errorf("open graph: %w", err)
+		return err
 	}
 	p.store = store
 	p.later(store.Close)
@@ -119,6 +123,19 @@ func (p *platform) openGraph(ctx context.Context) error {
 		return fmt.Errorf("apply schema: %w", err)
 	}
 	return nil
+}
+
+// connectGraph opens the graph as it is. The caller closes it.
+func (p *platform) connectGraph(ctx context.Context) (*graph.Store, error) {
+	cfg, err := p.graphConfig()
+	if err != nil {
+		return nil, err
+	}
+	store, err := graph.Open(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open graph: %w", err)
+	}
+	return store, nil
 }
 
 // identityBucket has users, organisations and tokens.
@@ -206,14 +223,14 @@ func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	return web.New(cfg)
 }
 
-// listenOn opens the port early, so that a taken one is told before anything is started.
-func listenOn(ctx context.Context, addr string) (net.Listener, error) {
+// listenOn opens the port early, so that a taken one, or wrong certificates, are told before anything is started.
+func listenOn(ctx context.Context, addr string, files certs.Server, log *slog.Logger) (port, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: --listen chooses another address, port 0 any free port", err)
+		return port{}, fmt.Errorf("%w: --listen chooses another address, port 0 any free port", err)
 	}
-	return l, nil
+	return openPort(l, files, log)
 }
 
 // role is a command that runs one part of the platform against servers that run elsewhere.
@@ -248,6 +265,9 @@ func (a *app) runRole(ctx context.Context, name string, s settings, run func(con
 	if err != nil {
 		return err
 	}
+	if err := s.checkServers(); err != nil {
+		return err
+	}
 	spareMemory()
 	p := &platform{settings: s, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
@@ -277,7 +297,7 @@ func interrupted(ctx context.Context, err error) error {
 func (a *app) webCommand() *cobra.Command {
 	return a.role("web", "Run the HTTP API, the websocket and the page alone", roleWeb,
 		func(ctx context.Context, p *platform) error {
-			l, err := listenOn(ctx, p.listen)
+			l, err := listenOn(ctx, p.listen, p.tls, p.log)
 			if err != nil {
 				return err
 			}
@@ -286,7 +306,7 @@ func (a *app) webCommand() *cobra.Command {
 }
 
 // serveWeb opens what the HTTP API talks to and serves it in the platform's group, ready line included.
-func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
+func (a *app) serveWeb(ctx context.Context, p *platform, l port) error {
 	if err := errors.Join(p.openAudit(ctx), p.openIngest(ctx), p.openReports(ctx, 0)); err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -303,7 +323,7 @@ func (a *app) serveWeb(ctx context.Context, p *platform, l net.Listener) error {
 }
 
 // ready tells, in one line on standard output, that everything answers and where.
-func (a *app) ready(l net.Listener) { fmt.Fprintf(a.stdout, "ready http://%s\n", l.Addr()) }
+func (a *app) ready(l port) { fmt.Fprintf(a.stdout, "ready %s\n", l.url()) }
 
 func (a *app) reportdCommand() *cobra.Command {
 	return a.role("reportd", "Run the report daemon alone: the workers that answer queries", roleReportd,

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cybexp/cybexp/certs"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/telemetry"
@@ -56,11 +57,17 @@ type settings struct {
 	data          string
 	dgraph        string // dgraph://host:port of a cluster; empty for an embedded one
 	dgraphHTTP    string
+	dgraphTLS     certs.Client
 	dgraphBin     string
 	dgraphOffset  string
 	dgraphMemory  int    // MiB; 0 is a quarter of what there is
 	nats          string // nats://host:port of a cluster; empty for an embedded one
+	natsTLS       certs.Client
+	natsCreds     string // file
+	natsReplicas  int
 	listen        string
+	tls           certs.Server // of listen; admin has its certificate too
+	adminCA       string
 	demo          bool
 	logLevel      string
 	logFormat     string
@@ -108,8 +115,11 @@ func (s *settings) table() []setting {
 	t.add(roleServers|roleImport|roleStores, textVar(&s.logFormat, "log-format", "text", "text or json"))
 
 	t.part = "The database"
-	t.add(roleServers|roleStores, textVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080"))
-	t.add(roleServers|roleStores, textVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: http on the same host, port less 1000)"))
+	t.add(roleServers|roleStores, textVar(&s.dgraph, "dgraph", "", "use the Dgraph at this `URL`, dgraph://host:9080[,host:9080…]: the first alpha that answers"))
+	t.add(roleServers|roleStores, textVar(&s.dgraphHTTP, "dgraph-http", "", "`URL` of that Dgraph's HTTP port (default: on the same host, port less 1000)"))
+	t.add(roleServers|roleStores, pathVar(&s.dgraphTLS.CA, "dgraph-ca", "", "PEM `FILE` with the CAs of that Dgraph, which is spoken to over TLS then (default: none)"))
+	t.add(roleServers|roleStores, pathVar(&s.dgraphTLS.Cert, "dgraph-cert", "", "PEM `FILE` with the certificate that Dgraph is shown (default: none)"))
+	t.add(roleServers|roleStores, pathVar(&s.dgraphTLS.Key, "dgraph-key", "", "PEM `FILE` with its private key"))
 	t.add(roleUp|roleImport|roleStores, textVar(&s.dgraphOffset, "dgraph-offset", "0",
 		"`N` is added to the ports of the embedded Dgraph, auto finds free ones; 0 is where Ratel looks"))
 	t.add(roleUp|roleImport|roleStores, pathVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)"))
@@ -117,16 +127,25 @@ func (s *settings) table() []setting {
 	t.add(roleUp|roleWeb|roleStores, pathVar(&s.exchange, "exchange", "", "`DIR` that the alphas of --dgraph see under the same path, for backups (default: none)"))
 
 	t.part = "The bus"
-	t.add(roleServers|roleStores, textVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222"))
+	t.add(roleServers|roleStores, textVar(&s.nats, "nats", "", "use the NATS JetStream at this `URL`, nats://host:4222[,nats://…]"))
+	t.add(roleServers|roleStores, pathVar(&s.natsCreds, "nats-creds", "", "`FILE` with NATS credentials, or with one line user:password (default: none)"))
+	t.add(roleServers|roleStores, pathVar(&s.natsTLS.CA, "nats-ca", "", "PEM `FILE` with the CAs of that NATS, which is spoken to over TLS then (default: none)"))
+	t.add(roleServers|roleStores, pathVar(&s.natsTLS.Cert, "nats-cert", "", "PEM `FILE` with the certificate that NATS is shown (default: none)"))
+	t.add(roleServers|roleStores, pathVar(&s.natsTLS.Key, "nats-key", "", "PEM `FILE` with its private key"))
+	t.add(roleServers|roleStores, intVar(&s.natsReplicas, "nats-replicas", 0, "`COPIES` that a cluster of NATS keeps, 1 to 5 (default: as it is, and 1 at first)"))
 
 	t.part = "HTTP"
 	t.add(roleUp|roleWeb, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
+	t.add(roleServers, pathVar(&s.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of --listen and --admin, which speak TLS then; read again when renewed (default: none)"))
+	t.add(roleServers, pathVar(&s.tls.Key, "tls-key", "", "PEM `FILE` with its private key"))
+	t.add(roleUp|roleWeb, pathVar(&s.tls.ClientCA, "tls-client-ca", "", "PEM `FILE` with CAs: who connects to --listen must have a certificate of one (default: anybody may)"))
 	t.add(roleUp|roleWeb, listVar(&s.proxies, "proxy", "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed"))
 	t.add(roleUp|roleWeb, timeVar(&s.auditTTL, "audit-ttl", 2*365*24*time.Hour, "`TIME` for which the audit trail is kept; 0 is for ever"))
 
 	t.part = "Watching over it"
 	t.add(roleServers, textVar(&s.admin, "admin", "",
 		"`ADDR` of a port for /metrics, /healthz, /readyz and, from this machine only, /debug/pprof; not for the public (default: none)"))
+	t.add(roleServers, pathVar(&s.adminCA, "admin-client-ca", "", "PEM `FILE` with CAs: who connects to --admin must have a certificate of one (default: anybody may)"))
 	t.add(roleServers, textVar(&s.trace, "trace", "", "`URL` of a collector that takes OpenTelemetry traces (OTLP over HTTP), http://127.0.0.1:4318 (default: none)"))
 	t.add(roleServers, shareVar(&s.traceShare, "trace-share", 1, "`SHARE` of the traces that begin here which are kept, 0 to 1"))
 
@@ -143,8 +162,9 @@ func (s *settings) table() []setting {
 	t.add(roleUp|roleIngest, boolVar(&s.sources.private, "sources-private", "let sources reach addresses that are not public"))
 	t.add(roleUp|roleIngest, pathVar(&s.sources.files, "sources-files", "", "`DIR` whose files sources may read (default: none)"))
 	t.add(roleUp|roleIngest, textVar(&s.sources.listen, "sources-listen", "", "`HOST` that sources of kind syslog may listen on, such as 0.0.0.0 (default: none)"))
-	t.add(roleUp|roleIngest, pathVar(&s.sources.cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again for each sender (default: none)"))
-	t.add(roleUp|roleIngest, pathVar(&s.sources.key, "sources-key", "", "PEM `FILE` with its private key"))
+	t.add(roleUp|roleIngest, pathVar(&s.sources.tls.Cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again when renewed (default: none)"))
+	t.add(roleUp|roleIngest, pathVar(&s.sources.tls.Key, "sources-key", "", "PEM `FILE` with its private key"))
+	t.add(roleUp|roleIngest, pathVar(&s.sources.tls.ClientCA, "sources-client-ca", "", "PEM `FILE` with CAs: who sends syslog over TLS must have a certificate of one (default: anybody may)"))
 
 	t.part = "Reports"
 	t.add(roleUp|roleReportd, intVar(&s.reportWorkers, "workers", r.Workers, "queries that run at a time"))

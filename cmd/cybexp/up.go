@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,8 +57,11 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.checkServers(); err != nil {
+		return err
+	}
 	spareMemory()
-	l, err := listenOn(ctx, s.listen)
+	l, err := listenOn(ctx, s.listen, s.tls, log)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 		}
 		return interrupted(ctx, err)
 	}
-	log.Info("ready", "url", "http://"+l.Addr().String())
+	log.Info("ready", "url", l.url())
 	a.ready(l)
 	notifyManager(log)
 	err = p.group.Wait()
@@ -91,7 +93,7 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 }
 
 // start brings everything up, in order, and returns when all of it answers.
-func (a *app) start(ctx context.Context, p *platform, l net.Listener) error {
+func (a *app) start(ctx context.Context, p *platform, l port) error {
 	if err := os.MkdirAll(p.data, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}

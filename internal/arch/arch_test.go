@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"graph/dgraphd":       {},
 	"bus":                 {"telemetry"},
 	"backup":              {},
+	"certs":               {},
 	"audit":               {"tahoe"},
 	"identity":            {"tahoe", "audit"},
 	"retention":           {"bus"},
@@ -50,6 +51,7 @@ var rooms = map[string][]string{
 	"internal/testdgraph": {"graph", "graph/dgraphd", ""},
 	"internal/benchgraph": {"tahoe", "graph", "graph/dgraphd", "internal/testdgraph", ""},
 	"internal/arch":       {},
+	"internal/testcerts":  {},
 	"internal/endtoend":   {"*"},
 	"internal/bench":      {"*"},
 }
