@@ -99,10 +99,10 @@ func TestDashboard(t *testing.T) {
 	known.RegisterPanelcfgVariant(stat.VariantConfig())
 	known.RegisterPanelcfgVariant(timeseries.VariantConfig())
 	known.RegisterDataqueryVariant(prometheus.VariantConfig())
-	if err := new(dashboard.Dashboard).UnmarshalJSONStrict(text); faulty(err) {
+	if err := new(dashboard.Dashboard).UnmarshalJSONStrict(text); faulty(err) { //nolint:staticcheck // the file has the format that every Grafana imports
 		t.Fatal(err)
 	}
-	var board dashboard.Dashboard
+	var board dashboard.Dashboard //nolint:staticcheck // as above
 	if err := json.Unmarshal(text, &board); err != nil { // the strict reader leaves the panels empty
 		t.Fatal(err)
 	}
