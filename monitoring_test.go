@@ -102,7 +102,7 @@ func TestDashboard(t *testing.T) {
 	if err := new(dashboard.Dashboard).UnmarshalJSONStrict(text); faulty(err) { //nolint:staticcheck // the file has the format that every Grafana imports
 		t.Fatal(err)
 	}
-	var board dashboard.Dashboard //nolint:staticcheck // as above
+	var board dashboard.Dashboard                        //nolint:staticcheck // as above
 	if err := json.Unmarshal(text, &board); err != nil { // the strict reader leaves the panels empty
 		t.Fatal(err)
 	}
