@@ -49,6 +49,7 @@ type Manifest struct {
 	Format  int       `json:"format"`
 	Program string    `json:"program"` // version of what made it
 	Schema  int       `json:"schema"`  // version of the graph's
+	Layout  int       `json:"layout"`  // version of the rest
 	Made    time.Time `json:"made"`
 	Files   []File    `json:"files"`
 }

@@ -60,6 +60,18 @@ func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
 	return &KV{bus: b, kv: kv}, nil
 }
 
+// FindKV opens a bucket that is there, whatever it is like; ErrNotFound if it is not.
+func (b *Bus) FindKV(ctx context.Context, bucket string) (*KV, error) {
+	kv, err := b.js.KeyValue(ctx, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", bucket, fault(err))
+	}
+	return &KV{bus: b, kv: kv}, nil
+}
+
 // sameBucket tells whether a bucket needs no update; see sameStream. It keeps its replicas if nobody says how many there should be.
 func (b *Bus) sameBucket(ctx context.Context, kv jetstream.KeyValue, want *jetstream.KeyValueConfig) bool {
 	st, err := kv.Status(ctx)

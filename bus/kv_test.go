@@ -126,3 +126,27 @@ func TestWatchLeftWhileFlooded(t *testing.T) {
 		}
 	}
 }
+
+func TestFindKVMakesNone(t *testing.T) {
+	b := open(t, t.TempDir())
+	if _, err := b.FindKV(t.Context(), "users"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("a bucket that is not there: %v", err)
+	}
+	if stored, err := b.Stored(t.Context()); err != nil || len(stored) > 0 {
+		t.Errorf("a look leaves %v, %v", stored, err)
+	}
+	made, err := b.KV(t.Context(), bus.KVConfig{Bucket: "users", History: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := made.Put(t.Context(), "a", []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	found, err := b.FindKV(t.Context(), "users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := found.Get(t.Context(), "a"); err != nil || string(e.Value) != "1" {
+		t.Errorf("found %s, %v", e.Value, err)
+	}
+}

@@ -173,7 +173,7 @@ func (p *platform) writeBackup(ctx context.Context, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	out := backup.NewWriter(w, backup.Manifest{Program: version, Schema: graph.SchemaVersion(sdl), Made: time.Now().UTC()})
+	out := backup.NewWriter(w, backup.Manifest{Program: version, Schema: graph.SchemaVersion(sdl), Layout: layoutVersion, Made: time.Now().UTC()})
 	streams, err := p.bus.Stored(ctx)
 	if err != nil {
 		return err

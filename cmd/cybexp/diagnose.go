@@ -51,6 +51,7 @@ func (p *platform) diagnose(ctx context.Context) []web.Finding {
 	p.checkDisk(&f)
 	p.checkKeys(&f)
 	p.checkBus(ctx, &f)
+	p.checkLayout(ctx, &f)
 	p.checkGraph(ctx, &f)
 	return f
 }
@@ -145,6 +146,20 @@ func (p *platform) checkBus(ctx context.Context, f *findings) {
 		return
 	}
 	f.ok("clock", "%s, and nothing was written later", now.UTC().Format(time.RFC3339))
+}
+
+// checkLayout tells whether what is beside the graph is of this version. A newer one was refused before.
+func (p *platform) checkLayout(ctx context.Context, f *findings) {
+	folder, errFolder := p.folderLayout().Check(ctx)
+	bus, errBus := p.busLayout().Check(ctx)
+	switch err := errors.Join(errFolder, errBus); {
+	case err != nil:
+		f.fail("layout", "see the message", "%v", err)
+	case min(folder, bus) < layoutVersion:
+		f.warn("layout", "start the platform: it brings them up to date", "the data folder has version %d, the bus %d, this cybexp %d", folder, bus, layoutVersion)
+	default:
+		f.ok("layout", "version %d", layoutVersion)
+	}
 }
 
 func checkBacklog(lake bus.Stored, now time.Time, f *findings) {

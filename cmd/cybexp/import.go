@@ -89,6 +89,9 @@ func (a *app) importFiles(ctx context.Context, o importOptions, files []string) 
 	if err := p.openBus(ctx); err != nil {
 		return err
 	}
+	if err := p.bringUpToDate(ctx); err != nil {
+		return err
+	}
 	if err := p.graphIsEmpty(ctx); err != nil {
 		return err
 	}

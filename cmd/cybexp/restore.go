@@ -16,6 +16,7 @@ import (
 	"github.com/cybexp/cybexp/backup"
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/layout"
 )
 
 // A restore is made in a folder within the data folder: the backup is unpacked into one part of it, and what becomes of it is built in the other.
@@ -120,6 +121,9 @@ func (a *app) unpack(file, dir string) (m backup.Manifest, err error) {
 	if ours := graph.SchemaVersion(cybexp.Schema); m.Schema > ours {
 		return m, fmt.Errorf("%w, %s: restore it with that one (its graph has schema %d, this version knows %d)", backup.ErrNewer, m.Program, m.Schema, ours)
 	}
+	if m.Layout > layoutVersion {
+		return m, fmt.Errorf("%w, %s: restore it with that one (its layout has version %d, this version knows %d)", backup.ErrNewer, m.Program, m.Layout, layoutVersion)
+	}
 	return m, nil
 }
 
@@ -160,7 +164,7 @@ func (a *app) build(ctx context.Context, p *platform, split bool, m backup.Manif
 			return err
 		}
 	}
-	return nil
+	return fileMark(filepath.Join(to, layoutFile)).Save(ctx, layout.Mark{Version: max(m.Layout, 1), Program: m.Program})
 }
 
 func holdsNoStreams(ctx context.Context, b *bus.Bus) error {
@@ -248,7 +252,7 @@ func (a *app) finishRestore(p *platform) error {
 		return err
 	}
 	for _, part := range parts {
-		if !slices.Contains(platformParts, part.Name()) {
+		if !slices.Contains(append(platformParts, layoutFile), part.Name()) {
 			return fmt.Errorf("%s does not belong into a restore", filepath.Join(built, part.Name()))
 		}
 		if err := os.Rename(filepath.Join(built, part.Name()), filepath.Join(p.data, part.Name())); err != nil {

@@ -76,6 +76,9 @@ func (p *platform) open(ctx context.Context) error {
 	if err := p.openGraph(ctx); err != nil {
 		return err
 	}
+	if err := p.bringUpToDate(ctx); err != nil {
+		return err
+	}
 	if err := p.openIdentity(ctx); err != nil {
 		return err
 	}
@@ -95,7 +98,11 @@ func (p *platform) openAudit(ctx context.Context) error {
 	return err
 }
 
+// openBus also refuses a folder or a bus that a newer version wrote, before anything of it is touched.
 func (p *platform) openBus(ctx context.Context) error {
+	if _, err := p.folderLayout().Check(ctx); err != nil {
+		return err
+	}
 	cfg, err := p.busConfig()
 	if err != nil {
 		return err
@@ -109,7 +116,8 @@ func (p *platform) openBus(ctx context.Context) error {
 	}
 	p.bus = b
 	p.later(b.Close)
-	return nil
+	_, err = p.busLayout().Check(ctx)
+	return err
 }
 
 func (p *platform) openGraph(ctx context.Context) error {

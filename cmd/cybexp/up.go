@@ -100,6 +100,9 @@ func (a *app) start(ctx context.Context, p *platform, l port) error {
 	if err := p.brokenRestore(); err != nil {
 		return err
 	}
+	if _, err := p.folderLayout().Check(ctx); err != nil {
+		return err // an older Dgraph must not open what a newer one wrote
+	}
 	if p.dgraph == "" {
 		if err := p.startDgraph(ctx); err != nil {
 			return err

@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"bus":                 {"telemetry"},
 	"backup":              {},
 	"certs":               {},
+	"layout":              {},
 	"audit":               {"tahoe"},
 	"identity":            {"tahoe", "audit"},
 	"retention":           {"bus"},

@@ -82,10 +82,13 @@ func TestRestoredPlatformAnswersAlike(t *testing.T) {
 	if diff := cmp.Diff(want, dump(t, restored.alphaHTTP())); diff != "" {
 		t.Errorf("the graphs differ: %.4000s", diff)
 	}
-	if text := restored.must("doctor"); strings.Contains(text, "fail") || !strings.Contains(text, "events are what their hashes say") {
+	if text := restored.must("doctor"); strings.Contains(text, "fail") || !strings.Contains(text, "events are what their hashes say") || !strings.Contains(text, "ok    layout") {
 		t.Errorf("doctor says\n%s", text)
 	}
 	restored.stop()
+	if mark, err := os.ReadFile(filepath.Join(data, "layout.json")); err != nil || !strings.Contains(string(mark), `"version":1,`) {
+		t.Errorf("the restored folder is marked %s, %v", mark, err)
+	}
 	refusesToRestore(t, tar, data)
 
 	// The one that is stopped now is backed up from its folder, and goes to servers.
