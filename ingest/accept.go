@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +24,7 @@ import (
 // Upload says what an upload is.
 type Upload struct {
 	ID       string `json:"id"` // 1 to 64 letters, digits, - and _; empty gives it one. The same ID again is the same upload again.
+	Key      string `json:"-"`  // instead of an ID: what User calls it among their own uploads for Org, or the ID of any upload for Org
 	Name     string `json:"name"`
 	Typetag  string `json:"typetag"`  // the format, such as cowrie
 	Timezone string `json:"timezone"` // IANA name, for stamps that name no zone; empty is UTC
@@ -49,7 +52,10 @@ func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (r Recei
 		span.Set("records", r.Records, "bytes", int(r.Bytes))
 		span.End(err)
 	}()
-	u.ID, u.Timezone = cmp.Or(u.ID, strings.ToLower(rand.Text())), cmp.Or(u.Timezone, "UTC")
+	if u.ID, err = s.identify(ctx, u); err != nil {
+		return Receipt{}, err
+	}
+	u.Timezone = cmp.Or(u.Timezone, "UTC")
 	if err := u.Check(); err != nil {
 		return Receipt{}, err
 	}
@@ -65,6 +71,25 @@ func (s *Service) Accept(ctx context.Context, u Upload, body io.Reader) (r Recei
 		return *done, nil
 	}
 	return in.take(ctx, body)
+}
+
+// identify is the ID of an upload. A key is not one, since IDs are all the platform's: whoever used the key of somebody else would hear of it.
+func (s *Service) identify(ctx context.Context, u Upload) (string, error) {
+	if u.Key == "" {
+		return cmp.Or(u.ID, strings.ToLower(rand.Text())), nil
+	}
+	if err := checkID(u.Key); err != nil {
+		return "", err
+	}
+	before, err := s.account(ctx, u.Key)
+	if err == nil && before.Org == u.Org {
+		return u.Key, nil
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(u.Org.String() + " " + u.User.String() + " " + u.Key))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16])), nil
 }
 
 // begin opens the account of an upload, or gives the receipt of one that was completed before. Whoever comes last has the upload: one
@@ -121,7 +146,7 @@ func checkID(id string) error {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 	}
 	if id == "" || len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool { return !ok(r) }) {
-		return fmt.Errorf("%w: the ID must have 1 to 64 letters, digits, - and _", ErrInvalid)
+		return fmt.Errorf("%w: an ID must have 1 to 64 letters, digits, - and _", ErrInvalid)
 	}
 	return nil
 }

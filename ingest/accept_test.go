@@ -39,6 +39,42 @@ func TestOneIDIsOneUpload(t *testing.T) {
 	}
 }
 
+// A key is one's own: others who use it, or use it for another organisation, send another upload and hear of nothing.
+func TestKeysAreTheirUsers(t *testing.T) {
+	s := service(t, openBus(t, t.TempDir()), &memory{})
+	run(t, s)
+	alice := tahoe.OrgHash("alice")
+	accept := func(u ingest.Upload, records int) string {
+		t.Helper()
+		u.Typetag = "cowrie"
+		receipt, err := s.Accept(t.Context(), u, strings.NewReader(logins(records)))
+		if err != nil || receipt.Records != records {
+			t.Errorf("%+v: got %+v, %v", u, receipt, err)
+		}
+		return receipt.ID
+	}
+	first := accept(ingest.Upload{Key: "nightly", Org: org, User: alice}, 3)
+	others := map[string]ingest.Upload{
+		"another user's":             {Key: "nightly", Org: org, User: tahoe.OrgHash("bob")},
+		"for another organisation":   {Key: "nightly", Org: tahoe.OrgHash("another"), User: alice},
+		"the ID, of somebody else's": {Key: first, Org: tahoe.OrgHash("another"), User: tahoe.OrgHash("bob")},
+	}
+	for name, u := range others {
+		if id := accept(u, 2); id == first {
+			t.Errorf("%s: it is the same upload", name)
+		}
+	}
+	for _, key := range []string{"nightly", first} {
+		again, err := s.Accept(t.Context(), ingest.Upload{Key: key, Org: org, User: alice, Typetag: "cowrie"}, strings.NewReader("not read"))
+		if err != nil || again.ID != first || again.Records != 3 {
+			t.Errorf("%s again: got %+v, %v", key, again, err)
+		}
+	}
+	if _, err := s.Accept(t.Context(), ingest.Upload{Key: "a.b", Org: org, Typetag: "cowrie"}, strings.NewReader("")); !errors.Is(err, ingest.ErrInvalid) {
+		t.Errorf("a key with a dot: got %v, want ErrInvalid", err)
+	}
+}
+
 func TestClientThatGoesAwayLeavesAnAccount(t *testing.T) {
 	s := service(t, openBus(t, t.TempDir()), &memory{})
 	run(t, s)

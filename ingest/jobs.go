@@ -38,7 +38,7 @@ type Job struct {
 	Seen   int       `json:"seen"`  // of them
 	After  uint64    `json:"after"` // where it goes on
 	Events int       `json:"events"`
-	Added  int       `json:"added"` // vertices that were not there before
+	Added  int       `json:"added,omitempty"` // vertices of whatever kind that were not there before; edges, contexts and states are not counted
 
 	Mapped       int      `json:"mapped"`
 	Kept         int      `json:"kept"`

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
 )
 
 // sees counts the events with an address that a user sees, and tells whether they see the raw.
@@ -105,13 +107,14 @@ func TestUploadsAreMarked(t *testing.T) {
 	key := http.Header{"Idempotency-Key": {"marked"}}
 	first, again := own("&tlp=red"), own("&tlp=clear")
 	first.header, again.header = key, key
-	if got := r.do(first); got.status != http.StatusCreated {
-		t.Errorf("got %d %s", got.status, got.body)
+	var receipt ingest.Receipt
+	if got := r.do(first); got.status != http.StatusCreated || json.Unmarshal(got.body, &receipt) != nil {
+		t.Fatalf("got %d %s", got.status, got.body)
 	}
 	if got := r.do(again); got.status != http.StatusConflict {
 		t.Errorf("the same upload with another marking: got %d %s", got.status, got.body)
 	}
-	r.uploaded("marked")
+	r.uploaded(receipt.ID)
 	if list := r.hashesBy(r.admin, "events where ipv4 = 198.51.100.7 and tlp = red"); len(list) != 1 {
 		t.Errorf("the administrator sees %v, want one red event", list)
 	}

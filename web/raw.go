@@ -230,7 +230,7 @@ func (s *Server) raw(c echo.Context) error {
 	}
 	body, read := slowly(c)
 	receipt, err := s.accept(c, ingest.Upload{
-		ID: c.Request().Header.Get("Idempotency-Key"), Org: org.Hash, User: caller(c).Hash, Name: cmp.Or(c.QueryParam("name"), "upload"), Typetag: c.QueryParam("typetag"),
+		Key: c.Request().Header.Get("Idempotency-Key"), Org: org.Hash, User: caller(c).Hash, Name: cmp.Or(c.QueryParam("name"), "upload"), Typetag: c.QueryParam("typetag"),
 		Timezone: cmp.Or(c.QueryParam("timezone"), "UTC"), Marking: marking,
 	}, s.bounded(c, body))
 	read()

@@ -44,7 +44,7 @@ func uploadProblem(err error) *problem {
 	case errors.Is(err, ingest.ErrInvalid):
 		return badRequest("Invalid input: " + reason(err, ingest.ErrInvalid))
 	case errors.Is(err, ingest.ErrTaken):
-		return refuse(http.StatusConflict, "taken", "Another upload has this Idempotency-Key, or it is being sent again.")
+		return refuse(http.StatusConflict, "taken", "An upload of yours for the organisation has this Idempotency-Key and another typetag or tlp, or it is being sent again.")
 	case errors.Is(err, ingest.ErrBusy):
 		p := refuse(http.StatusTooManyRequests, "busy", "The server takes no more uploads now: "+reason(err, ingest.ErrBusy)+". Try again later.")
 		p.retryAfter = lakeRetryAfter

@@ -100,7 +100,10 @@ func (a *app) reprocess(ctx context.Context, r *remote, body map[string]string, 
 
 // jobSummary says in a line what became of the raws.
 func jobSummary(j ingest.Job) string {
-	text := fmt.Sprintf("%s looked at, %d mapped to %s, %d of their vertices new", counted(j.Seen, "raw"), j.Mapped, counted(j.Events, "event"), j.Added)
+	text := fmt.Sprintf("%s looked at, %d mapped to %s", counted(j.Seen, "raw"), j.Mapped, counted(j.Events, "event"))
+	if j.Added > 0 {
+		text += fmt.Sprintf(", %d of their vertices new", j.Added)
+	}
 	for _, rest := range []struct {
 		n    int
 		what string
