@@ -36,6 +36,7 @@ const (
 	UserEnable   Action = "user.enable"
 	TokenCreate  Action = "token.create"
 	TokenRevoke  Action = "token.revoke"
+	TokenKeys    Action = "token.rotate-key" // the keys that sign tokens are others; Detail tells which
 	OrgCreate    Action = "org.create"
 	OrgMembers   Action = "org.members" // Detail tells what became of whom
 	Upload       Action = "upload"

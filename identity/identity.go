@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cybexp/cybexp/audit"
@@ -40,7 +41,7 @@ type Store interface {
 type Config struct {
 	Store Store
 	Keys  *Keys            // sign tokens, see LoadOrCreateKeys
-	Audit *audit.Trail     // is told of every change before it is made; nil is none
+	Audit *audit.Trail     // is told of every change before it is made, and by NoteKeys; nil is none
 	Now   func() time.Time // nil is time.Now
 }
 
@@ -61,6 +62,12 @@ type Service struct {
 
 	brake  *brake
 	hashes turns
+
+	keysTold struct { // what the audit trail was told of the signing keys by this process
+		sync.Mutex
+
+		names []string
+	}
 }
 
 // New makes a Service.
@@ -82,6 +89,7 @@ const (
 	passwordKeys = "password."
 	knownKeys    = "known."
 	tokenKeys    = "tokens."
+	signingKeys  = "signing.keys" // names of those that sign tokens, for the audit trail
 )
 
 // Concerns tells of a key of the store whose rights or tokens a change of it may change: a user's, by hash, or, of an organisation, anybody's.
@@ -117,25 +125,28 @@ func (s *Service) save(ctx context.Context, key string, value any, revision uint
 }
 
 // commit is the one way by which who may do what is changed: it writes to the audit trail what is about to be done, and then does it. What
-// cannot be written there is not done.
-func (s *Service) commit(ctx context.Context, deed audit.Entry, key string, value any, revision uint64) error {
-	return s.Audit.Do(ctx, deed, func() error { return s.save(ctx, key, value, revision) })
+// cannot be written there is not done. One change may be several deeds.
+func (s *Service) commit(ctx context.Context, deeds []audit.Entry, key string, value any, revision uint64) error {
+	if len(deeds) == 0 {
+		return s.save(ctx, key, value, revision)
+	}
+	return s.Audit.Do(ctx, deeds[0], func() error { return s.commit(ctx, deeds[1:], key, value, revision) })
 }
 
-// update changes the value of a key by f, which tells what deed that is, as often as somebody else was faster. A key that is not there is a
+// update changes the value of a key by f, which tells what deeds that is, as often as somebody else was faster. A key that is not there is a
 // zero value.
-func update[T any](ctx context.Context, s *Service, key string, f func(*T) (audit.Entry, error)) (T, error) {
+func update[T any](ctx context.Context, s *Service, key string, f func(*T) ([]audit.Entry, error)) (T, error) {
 	for {
 		var v T
 		revision, err := s.load(ctx, key, &v)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return v, err
 		}
-		deed, err := f(&v)
+		deeds, err := f(&v)
 		if err != nil {
 			return v, err
 		}
-		if err := s.commit(ctx, deed, key, v, revision); !errors.Is(err, ErrConflict) {
+		if err := s.commit(ctx, deeds, key, v, revision); !errors.Is(err, ErrConflict) {
 			return v, err
 		}
 	}

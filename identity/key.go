@@ -2,18 +2,23 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/cybexp/cybexp/audit"
 )
 
 const (
@@ -75,6 +80,55 @@ func RotateKeys(path string, forget bool) (int, error) {
 		return 0, fmt.Errorf("rotate signing key: %w", err)
 	}
 	return len(keys), nil
+}
+
+// NoteKeys tells the audit trail when the keys that sign tokens are others than those that it was told of last, whoever changed their file and
+// whether or not a server ran then. It is to be called at the start and now and then.
+func (s *Service) NoteKeys(ctx context.Context) error {
+	now := s.Keys.names()
+	s.keysTold.Lock()
+	defer s.keysTold.Unlock()
+	if slices.Equal(now, s.keysTold.names) { // of servers with files of their own none looks at what another has
+		return nil
+	}
+	_, err := update(ctx, s, signingKeys, func(known *[]string) (deeds []audit.Entry, _ error) {
+		if len(*known) > 0 && !slices.Equal(now, *known) {
+			deeds = append(deeds, rotation(*known, now))
+		}
+		*known = now
+		return deeds, nil
+	})
+	if err != nil {
+		return fmt.Errorf("note signing keys: %w", err)
+	}
+	s.keysTold.names = now
+	return nil
+}
+
+// rotation is a change of the keys as the audit trail has it.
+func rotation(before, after []string) audit.Entry {
+	detail := map[string]string{"accepted": fmt.Sprint(len(after))}
+	for word, list := range map[string][]string{"new": lacking(after, before), "forgotten": lacking(before, after)} {
+		if len(list) > 0 {
+			detail[word] = strings.Join(list, " ")
+		}
+	}
+	return audit.Entry{Action: audit.TokenKeys, Object: after[0], Detail: detail}
+}
+
+// lacking is what of a list another lacks.
+func lacking(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(other, name) })
+}
+
+// names tell keys apart and nothing about them, newest first.
+func (k *Keys) names() []string {
+	var list []string
+	for _, key := range k.current() {
+		sum := sha256.Sum256(key)
+		list = append(list, hex.EncodeToString(sum[:8]))
+	}
+	return list
 }
 
 // current are the keys, newest first. A file that cannot be read now leaves them as they are.

@@ -2,6 +2,8 @@ package identity_test
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 )
 
@@ -80,6 +83,84 @@ func TestKeysAreRotated(t *testing.T) {
 			t.Fatalf("got %d keys, %v, want 8 at most", n, err)
 		}
 	}
+}
+
+// A rotation is in the audit trail once, whether a server runs or the next one finds it; the first keys are no rotation.
+func TestRotationsAreRecorded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token.key")
+	m, trail := newStore(t), newTrail(t)
+	start := func() *identity.Service {
+		t.Helper()
+		keys, err := identity.LoadOrCreateKeys(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := identity.New(identity.Config{Store: m, Keys: keys, Audit: trail})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.NoteKeys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	rotate := func(forget bool) {
+		t.Helper()
+		if _, err := identity.RotateKeys(path, forget); err != nil {
+			t.Fatal(err)
+		}
+	}
+	running, another := start(), start()
+	if told := deeds(t, trail, audit.TokenKeys); len(told) != 0 {
+		t.Fatalf("the first keys: %v", told)
+	}
+	rotate(false)
+	for _, s := range []*identity.Service{running, another} {
+		eventually(t, func() error {
+			if err := s.NoteKeys(t.Context()); err != nil || len(deeds(t, trail, audit.TokenKeys)) > 0 {
+				return err
+			}
+			return errors.ErrUnsupported
+		}, nil, "no record")
+	}
+	start()
+	rotate(true)
+	start() // finds what was done while nobody ran
+	told := deeds(t, trail, audit.TokenKeys)
+	if len(told) != 2 {
+		t.Fatalf("got %d records, want one of each rotation: %v", len(told), told)
+	}
+	first, second := told[0].Detail, told[1].Detail
+	if first["accepted"] != "2" || first["new"] == "" || first["forgotten"] != "" {
+		t.Errorf("a rotation: got %v", first)
+	}
+	if second["accepted"] != "1" || !strings.Contains(second["forgotten"], first["new"]) || second["new"] != told[1].Object {
+		t.Errorf("with --forget: got %v after %v", second, first)
+	}
+}
+
+// newTrail is an audit trail of the test's own.
+func newTrail(t *testing.T) *audit.Trail {
+	t.Helper()
+	journal, err := nats.Journal(t.Context(), fmt.Sprintf("audit%d", buckets.Add(1)), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trail, err := audit.New(audit.Config{Log: journal, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trail
+}
+
+// deeds are the records of an action.
+func deeds(t *testing.T, trail *audit.Trail, action audit.Action) []audit.Line {
+	t.Helper()
+	lines, _, err := trail.Read(t.Context(), audit.Filter{Action: string(action)}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
 }
 
 // eventually polls, since keys are looked at every few seconds.

@@ -63,13 +63,13 @@ func (e *UnknownUserError) Error() string { return fmt.Sprintf("Invalid user has
 
 // changeOrg changes an organisation that is there.
 func (s *Service) changeOrg(ctx context.Context, org tahoe.Hash, f func(*Org) error) (Org, error) {
-	o, err := update(ctx, s, keyOf(orgKeys, org), func(o *Org) (audit.Entry, error) {
+	o, err := update(ctx, s, keyOf(orgKeys, org), func(o *Org) ([]audit.Entry, error) {
 		if o.Hash != org {
-			return audit.Entry{}, ErrNotFound
+			return nil, ErrNotFound
 		}
 		before := Org{Users: slices.Clone(o.Users), Admins: slices.Clone(o.Admins), ACL: slices.Clone(o.ACL)}
 		err := f(o)
-		return audit.Entry{Action: audit.OrgMembers, Orgs: []tahoe.Hash{org}, Object: org.String(), Detail: before.changes(o)}, err
+		return []audit.Entry{{Action: audit.OrgMembers, Orgs: []tahoe.Hash{org}, Object: org.String(), Detail: s.changes(ctx, before, *o)}}, err
 	})
 	if err != nil {
 		return Org{}, fmt.Errorf("change organisation %s: %w", org, err)
@@ -77,13 +77,19 @@ func (s *Service) changeOrg(ctx context.Context, org tahoe.Hash, f func(*Org) er
 	return o, nil
 }
 
-// changes tells of each user whose part in the organisation differs afterwards what they are then, by hash, as the audit trail has it.
-func (o *Org) changes(after *Org) map[string]string {
+// changes tells of each user whose part in the organisation differs afterwards what they are then, by e-mail address, as the audit trail has it.
+func (s *Service) changes(ctx context.Context, before, after Org) map[string]string {
 	people := map[string]string{}
-	for _, h := range slices.Concat(o.Admins, o.Users, o.ACL, after.Admins, after.Users, after.ACL) {
-		if now := after.partOf(h); now != o.partOf(h) {
-			people[h.String()] = now
+	for _, h := range slices.Concat(before.Admins, before.Users, before.ACL, after.Admins, after.Users, after.ACL) {
+		now := after.partOf(h)
+		if now == before.partOf(h) {
+			continue
 		}
+		name := h.String()
+		if u, err := s.User(ctx, h); err == nil { // else the hash tells as well who it is
+			name = u.Email
+		}
+		people[name] = now
 	}
 	return people
 }

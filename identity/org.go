@@ -43,9 +43,9 @@ func (s *Service) CreateOrg(ctx context.Context, creator tahoe.Hash, o Org) (Org
 		}
 	}
 	o.Hash, o.ACL = tahoe.OrgHash(o.Name), slices.Clone(o.Users)
-	deed := audit.Entry{Action: audit.OrgCreate, Orgs: []tahoe.Hash{o.Hash}, Object: o.Hash.String(), Detail: (&Org{}).changes(&o)}
+	deed := audit.Entry{Action: audit.OrgCreate, Orgs: []tahoe.Hash{o.Hash}, Object: o.Hash.String(), Detail: s.changes(ctx, Org{}, o)}
 	deed.Detail["name"] = o.Name
-	if err := s.commit(ctx, deed, keyOf(orgKeys, o.Hash), o, 0); err != nil {
+	if err := s.commit(ctx, []audit.Entry{deed}, keyOf(orgKeys, o.Hash), o, 0); err != nil {
 		if errors.Is(err, ErrConflict) {
 			return Org{}, fmt.Errorf("organisation %s: %w", o.Name, ErrExists)
 		}

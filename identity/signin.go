@@ -79,7 +79,7 @@ func (s *Service) SetPassword(ctx context.Context, user tahoe.Hash, password str
 	deed := audit.Entry{Action: audit.UserPassword, Object: user.String()}
 	err = s.about(ctx, user, &deed)
 	if err == nil {
-		_, err = update(ctx, s, keyOf(passwordKeys, user), func(v *string) (audit.Entry, error) { *v = text; return deed, nil })
+		_, err = update(ctx, s, keyOf(passwordKeys, user), func(v *string) ([]audit.Entry, error) { *v = text; return []audit.Entry{deed}, nil })
 	}
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -129,11 +130,28 @@ func (s *Service) changeTokens(ctx context.Context, user tahoe.Hash, deed *audit
 	if err := s.about(ctx, user, deed); err != nil {
 		return err
 	}
-	_, err := update(ctx, s, keyOf(tokenKeys, user), func(tokens *[]Token) (_ audit.Entry, err error) {
-		*tokens, err = f(s.alive(*tokens))
-		return *deed, err
+	_, err := update(ctx, s, keyOf(tokenKeys, user), func(tokens *[]Token) (_ []audit.Entry, err error) {
+		before := s.alive(*tokens)
+		*tokens, err = f(slices.Clone(before))
+		deeds := []audit.Entry{*deed}
+		if deed.Action == audit.SignIn {
+			deeds = append(deeds, pushedOut(before, *tokens, *deed)...)
+		}
+		return deeds, err
 	})
 	return err
+}
+
+// pushedOut tells of the sessions that a sign-in ended.
+func pushedOut(before, after []Token, signIn audit.Entry) (ends []audit.Entry) {
+	for _, old := range before {
+		if !slices.ContainsFunc(after, func(t Token) bool { return t.ID == old.ID }) {
+			end := audit.Entry{Action: audit.SignOut, Object: old.ID, Orgs: signIn.Orgs, Detail: maps.Clone(signIn.Detail)}
+			end.Detail["why"] = "pushed out by session " + signIn.Object
+			ends = append(ends, end)
+		}
+	}
+	return ends
 }
 
 // about adds to a deed whom it is about, and the organisations that they belong to, whose administrators may know.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -161,6 +162,7 @@ func TestTokensAreListedUntilTheyExpire(t *testing.T) {
 
 func TestTokensAreBounded(t *testing.T) {
 	s, _, _ := service(t)
+	s.Audit = newTrail(t)
 	alice := user(t, s, "alice@example.org")
 	session := func() string {
 		text, _, err := s.IssueToken(t.Context(), alice.Hash, identity.Token{Right: identity.Full, Session: true}, time.Hour)
@@ -176,11 +178,19 @@ func TestTokensAreBounded(t *testing.T) {
 	if _, err := s.Issue(t.Context(), alice.Hash, time.Hour); !errors.Is(err, identity.ErrInvalid) {
 		t.Errorf("one too many: got %v, want ErrInvalid", err)
 	}
+	oldest, err := s.Authenticate(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 20 {
 		session()
 	}
 	if _, err := s.Authenticate(t.Context(), first); !errors.Is(err, identity.ErrTokenRevoked) {
 		t.Errorf("the oldest session: got %v, want ErrTokenRevoked", err)
+	}
+	ended := deeds(t, s.Audit, audit.SignOut)
+	if len(ended) != 1 || ended[0].Object != oldest.Token.ID || ended[0].Detail["email"] != alice.Email || !strings.Contains(ended[0].Detail["why"], "pushed out") {
+		t.Errorf("the trail has of its end: %+v", ended)
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Service) CreateUser(ctx context.Context, u User) (User, error) {
 		return User{}, err
 	}
 	deed := audit.Entry{Action: audit.UserCreate, Object: u.Hash.String(), Detail: map[string]string{"email": u.Email, "super": strconv.FormatBool(u.Super)}}
-	if err := s.commit(ctx, deed, keyOf(userKeys, u.Hash), u, 0); err != nil {
+	if err := s.commit(ctx, []audit.Entry{deed}, keyOf(userKeys, u.Hash), u, 0); err != nil {
 		if errors.Is(err, ErrConflict) {
 			return User{}, fmt.Errorf("user %s: %w", u.Email, ErrExists)
 		}
@@ -54,9 +54,9 @@ func (s *Service) Disable(ctx context.Context, user tahoe.Hash, disabled bool) (
 	if err := s.about(ctx, user, &deed); err != nil {
 		return User{}, err
 	}
-	u, err := update(ctx, s, keyOf(userKeys, user), func(u *User) (audit.Entry, error) {
+	u, err := update(ctx, s, keyOf(userKeys, user), func(u *User) ([]audit.Entry, error) {
 		u.Disabled = disabled
-		return deed, nil
+		return []audit.Entry{deed}, nil
 	})
 	if err == nil && disabled {
 		err = s.changeTokens(ctx, user, &audit.Entry{Action: audit.SignOut, Object: user.String(), Detail: map[string]string{"all": "tokens too"}},

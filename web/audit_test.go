@@ -288,7 +288,7 @@ func TestTheAuditTrailHasFormatsAndPages(t *testing.T) {
 	}
 	var records []audit.Record
 	check(t, json.Unmarshal(get(path, "application/json").body, &records))
-	if len(records) != 7 || records[0].Action != audit.OrgCreate || records[6].Detail[r.reader.Hash.String()] != "" {
+	if len(records) != 7 || records[0].Action != audit.OrgCreate || records[6].Detail[r.reader.Email] != "" {
 		t.Errorf("got %+v", records)
 	}
 	table := must(csv.NewReader(strings.NewReader(string(get(path, "text/csv").body))).ReadAll())(t)
@@ -322,6 +322,8 @@ func (downLog) Append(context.Context, string, uint64, []byte) (bool, error) {
 
 func TestRightsAreNotChangedUnrecorded(t *testing.T) {
 	r := newRig(t)
+	r.load(strings.ReplaceAll(login, "198.51.100.7", "198.51.100.51"))
+	event := "/api/v1/events/" + r.hashesBy(r.reader, "events")["login"]
 	journal := must(r.bus.Journal(t.Context(), "audit", 0))(t)
 	down := must(audit.New(audit.Config{Log: downLog{journal}, Logger: slog.New(slog.DiscardHandler)}))(t)
 	r.users.Audit, r.audit.Log = down, down.Log
@@ -331,6 +333,15 @@ func TestRightsAreNotChangedUnrecorded(t *testing.T) {
 	}
 	if org := must(r.users.Org(t.Context(), r.org.Hash))(t); slices.Contains(org.ACL, r.stranger.Hash) {
 		t.Error("it was done even so")
+	}
+	for _, c := range []call{{method: http.MethodDelete, path: event}, {method: http.MethodPut, path: event + "/marking", body: strings.NewReader(`{"tlp":"red"}`)}} {
+		c.as = r.admin
+		if got := r.do(c); got.status != http.StatusServiceUnavailable {
+			t.Errorf("%s %s: got %d %s", c.method, c.path, got.status, got.body)
+		}
+	}
+	if n := r.count(r.reader, "events"); n != 1 {
+		t.Errorf("a reader sees %v events, want 1", n)
 	}
 	if got := r.post(r.reader, "/api/v1/reports", `{"tdql":"count ipv4 192.0.2.7"}`); got.status >= 300 {
 		t.Errorf("a question: got %d %s", got.status, got.body)

@@ -106,11 +106,11 @@ func (s *Server) removeComment(c echo.Context) error {
 	if found.Author != r.User && !admin {
 		return forbidden("Only its author, or an admin of the organisation, may delete a comment.")
 	}
-	if err := s.cfg.Notebook.RemoveComment(ctx, r, found.ID); err != nil {
+	deed := audit.Entry{
+		Action: audit.CommentDrop, Orgs: []tahoe.Hash{found.Org}, Object: found.Instance.String(), Detail: map[string]string{"comment": found.ID},
+	}
+	if err := s.cfg.Audit.Do(ctx, deed, func() error { return s.cfg.Notebook.RemoveComment(ctx, r, found.ID) }); err != nil {
 		return err
 	}
-	s.cfg.Audit.Note(ctx, audit.Entry{
-		Action: audit.CommentDrop, Orgs: []tahoe.Hash{found.Org}, Object: found.Instance.String(), Detail: map[string]string{"comment": found.ID},
-	})
 	return c.NoContent(http.StatusNoContent)
 }

@@ -99,10 +99,11 @@ func (s *Server) deleteLetter(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Ingest.Discard(c.Request().Context(), letter.ID); err != nil {
+	ctx := c.Request().Context()
+	err = s.cfg.Audit.Do(ctx, aboutLetter(audit.DeadDelete, letter), func() error { return s.cfg.Ingest.Discard(ctx, letter.ID) })
+	if err != nil {
 		return err
 	}
-	s.cfg.Audit.Note(c.Request().Context(), aboutLetter(audit.DeadDelete, letter))
 	return c.NoContent(http.StatusNoContent)
 }
 

@@ -40,21 +40,18 @@ func (s *Server) mark(c echo.Context) error {
 		return badRequest("'tlp' is missing: one of clear, green, amber, amber+strict and red.")
 	}
 	none := refuse(http.StatusNotFound, "no-event", "The organisations that you administer have no such event.")
-	event, err := tahoe.ParseHash(c.Param("hash"))
-	if err != nil {
+	event, err := s.eventToChange(c)
+	var p *problem
+	if errors.As(err, &p) && (p.Status == http.StatusNotFound || p.Status == http.StatusForbidden) {
 		return none
 	}
-	ctx := c.Request().Context()
-	orgs, err := s.cfg.Identity.AdminOf(ctx, caller(c).Hash)
 	if err != nil {
-		return fmt.Errorf("list orgs: %w", err)
+		return err
 	}
-	hashes := make([]string, len(orgs))
-	deed := audit.Entry{Action: audit.Marking, Object: event.String(), Detail: map[string]string{"tlp": string(body.TLP)}}
-	for i, o := range orgs {
-		hashes[i], deed.Orgs = o.Hash.String(), append(deed.Orgs, o.Hash)
-	}
-	err = s.cfg.Audit.Do(ctx, deed, func() error { return s.cfg.Curator.Mark(ctx, hashes, event, body.TLP) })
+	ctx := c.Request().Context()
+	err = s.cfg.Audit.Do(ctx, event.judgement(audit.Marking, map[string]string{"tlp": string(body.TLP)}), func() error {
+		return s.cfg.Curator.Mark(ctx, []string{event.Org}, event.Hash, body.TLP)
+	})
 	if errors.Is(err, ErrNoEvent) {
 		return none
 	}

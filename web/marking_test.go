@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // sees counts the events with an address that a user sees, and tells whether they see the raw.
@@ -24,6 +26,7 @@ func TestMarkings(t *testing.T) {
 	r := newRig(t)
 	member := r.stranger
 	r.org = must(r.users.Grant(t.Context(), r.org.Hash, member.Hash, identity.Member))(t)
+	must(r.users.CreateOrg(t.Context(), r.admin.Hash, identity.Org{Name: r.orgName + "-other"}))(t) // which the administrator's deeds do not concern
 	const ip = "198.51.100.201"
 	record := strings.ReplaceAll(login, "198.51.100.7", ip)
 	sent := r.post(r.admin, "/api/v1/raw?typetag=cowrie&org="+r.orgName+"&tlp="+url.QueryEscape("TLP:RED"), record)
@@ -58,7 +61,8 @@ func TestMarkings(t *testing.T) {
 			if got := r.as(r.admin, http.MethodPut, path, `{"tlp":"`+c.tlp+`"}`); got.status != http.StatusOK || got.text(t, "tlp") != strings.TrimPrefix(c.tlp, "tlp:") {
 				t.Fatalf("%s: got %d %s", c.tlp, got.status, got.body)
 			}
-			if got := r.newest(audit.Filter{Action: string(audit.Marking)}); got.Object != event || got.Detail["tlp"] == "" || got.User != r.admin.Hash.String() {
+			if got := r.newest(audit.Filter{Action: string(audit.Marking)}); got.Object != event || got.Detail["tlp"] == "" || got.User != r.admin.Hash.String() ||
+				!slices.Equal(got.Orgs, []tahoe.Hash{r.org.Hash}) {
 				t.Errorf("the audit trail has %s", got.Text)
 			}
 		}

@@ -55,11 +55,14 @@ func (s *Server) removeEvent(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	removed, err := s.cfg.Remover.RemoveEvents(c.Request().Context(), []string{event.Org}, []tahoe.Hash{event.Hash})
+	var removed Removed
+	err = s.remove(c, "event", event.Hash.String(), event.judgement(audit.Removal, nil).Orgs, func(ctx context.Context) (err error) {
+		removed, err = s.cfg.Remover.RemoveEvents(ctx, []string{event.Org}, []tahoe.Hash{event.Hash})
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	s.noteRemoval(c, "event", event.Hash.String(), event.judgement(audit.Removal, nil).Orgs...)
 	return c.JSON(http.StatusOK, removalAnswer{removed})
 }
 
@@ -72,10 +75,12 @@ func (s *Server) removeUpload(c echo.Context) error {
 	}
 	unhurried(c)
 	var sum Removed
-	err = s.cfg.Ingest.TakeBack(c.Request().Context(), status.ID, func(ctx context.Context, raws []tahoe.Hash) error {
-		removed, err := s.cfg.Remover.RemoveRaws(ctx, status.Org.String(), raws)
-		sum.Add(removed)
-		return err
+	err = s.remove(c, "upload", status.ID, []tahoe.Hash{status.Org}, func(ctx context.Context) error {
+		return s.cfg.Ingest.TakeBack(ctx, status.ID, func(ctx context.Context, raws []tahoe.Hash) error {
+			removed, err := s.cfg.Remover.RemoveRaws(ctx, status.Org.String(), raws)
+			sum.Add(removed)
+			return err
+		})
 	})
 	switch {
 	case errors.Is(err, ingest.ErrWorking):
@@ -85,7 +90,6 @@ func (s *Server) removeUpload(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	s.noteRemoval(c, "upload", status.ID, status.Org)
 	return c.JSON(http.StatusOK, removalAnswer{sum})
 }
 
@@ -96,8 +100,11 @@ func (s *Server) removeOrgData(c echo.Context) error {
 		return err
 	}
 	unhurried(c)
-	s.noteRemoval(c, "organisation", org.Hash.String(), org.Hash)
-	removed, err := s.cfg.Remover.RemoveOrg(c.Request().Context(), org.Hash.String(), func(Removed) {})
+	var removed Removed
+	err = s.remove(c, "organisation", org.Hash.String(), []tahoe.Hash{org.Hash}, func(ctx context.Context) (err error) {
+		removed, err = s.cfg.Remover.RemoveOrg(ctx, org.Hash.String(), func(Removed) {})
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -109,9 +116,14 @@ func unhurried(c echo.Context) {
 	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Time{}) // a test's recorder has none: errors are no matter
 }
 
-// noteRemoval tells the log and the audit trail who removed what, and of which organisations.
-func (s *Server) noteRemoval(c echo.Context, what, which string, orgs ...tahoe.Hash) {
-	s.cfg.Audit.Note(c.Request().Context(), audit.Entry{Action: audit.Removal, Orgs: orgs, Object: which, Detail: map[string]string{"what": what}})
-	s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "removed", slog.String("request_id", requestID(c)),
+// remove takes something out of the graph for good. The audit trail is told before: of what is gone there would be nothing left to tell of.
+func (s *Server) remove(c echo.Context, what, which string, orgs []tahoe.Hash, do func(context.Context) error) error {
+	ctx := c.Request().Context()
+	deed := audit.Entry{Action: audit.Removal, Orgs: orgs, Object: which, Detail: map[string]string{"what": what}}
+	if err := s.cfg.Audit.Do(ctx, deed, func() error { return do(ctx) }); err != nil {
+		return err
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "removed", slog.String("request_id", requestID(c)),
 		slog.String("user_id", caller(c).Hash.String()), slog.String("what", what), slog.String("id", which))
+	return nil
 }

@@ -121,10 +121,10 @@ func (s *Server) removeSource(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Sources.Remove(c.Request().Context(), src.ID); err != nil {
+	ctx := c.Request().Context()
+	if err := s.cfg.Audit.Do(ctx, aboutSource(audit.SourceRemove, src), func() error { return s.cfg.Sources.Remove(ctx, src.ID) }); err != nil {
 		return err
 	}
-	s.cfg.Audit.Note(c.Request().Context(), aboutSource(audit.SourceRemove, src))
 	return c.NoContent(http.StatusNoContent)
 }
 

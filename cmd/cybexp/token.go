@@ -159,8 +159,9 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 		Use:   "rotate-key",
 		Short: "Make a new key that signs tokens from now on; those signed before stay valid",
 		Long: "The keys are in DIR/keys/token.key, the newest first; eight are kept. A platform that runs takes a new one into use within\n" +
-			"seconds. With --forget the others go, and with them every token and session, the token in DIR/admin.token too: the next start\n" +
-			"writes another. Servers that have folders of their own need the same file.",
+			"seconds, one that does not at its next start, and then the audit trail tells of it (token.rotate-key). With --forget the others go,\n" +
+			"and with them every token and session, the token in DIR/admin.token too: the next start writes another. Servers that have folders\n" +
+			"of their own need the same file.",
 		Example: "  cybexp token rotate-key --data /var/lib/cybexp",
 		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
@@ -168,7 +169,7 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "a new key signs; %d accepted\n", n)
+			_, err = fmt.Fprintf(a.stdout, "a new key signs; %s accepted\n", counted(n, "key")+map[bool]string{true: " is", false: " are"}[n == 1])
 			return err
 		},
 	}

@@ -198,9 +198,32 @@ func findDgraph(given string) (string, error) {
 	return path, nil
 }
 
-// bootstrap makes the superuser on a first start and keeps a valid token of theirs in the data folder.
+// keysLook is the time between looks whether the keys that sign tokens are others.
+const keysLook = 3 * time.Second
+
+// followKeys tells the audit trail of new keys until ctx ends.
+func (p *platform) followKeys(ctx context.Context) error {
+	t := time.NewTicker(keysLook)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if err := p.users.NoteKeys(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("new signing keys not in the audit trail, trying again", "err", err)
+		}
+	}
+}
+
+// bootstrap tells the audit trail of new signing keys, makes the superuser on a first start and keeps a valid token of theirs in the data folder.
 func (p *platform) bootstrap(ctx context.Context) error {
 	ctx = audit.With(ctx, audit.Actor{Email: audit.System})
+	if err := p.users.NoteKeys(ctx); err != nil {
+		return err
+	}
+	p.group.Go(func() error { return p.followKeys(ctx) })
 	admin := tahoe.UserHash(adminEmail, true)
 	_, err := p.users.CreateUser(ctx, identity.User{Email: adminEmail, Name: "Administrator", Super: true})
 	if err != nil && !errors.Is(err, identity.ErrExists) {
