@@ -39,6 +39,7 @@ func (p *platform) alphaHTTP() string {
 // TestRestoredPlatformAnswersAlike backs a platform up while files are being sent to it, and makes others of the backup: one of its own, and one in servers.
 // Each must have all that had been accepted when the backup began, in the graph or on its way there, and when the same files are sent to both, the same graph.
 func TestRestoredPlatformAnswersAlike(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := up(t, filepath.Join(dir, "one"), "--demo")
 	p.must("user", "create", "alice@example.org", "--no-password")

@@ -15,6 +15,7 @@ import (
 // TestSendWaitsWhileTheServerIsFull sends to a platform that nobody works for: it says so, with 429, `cybexp send` waits, and goes on by
 // itself once there is a worker.
 func TestSendWaitsWhileTheServerIsFull(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	alpha, nats := startDgraph(t, dir), startNATS(t, dir)
 	data := filepath.Join(dir, "keys")

@@ -81,8 +81,10 @@ func checkStorm(t *testing.T, p *platform, accepted []int) {
 
 // TestKillDuringUploads kills each part of the platform while uploads pour in.
 func TestKillDuringUploads(t *testing.T) {
+	t.Parallel()
 	for _, victim := range []string{"cybexp", "alpha", "zero"} {
 		t.Run(victim, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			var files []string
 			for n := range stormFiles {
@@ -138,6 +140,7 @@ func alive(pid int) bool {
 
 // TestTermDuringUploads asks the platform to stop while uploads pour in: it is quick, and nothing accepted is lost.
 func TestTermDuringUploads(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var files []string
 	for n := range stormFiles {

@@ -39,6 +39,7 @@ func examples(text string) []example {
 // TestDocumentedCommands runs every command that the documents show against a platform with the sample, and holds what it
 // prints to what they show, where … stands for anything.
 func TestDocumentedCommands(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ const attacker = "10.10.23.27"
 
 // TestMainJob walks the way of a first day: start with the sample, look at the page, ask, upload, ask again, stop, start.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	p := up(t, t.TempDir(), "--demo")
 
 	t.Run("the page answers", func(t *testing.T) {

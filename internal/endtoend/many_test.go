@@ -12,6 +12,7 @@ import (
 
 // TestRecordOfManyEvents sends one record that gives CYBEXP_EVENTS events (2000 unless it is set; 43000 is what has been tried).
 func TestRecordOfManyEvents(t *testing.T) {
+	t.Parallel()
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("CYBEXP_EVENTS"), "2000"))
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ func (s *spans) with(names ...string) bool {
 
 // TestObserved runs the main job on a platform whose metrics are scraped and whose traces are collected.
 func TestObserved(t *testing.T) {
+	t.Parallel()
 	got := &spans{traces: map[string][]string{}}
 	otlp := httptest.NewServer(got)
 	defer otlp.Close()

@@ -11,6 +11,7 @@ import (
 
 // TestPeopleFromAShell does with commands what the classic calls do about users, organisations and tokens. No command may print a password.
 func TestPeopleFromAShell(t *testing.T) {
+	t.Parallel()
 	p := up(t, t.TempDir())
 	const password = "four words in a row"
 	file := filepath.Join(t.TempDir(), "password")

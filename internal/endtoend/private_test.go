@@ -10,6 +10,7 @@ import (
 // TestPrivateAttributes sends logins of which addresses and names are private, and asks for them with and without the secret, and with one
 // that came later.
 func TestPrivateAttributes(t *testing.T) {
+	t.Parallel()
 	const record = `{"eventid":"cowrie.login.failed","username":"hidden-name","password":"a","timestamp":"2021-05-03T00:00:01.000000Z",` +
 		`"src_ip":"198.51.100.77","session":"s1","sensor":"h1","message":"no","protocol":"ssh"}`
 	dir := t.TempDir()

@@ -28,6 +28,7 @@ type asked struct {
 // TestReportsOutliveTheirWorkers kills one of two report daemons at a random moment, again and again, while queries are under way. Every
 // report ends whole: no row is missing, none comes twice, and another worker takes it up within ten seconds.
 func TestReportsOutliveTheirWorkers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	alpha, nats := startDgraph(t, dir), startNATS(t, dir)
 	data := filepath.Join(dir, "keys")

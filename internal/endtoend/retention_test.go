@@ -11,6 +11,7 @@ import (
 
 // TestRetentionRemovesWhatIsTooOld sends old events for two organisations, of which one's are not kept for so long.
 func TestRetentionRemovesWhatIsTooOld(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	p := up(t, data)

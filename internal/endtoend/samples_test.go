@@ -48,6 +48,7 @@ type sampleFile struct {
 // promises: all records are there, none is given up, none is stuck, no filter panics. It logs a table. With CYBEXP_SAMPLES=all nothing is
 // cut off or left out.
 func TestSamples(t *testing.T) {
+	t.Parallel()
 	files := sampleFiles(t)
 	p := up(t, filepath.Join(t.TempDir(), "data"))
 	p.must("org", "create", "demo")

@@ -12,6 +12,7 @@ import (
 // TestSourceSurvivesAKill follows a file, kills the platform without a word while the file grows, and finds every record in the graph
 // after the next start, once.
 func TestSourceSurvivesAKill(t *testing.T) {
+	t.Parallel()
 	data, files := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	text, err := os.ReadFile(stormFile(t, t.TempDir(), 0))
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 // TestSplitDeployment runs each role as a process of its own, against a Dgraph and a NATS that none of them started, as
 // docker-compose.yml does, and walks the main way through them.
 func TestSplitDeployment(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	alpha := startDgraph(t, dir)
 	nats := startNATS(t, dir)

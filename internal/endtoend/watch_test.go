@@ -15,6 +15,7 @@ import (
 // TestAWatchOutlivesItsWorker kills the process that runs a watch. What is written while nobody runs it, and what comes after
 // another has taken it over, is told once.
 func TestAWatchOutlivesItsWorker(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	alpha, nats := startDgraph(t, dir), startNATS(t, dir)
 	data := filepath.Join(dir, "keys")
