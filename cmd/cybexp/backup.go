@@ -74,7 +74,7 @@ func (a *app) backupCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "http://"+defaultListen, "base `URL` of the platform, if it runs")
-	f.StringVar(&o.token, "token", "", "superuser's token (default: that in the data folder, for a server on this machine)")
+	o.bindToken(cmd, "superuser's token")
 	o.bindTrust(cmd)
 	o.bind(cmd, roleBackup)
 	return cmd

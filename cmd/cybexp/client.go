@@ -27,38 +27,60 @@ const defaultListen = "127.0.0.1:8090"
 type remote struct {
 	trust
 
-	server string
-	token  string
-	data   string
+	server    string
+	token     string
+	tokenFile string
+	data      string
 }
 
 func (r *remote) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&r.server, "server", "http://"+defaultListen, "base `URL` of the server")
-	f.StringVar(&r.token, "token", "", "access token (default: the admin token in the data folder, for a server on this machine)")
+	r.bindToken(cmd, "access token")
 	r.bindTrust(cmd)
 	bindData(cmd, &r.data, "data `DIR` whose admin.token to use when no token is given")
+}
+
+// bindToken adds the two ways to give a token. One on the command line counts over the variable of the other.
+func (r *remote) bindToken(cmd *cobra.Command, what string) {
+	f := cmd.Flags()
+	f.StringVar(&r.tokenFile, "token-file", "", "`FILE` with the "+what+" (default: admin.token in the data folder, for a server on this machine)")
+	f.StringVar(&r.token, "token", "", "the "+what+" itself, which others on this machine can see in the list of processes: better a file")
+	eitherOf(f, "token", "token-file")
 }
 
 // resolve checks the server's address and finds the token: the one given, or, for a server on this machine only, the one
 // that `cybexp up` left in the data folder. A token is never sent to another machine that did not ask for it.
 func (r *remote) resolve() error {
 	host, err := r.resolveServer()
-	if err != nil || r.token != "" {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !reportd.Loopback(host) {
-		return usageError{errors.New("no token: give --token or set CYBEXP_TOKEN")}
+	case r.token != "" && r.tokenFile != "":
+		return usageError{errors.New("--token and --token-file exclude each other, and so do their variables")}
+	case r.token != "":
+		return nil
+	case r.tokenFile != "":
+		return r.readToken(r.tokenFile)
+	case !reportd.Loopback(host):
+		return usageError{errors.New("no token: name its file with --token-file or CYBEXP_TOKEN_FILE")}
 	}
 	path := filepath.Join(r.data, adminTokenFile)
-	text, err := os.ReadFile(path)
+	err = r.readToken(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return usageError{fmt.Errorf("no token: give --token, set CYBEXP_TOKEN, or name the platform's data folder with --data (there is no %s)", path)}
+		return usageError{fmt.Errorf("no token: name its file with --token-file or CYBEXP_TOKEN_FILE, or the platform's data folder with --data (there is no %s)", path)}
 	}
+	return err
+}
+
+func (r *remote) readToken(file string) error {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read token: %w", err)
 	}
-	r.token = strings.TrimSpace(string(text))
+	if r.token = strings.TrimSpace(string(text)); r.token == "" {
+		return fmt.Errorf("read token: %s is empty", file)
+	}
 	return nil
 }
 

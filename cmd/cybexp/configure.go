@@ -44,7 +44,7 @@ func (a *app) fromEnv(cmd *cobra.Command) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := envName(f.Name)
 		value := os.Getenv(name)
-		if f.Changed || value == "" || f.Name == "help" {
+		if f.Changed || value == "" || f.Name == "help" || strings.HasPrefix(a.origins[other(f)], "--") {
 			return
 		}
 		a.origins[f.Name] = name
@@ -57,6 +57,19 @@ func (a *app) fromEnv(cmd *cobra.Command) error {
 		errs = append(errs, misspelt(cmd.Root(), os.Environ()))
 	}
 	return errors.Join(errs...)
+}
+
+// eitherMark, on a flag, names another one that says the same in another way.
+const eitherMark = "cybexp_either"
+
+func eitherOf(flags *pflag.FlagSet, one, two string) {
+	flags.Lookup(one).Annotations = map[string][]string{eitherMark: {two}}
+	flags.Lookup(two).Annotations = map[string][]string{eitherMark: {one}}
+}
+
+// other is the flag of which f is another way, or "".
+func other(f *pflag.Flag) string {
+	return strings.Join(f.Annotations[eitherMark], "")
 }
 
 func envName(flag string) string {

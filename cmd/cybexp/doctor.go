@@ -38,7 +38,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "http://"+defaultListen, "base `URL` of the platform, if it runs")
-	f.StringVar(&o.token, "token", "", "superuser's token (default: that in the data folder, for a server on this machine)")
+	o.bindToken(cmd, "superuser's token")
 	o.bindTrust(cmd)
 	f.StringVarP(&format, "output", "o", "table", "table or json")
 	o.bind(cmd, roleDoctor)

@@ -28,7 +28,7 @@ func (a *app) mcpCommand() *cobra.Command {
 		Short: "Let assistants ask: read-only tools over the Model Context Protocol",
 		Long: "Serve the Model Context Protocol, on standard input and output for the program that started this one, or with --listen over\n" +
 			"HTTP, where every client brings a token of its own. All tools read; a token with the right `read` is enough.",
-		Example: "  cybexp mcp --server https://cybexp.example.org --token \"$TOKEN\"\n  cybexp mcp --listen 127.0.0.1:8091",
+		Example: "  cybexp mcp --server https://cybexp.example.org --token-file ~/.cybexp-token\n  cybexp mcp --listen 127.0.0.1:8091",
 		GroupID: "client",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
