@@ -42,12 +42,8 @@ func Parse(text []byte) (Secrets, error) {
 
 // Read reads a file of secrets, which nobody but its owner may be able to read.
 func Read(path string) (Secrets, error) {
-	info, err := os.Stat(path)
-	if err != nil {
+	if err := ownersOnly(path); err != nil {
 		return nil, fmt.Errorf("read secret: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("read secret: others may read %s: chmod 600 %s", path, path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

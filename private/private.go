@@ -31,11 +31,14 @@ const keyBytes = 64
 // Secrets are an organisation's secrets, newest first. The first hides, all of them find.
 type Secrets []*subtle.AESSIV
 
+// formPurpose is the associated data of forms, so that they are nothing else's.
+const formPurpose = "cybexp private attribute"
+
 var formText = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // form is the private form of an attribute's hash.
 func form(key *subtle.AESSIV, attribute tahoe.Hash) (tahoe.Value, error) {
-	sealed, err := key.EncryptDeterministically(attribute[:], []byte("cybexp private attribute"))
+	sealed, err := key.EncryptDeterministically(attribute[:], []byte(formPurpose))
 	if err != nil {
 		return tahoe.Value{}, fmt.Errorf("make private form: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -24,19 +25,25 @@ import (
 type hiding struct {
 	subTypes []string
 	file     string
+	keep     string // file that takes the values
 	secrets  private.Secrets
+	known    *private.Known // nil when nobody wants to know them
 }
 
 func (h *hiding) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&h.subTypes, "private", nil, "`SUB_TYPES` whose values are hidden: map the records here, and send events without these")
 	f.StringVar(&h.file, "secret", "", "`FILE` with the secret that hides them, see `cybexp key secret`")
+	f.StringVar(&h.keep, "known", "", "`FILE` of yours that takes the values that are hidden, for cybexp query --known")
 	cmd.MarkFlagsRequiredTogether("private", "secret")
 }
 
 // on reads the secret, and tells whether something is to be hidden.
 func (h *hiding) on() (bool, error) {
 	if len(h.subTypes) == 0 {
+		if h.keep != "" {
+			return false, usageError{errors.New("--known is for what --private hides")}
+		}
 		return false, nil
 	}
 	for _, s := range h.subTypes {
@@ -45,7 +52,13 @@ func (h *hiding) on() (bool, error) {
 		}
 	}
 	var err error
-	h.secrets, err = private.Read(h.file)
+	if h.secrets, err = private.Read(h.file); err != nil || h.keep == "" {
+		return true, err
+	}
+	h.known, err = private.ReadKnown(h.keep)
+	if errors.Is(err, fs.ErrNotExist) {
+		h.known, err = &private.Known{}, nil
+	}
 	return true, err
 }
 
@@ -82,6 +95,11 @@ func (a *app) hide(o *sendOptions, path string, in io.Reader) (*os.File, error) 
 	if hidden == 0 {
 		return nil, errors.Join(errors.New("there are no events in it to send"), file.Close())
 	}
+	if o.hiding.known != nil { // before anything is sent: afterwards nobody could tell
+		if err := o.hiding.known.Append(o.hiding.keep); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
 	if err := out.Flush(); err != nil {
 		return nil, errors.Join(fmt.Errorf("hide values: %w", err), file.Close())
 	}
@@ -95,6 +113,9 @@ func (a *app) hide(o *sendOptions, path string, in io.Reader) (*os.File, error) 
 func (h *hiding) documents(out io.Writer, r tahoe.Record) error {
 	for _, e := range r.Events {
 		hidden, err := h.secrets.Hide(e, h.subTypes)
+		if err == nil {
+			err = h.note(e.Children())
+		}
 		if err != nil {
 			return err
 		}
@@ -127,6 +148,9 @@ func (h *hiding) sessions(r tahoe.Record, e *tahoe.Event) (json.RawMessage, erro
 			continue
 		}
 		children, err := h.secrets.HideNodes(s.Children(), h.subTypes)
+		if err == nil {
+			err = h.note(s.Children())
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -144,29 +168,46 @@ func (h *hiding) sessions(r tahoe.Record, e *tahoe.Event) (json.RawMessage, erro
 	return json.Marshal(docs)
 }
 
-// seeking says how a question finds what was hidden.
+// note keeps the values that are hidden of nodes, if somebody wants to know them.
+func (h *hiding) note(nodes []tahoe.Node) error {
+	if h.known == nil {
+		return nil
+	}
+	return h.known.AddNodes(nodes, h.subTypes)
+}
+
+// seeking says how a question finds what was hidden, and shows of it what its asker knows.
 type seeking struct {
-	file string
-	only bool
+	file, values string
+	only         bool
+	secrets      private.Secrets
+	known        *private.Known
 }
 
 func (s *seeking) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.file, "secret", "", "`FILE` with secrets: ask for what was sent with them too, see `cybexp key secret`")
+	f.StringVar(&s.values, "known", "", "with --secret: `FILE` of values, as send --known keeps them, that are shown in place of their private forms")
 	f.BoolVar(&s.only, "only-private", false, "with --secret: ask for private values only, so that the server does not learn what is asked for")
 }
 
 // expand puts private forms into a query, beside the values that it names, or in their place.
 func (s *seeking) expand(text string, params map[string]tahoe.Value) (string, error) {
 	if s.file == "" {
-		if s.only {
-			return "", usageError{errors.New("--only-private needs --secret")}
+		if s.only || s.values != "" {
+			return "", usageError{errors.New("--only-private and --known need --secret")}
 		}
 		return text, nil
 	}
-	secrets, err := private.Read(s.file)
-	if err != nil {
+	var err error
+	if s.secrets, err = private.Read(s.file); err != nil {
 		return "", err
+	}
+	s.known = &private.Known{}
+	if s.values != "" {
+		if s.known, err = private.ReadKnown(s.values); err != nil {
+			return "", err
+		}
 	}
 	q, err := tdql.Parse(text)
 	if err != nil {
@@ -176,7 +217,10 @@ func (s *seeking) expand(text string, params map[string]tahoe.Value) (string, er
 		return "", usageError{errors.New("--only-private: the query names values after any, which would go to the server as they are: name their sub-type")}
 	}
 	q, err = q.Expand(params, func(subType string, v tahoe.Value) ([]tahoe.Value, error) {
-		forms, err := secrets.Forms(subType, v)
+		if err := s.known.Add(subType, v); err != nil { // who names a value knows it
+			return nil, err
+		}
+		forms, err := s.secrets.Forms(subType, v)
 		if s.only || err != nil {
 			return forms, err
 		}
@@ -186,6 +230,29 @@ func (s *seeking) expand(text string, params map[string]tahoe.Value) (string, er
 		return "", err
 	}
 	return q.String(), nil
+}
+
+// writer shows rows with the values that the asker knows in place of their private forms.
+func (s *seeking) writer(format string, w io.Writer) (rowWriter, error) {
+	out, err := newRowWriter(format, w)
+	if err != nil || s.known == nil {
+		return out, err
+	}
+	return &revealingWriter{out, s}, nil
+}
+
+type revealingWriter struct {
+	rowWriter
+
+	seeking *seeking
+}
+
+func (w *revealingWriter) rows(rows []json.RawMessage) error {
+	shown := make([]json.RawMessage, len(rows))
+	for i, r := range rows {
+		shown[i] = w.seeking.secrets.Reveal(r, w.seeking.known)
+	}
+	return w.rowWriter.rows(shown)
 }
 
 func (a *app) keySecretCommand() *cobra.Command {

@@ -100,7 +100,7 @@ func parseParams(args []string) (map[string]tahoe.Value, error) {
 }
 
 func (a *app) query(ctx context.Context, q *question, text string) error {
-	out, err := newRowWriter(q.format, a.stdout)
+	out, err := q.seeking.writer(q.format, a.stdout)
 	if err != nil {
 		return err
 	}

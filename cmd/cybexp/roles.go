@@ -318,7 +318,7 @@ func (a *app) serveWeb(ctx context.Context, p *platform, l port) error {
 	if err := errors.Join(p.openAudit(ctx), p.openIngest(ctx), p.openReports(ctx, 0)); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	if err := p.bootstrap(ctx); err != nil {
+	if err := errors.Join(p.noteKeys(ctx), p.bootstrap(ctx)); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	server, err := p.webServer(ctx)

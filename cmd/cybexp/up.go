@@ -114,7 +114,7 @@ func (a *app) start(ctx context.Context, p *platform, l port) error {
 	if err := errors.Join(p.openAudit(ctx), p.openIngest(ctx), p.openReports(ctx, p.reportWorkers)); err != nil {
 		return err
 	}
-	if err := p.bootstrap(ctx); err != nil {
+	if err := errors.Join(p.noteKeys(ctx), p.bootstrap(ctx)); err != nil {
 		return err
 	}
 	server, err := p.webServer(ctx)
@@ -201,7 +201,13 @@ func findDgraph(given string) (string, error) {
 // keysLook is the time between looks whether the keys that sign tokens are others.
 const keysLook = 3 * time.Second
 
-// followKeys tells the audit trail of new keys until ctx ends.
+// noteKeys tells the audit trail of new signing keys, now and in the background until ctx ends.
+func (p *platform) noteKeys(ctx context.Context) error {
+	ctx = audit.With(ctx, audit.Actor{Email: audit.System})
+	p.group.Go(func() error { return p.followKeys(ctx) })
+	return p.users.NoteKeys(ctx)
+}
+
 func (p *platform) followKeys(ctx context.Context) error {
 	t := time.NewTicker(keysLook)
 	defer t.Stop()
@@ -217,13 +223,9 @@ func (p *platform) followKeys(ctx context.Context) error {
 	}
 }
 
-// bootstrap tells the audit trail of new signing keys, makes the superuser on a first start and keeps a valid token of theirs in the data folder.
+// bootstrap makes the superuser on a first start and keeps a valid token of theirs in the data folder.
 func (p *platform) bootstrap(ctx context.Context) error {
 	ctx = audit.With(ctx, audit.Actor{Email: audit.System})
-	if err := p.users.NoteKeys(ctx); err != nil {
-		return err
-	}
-	p.group.Go(func() error { return p.followKeys(ctx) })
 	admin := tahoe.UserHash(adminEmail, true)
 	_, err := p.users.CreateUser(ctx, identity.User{Email: adminEmail, Name: "Administrator", Super: true})
 	if err != nil && !errors.Is(err, identity.ErrExists) {

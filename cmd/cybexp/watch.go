@@ -43,7 +43,7 @@ func watchText(text string) string {
 
 // watch asks until ctx ends, which is how a watch is meant to end.
 func (a *app) watch(ctx context.Context, q *question, text string) error {
-	out, err := newRowWriter(q.format, a.stdout)
+	out, err := q.seeking.writer(q.format, a.stdout)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func TestPrivateAttributes(t *testing.T) {
 	dir := t.TempDir()
 	p := up(t, filepath.Join(dir, "data"))
 	p.must("org", "create", "acme")
-	file, secret := filepath.Join(dir, "cowrie.json"), filepath.Join(dir, "acme.secret")
+	file, secret, known := filepath.Join(dir, "cowrie.json"), filepath.Join(dir, "acme.secret"), filepath.Join(dir, "acme.known")
 	write := func(path, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -33,7 +33,7 @@ func TestPrivateAttributes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	send := []string{"send", file, "--typetag", "cowrie", "--org", "acme", "--private", "ipv4,username", "--secret", secret, "--follow"}
+	send := []string{"send", file, "--typetag", "cowrie", "--org", "acme", "--private", "ipv4,username", "--secret", secret, "--known", known, "--follow"}
 	p.must(send...)
 
 	ask := func(args ...string) string {
@@ -47,6 +47,8 @@ func TestPrivateAttributes(t *testing.T) {
 		"what is not private":     {ask("ipv4 198.51.100.77 | count"), "count\n0"},
 		"the password":            {ask("count password a"), "count\n1"},
 		"from it to what is near": {ask("--secret", secret, "ipv4 198.51.100.77 | events | attributes password | fields data"), "data\na"},
+		"values that are known":   {ask("--secret", secret, "--known", known, "password a | events | attributes username | fields data"), "data\nhidden-name"},
+		"a value that is named":   {ask("--secret", secret, "ipv4 198.51.100.77 | fields data"), "data\n198.51.100.77"},
 		"another":                 {ask("--secret", secret, "count ipv4 198.51.100.78"), "count\n0"},
 	} {
 		if c.got != c.want {
