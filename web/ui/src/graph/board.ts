@@ -5,6 +5,7 @@ import { plural } from "../lib/text";
 import { tell } from "../lib/toasts";
 import { nameOf, startOf, type Instance } from "../model/instance";
 import type { Result } from "../model/result";
+import type { Neighbours } from "../ui/around";
 import { blank, edgesOf, hold, linksOf, pairOf, type Drawing } from "./drawing";
 import { inOrder, linksBetween, read, rowsOf, surroundings, type Found } from "./fetch";
 import { all, sceneOf, type Filter } from "./filter";
@@ -27,15 +28,6 @@ const seeds = 100; // rows of the result that are begun with
 const remembered = 100;
 export const page = 100; // instances of an expansion
 const chains = 5; // paths of one search
-
-/** Neighbours are what one may expand to. */
-export interface Neighbours {
-  kind: string;
-  sub_type?: string;
-  count: number;
-  exact: boolean;
-  tdql: string;
-}
 
 export class Board {
   readonly drawing = signal<Drawing>(blank);

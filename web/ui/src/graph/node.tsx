@@ -1,10 +1,9 @@
 // What one can do with the node that is picked.
-import { useEffect, useState } from "preact/hooks";
-import { get } from "../lib/http";
 import { count, when } from "../lib/text";
 import { nameOf, startOf, type Instance } from "../model/instance";
-import { Busy, Button, Copy, Empty, Fault } from "../ui/parts";
-import { page, pathQuery, type Board, type Neighbours } from "./board";
+import { Around, type Neighbours } from "../ui/around";
+import { Button, Copy, Empty } from "../ui/parts";
+import { page, pathQuery, type Board } from "./board";
 import { timeOf } from "./filter";
 import { labelOf } from "./look";
 
@@ -17,7 +16,7 @@ export function Picked({ board, details }: { board: Board; details: (i: Instance
       <h3 class="graph-name"><span class={`kind ${i.itype}`}>{i.itype === "attribute" ? i.sub_type : labelOf(i)}</span>{i.itype === "attribute" && ` ${nameOf(i)}`}</h3>
       <Facts board={board} i={i} />
       <Actions board={board} i={i} details={details} />
-      <Around board={board} i={i} key={i.hash} />
+      <Around hash={i.hash} class="graph-around" key={i.hash} item={(n) => <Way board={board} from={i} to={n} key={n.tdql} />} />
     </div>
   );
 }
@@ -53,28 +52,6 @@ function Actions({ board, i, details }: { board: Board; i: Instance; details: (i
         )}
       <Copy text={startOf(i)} label="Copy as TDQL" />
     </div>
-  );
-}
-
-function Around({ board, i }: { board: Board; i: Instance }) {
-  const [list, setList] = useState<Neighbours[] | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  useEffect(() => {
-    const gone = new AbortController();
-    get<{ neighbours: Neighbours[] }>(`/api/v1/instances/${i.hash}/neighbours`, { signal: gone.signal }).then(
-      (answer) => setList(answer.neighbours ?? []),
-      (err: unknown) => { if (!gone.signal.aborted) setError(err); },
-    );
-    return () => gone.abort();
-  }, [i.hash]);
-  return (
-    <section>
-      <h3>Around it</h3>
-      {error !== null && <Fault error={error} />}
-      {list === null && error === null && <Busy label="Counting" />}
-      {list?.length === 0 && <p class="soft">Nothing that you may read.</p>}
-      <ul class="graph-around">{list?.map((n) => <Way board={board} from={i} to={n} key={n.tdql} />)}</ul>
-    </section>
   );
 }
 
