@@ -287,5 +287,6 @@ func (b *tab) picture(name string) {
 	if dir == "" {
 		return
 	}
+	check(b.T, os.MkdirAll(dir, 0o755))
 	check(b.T, os.WriteFile(filepath.Join(dir, name+".png"), result(b, chromedp.CaptureScreenshot()), 0o644))
 }
