@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -67,7 +68,11 @@ func (s *Server) auditTrail(c echo.Context) error {
 	}
 	filter.Orgs = view.orgs
 	if filter.After == 0 {
-		s.cfg.Audit.Note(c.Request().Context(), audit.Entry{Action: audit.AuditRead, Orgs: filter.Orgs, Detail: map[string]string{"query": c.QueryString()}})
+		query, err := url.QueryUnescape(c.QueryString())
+		if err != nil {
+			query = c.QueryString()
+		}
+		s.cfg.Audit.Note(c.Request().Context(), audit.Entry{Action: audit.AuditRead, Orgs: filter.Orgs, Detail: map[string]string{"query": query}})
 	}
 	return s.writeAudit(c, filter, view, limit, media)
 }

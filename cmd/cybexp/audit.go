@@ -8,14 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cybexp/cybexp/audit"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // auditOptions are the flags of the audit command.
@@ -54,6 +57,9 @@ func (a *app) audit(ctx context.Context, o *auditOptions) error {
 	out, err := auditWriter(o.output, a.stdout)
 	if err != nil {
 		return err
+	}
+	if o.output == "table" {
+		out = &plainRecords{out}
 	}
 	query := url.Values{"limit": {auditPage}}
 	now := time.Now()
@@ -103,9 +109,50 @@ func auditWriter(format string, w io.Writer) (rowWriter, error) {
 // auditColumns are what a table has room for, or all.
 func auditColumns(format string) []string {
 	if format == "table" {
-		return []string{"time", "email", "action", "outcome", "object", "detail", "address"}
+		return []string{"time", "email", "action", "outcome", "detail", "address", "object"}
 	}
 	return audit.Fields
+}
+
+// plainRecords writes records as people read them in a table: times to the second, details without the signs of JSON.
+type plainRecords struct{ rowWriter }
+
+func (w *plainRecords) rows(rows []json.RawMessage) error {
+	plain := make([]json.RawMessage, len(rows))
+	for i, text := range rows {
+		var r audit.Record
+		if err := json.Unmarshal(text, &r); err != nil {
+			return fmt.Errorf("read record: %w", err)
+		}
+		var err error
+		plain[i], err = json.Marshal(map[string]string{
+			"time": r.Time.UTC().Format(time.RFC3339), "email": r.Email, "action": string(r.Action), "outcome": string(r.Outcome),
+			"detail": plainDetail(r.Detail), "address": r.Address, "object": r.Object,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.rowWriter.rows(plain)
+}
+
+// plainDetail is a detail in a line, with the beginnings of hashes. A user's hash is left out beside their address.
+func plainDetail(detail map[string]string) string {
+	words := make([]string, 0, len(detail))
+	for _, name := range slices.Sorted(maps.Keys(detail)) {
+		if name != "user" || detail["email"] == "" {
+			words = append(words, shortHash(name)+": "+shortHash(detail[name]))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// shortHash is a text, or of a hash the beginning.
+func shortHash(text string) string {
+	if _, err := tahoe.ParseHash(text); err == nil {
+		return text[:12] + "…"
+	}
+	return text
 }
 
 // auditPage gets a page of records, and the cursor of the next one.

@@ -144,13 +144,13 @@ func (r *remote) callAs(ctx context.Context, method, path string, body, out any)
 	return r.do(ctx, method, path, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(text), out)
 }
 
-// callAndPrint prints the answer of a call.
+// callAndPrint prints the answer of a call, see printAnswer.
 func (a *app) callAndPrint(ctx context.Context, r *remote, method, path string, body any) error {
 	var answer json.RawMessage
 	if err := r.call(ctx, method, path, body, &answer); err != nil {
 		return err
 	}
-	return a.printJSON(answer)
+	return a.printAnswer(answer)
 }
 
 // passwordFlag says where a password comes from. It is never an argument, which others on the machine can see.
