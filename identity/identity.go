@@ -63,6 +63,8 @@ type Service struct {
 	brake  *brake
 	hashes turns
 
+	creating sync.Mutex // a user
+
 	keysTold struct { // what the audit trail was told of the signing keys by this process
 		sync.Mutex
 

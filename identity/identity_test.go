@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,44 @@ func org(tb testing.TB, s *identity.Service, name string, creator identity.User)
 		tb.Fatal(err)
 	}
 	return o
+}
+
+// broken is a store that stops at the write of a kind of key, as a process does that is killed.
+type broken struct {
+	*store
+	at string
+}
+
+func (b broken) Set(ctx context.Context, key string, value []byte, revision uint64) error {
+	if strings.HasPrefix(key, b.at) {
+		return errors.New("killed")
+	}
+	return b.store.Set(ctx, key, value, revision)
+}
+
+// TestUsersAreMadeAgain breaks off the making of a user at each write. There is no user then, and the next try makes them, with its password.
+func TestUsersAreMadeAgain(t *testing.T) {
+	s, m, _ := service(t)
+	for i, at := range []string{"email.", "password.", "user."} {
+		u := identity.User{Email: fmt.Sprintf("alice%d@example.org", i), Name: "Alice"}
+		s.Store = broken{m, at}
+		if _, err := s.CreateUserWith(t.Context(), u, "a sentence of hers"); err == nil {
+			t.Fatalf("%s: no error", at)
+		}
+		s.Store = m
+		if _, err := s.SignIn(t.Context(), u.Email, "a sentence of hers", netip.Addr{}); !errors.Is(err, identity.ErrSignIn) {
+			t.Errorf("%s: nobody signs in: %v", at, err)
+		}
+		if _, err := s.CreateUserWith(t.Context(), u, "another sentence of hers"); err != nil {
+			t.Errorf("%s: again: %v", at, err)
+		}
+		if _, err := s.CreateUserWith(t.Context(), u, "not a sentence of hers"); !errors.Is(err, identity.ErrExists) {
+			t.Errorf("%s: once more: got %v, want ErrExists", at, err)
+		}
+		if _, err := s.SignIn(t.Context(), u.Email, "another sentence of hers", netip.Addr{}); err != nil {
+			t.Errorf("%s: sign in: %v", at, err)
+		}
+	}
 }
 
 func TestUsersHaveTAHOEHashes(t *testing.T) {

@@ -25,7 +25,7 @@ type Org struct {
 // must be among the users, and all of them read. Whether the caller may do so is the caller's to check.
 func (s *Service) CreateOrg(ctx context.Context, creator tahoe.Hash, o Org) (Org, error) {
 	o.Title = cmp.Or(o.Title, o.Name)
-	if err := errors.Join(checkText("organisation's name", o.Name, 1, maxName), checkText("title", o.Title, 1, maxTitle)); err != nil {
+	if err := errors.Join(checkText("an organisation's name", o.Name, 1, maxName), checkText("a title", o.Title, 1, maxTitle)); err != nil {
 		return Org{}, err
 	}
 	if len(o.Admins) == 0 {
@@ -43,6 +43,9 @@ func (s *Service) CreateOrg(ctx context.Context, creator tahoe.Hash, o Org) (Org
 		}
 	}
 	o.Hash, o.ACL = tahoe.OrgHash(o.Name), slices.Clone(o.Users)
+	if _, err := s.Org(ctx, o.Hash); err == nil { // so that the trail does not say that it was made, and then that it was not
+		return Org{}, fmt.Errorf("organisation %s: %w", o.Name, ErrExists)
+	}
 	deed := audit.Entry{Action: audit.OrgCreate, Orgs: []tahoe.Hash{o.Hash}, Object: o.Hash.String(), Detail: s.changes(ctx, Org{}, o)}
 	deed.Detail["name"] = o.Name
 	if err := s.commit(ctx, []audit.Entry{deed}, keyOf(orgKeys, o.Hash), o, 0); err != nil {

@@ -27,12 +27,38 @@ type User struct {
 // CreateUser adds u, whose hash it fills in. An e-mail address is one user's, in whatever case it is written and whether or not they
 // are a superuser. Whether the caller may do so is the caller's to check.
 func (s *Service) CreateUser(ctx context.Context, u User) (User, error) {
+	return s.createUser(ctx, u, func() error { return nil })
+}
+
+// CreateUserWith is CreateUser with a password. The password is stored first, so that there is no user who lacks it: what broke off before there
+// is a user is done again from the beginning, with the password that is given then.
+func (s *Service) CreateUserWith(ctx context.Context, u User, password string) (User, error) {
+	if err := CheckPassword(u, password); err != nil {
+		return User{}, err
+	}
+	var text string
+	if err := s.hashes.run(ctx, false, func() { text = hashPassword(password).String() }); err != nil {
+		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+	}
+	return s.createUser(ctx, u, func() error {
+		_, err := update(ctx, s, keyOf(passwordKeys, tahoe.UserHash(u.Email, u.Super)), func(v *string) ([]audit.Entry, error) { *v = text; return nil, nil })
+		return err
+	})
+}
+
+// createUser makes a user; first does what comes before they are there. Of two who make the same user at once only one does.
+func (s *Service) createUser(ctx context.Context, u User, first func() error) (User, error) {
+	s.creating.Lock()
+	defer s.creating.Unlock()
 	if err := errors.Join(checkEmail(u.Email), checkText("user's name", u.Name, 0, maxTitle)); err != nil {
 		return User{}, err
 	}
 	u.Hash = tahoe.UserHash(u.Email, u.Super)
 	if err := s.claim(ctx, u); err != nil {
 		return User{}, err
+	}
+	if err := first(); err != nil {
+		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
 	}
 	deed := audit.Entry{Action: audit.UserCreate, Object: u.Hash.String(), Detail: map[string]string{"email": u.Email, "super": strconv.FormatBool(u.Super)}}
 	if err := s.commit(ctx, []audit.Entry{deed}, keyOf(userKeys, u.Hash), u, 0); err != nil {

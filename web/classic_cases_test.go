@@ -171,6 +171,8 @@ func TestClassicRefusals(t *testing.T) {
 			{c.super, `{"orgname":"x","user":2,"admin":"$1","name":"X"}`, 400, "Invalid input: 'user' cannot be of type number!"},
 			{c.super, `{"orgname":"x","user":["$1",2],"admin":"$1","name":"X"}`, 400, "Invalid input: 'user' cannot be of type number!"},
 			{c.super, `{"orgname":"org1","user":"$1","admin":"$1","name":"X"}`, 400, "Orgname = org1 already exists!"},
+			{c.super, `{"orgname":"","user":"$1","admin":"$1","name":"X"}`, 400, "Invalid input: an organisation's name must have 1 to 64 characters, not 0"},
+			{c.super, `{"orgname":" x","user":"$1","admin":"$1","name":""}`, 400, `Invalid input: an organisation's name " x" begins or ends with a space; a title " x" begins or ends with a space`},
 		},
 		"/create/user": {
 			{c.u1, `{}`, 400, "KeyError('email')"},
@@ -182,7 +184,7 @@ func TestClassicRefusals(t *testing.T) {
 			{c.super, `{"email":"u1@example.com","password":"` + text + `","password2":"` + text + `","name":""}`, 400, "Username/email = u1@example.com already exists!"},
 			{c.super, `{"email":"U1@example.com","password":"` + text + `","password2":"` + text + `","name":""}`, 400, "Username/email = U1@example.com already exists!"},
 			{c.super, `{"email":"root@example.org","password":"` + text + `","password2":"` + text + `","name":""}`, 400, "Username/email = root@example.org already exists!"},
-			{c.super, `{"email":"b.c","password":"` + text + `","password2":"` + text + `","name":""}`, 400, `Invalid input: not valid: "b.c" is no e-mail address`},
+			{c.super, `{"email":"b.c","password":"` + text + `","password2":"` + text + `","name":""}`, 400, `Invalid input: "b.c" is no e-mail address`},
 		},
 		"/org/add/user": {
 			{c.u1, `{}`, 400, "KeyError('org_hash')"},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"time"
 
@@ -68,6 +69,9 @@ func (s *Server) revokeToken(c echo.Context) error {
 	user, err := s.userOf(c)
 	if err == nil {
 		err = s.cfg.Identity.Revoke(c.Request().Context(), user.Hash, c.Param("id"))
+	}
+	if errors.Is(err, identity.ErrNotFound) {
+		return refuse(http.StatusNotFound, "not-found", "There is no such token.")
 	}
 	if err != nil {
 		return identityProblem(err)

@@ -19,7 +19,7 @@ func identityProblem(err error) error {
 	case errors.As(err, &unknown):
 		return badRequest(fmt.Sprintf("There is no user %q.", unknown.Text)).inOldWords(unknown.Error())
 	case errors.Is(err, identity.ErrInvalid), errors.Is(err, identity.ErrPassword):
-		return badRequest("Invalid input: " + strings.ReplaceAll(err.Error(), "\n", "; "))
+		return badRequest("Invalid input: " + faults(err))
 	case errors.Is(err, identity.ErrRole):
 		return refuse(http.StatusConflict, "role", memberText(err, (*identity.MemberError).Error))
 	case errors.Is(err, identity.ErrExists):
@@ -28,6 +28,17 @@ func identityProblem(err error) error {
 		return refuse(http.StatusNotFound, "not-found", "There is none of that name.")
 	}
 	return err
+}
+
+// faults are what is wrong with some input, without the words of the packages in between.
+func faults(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, l := range lines {
+		if _, fault, ok := strings.Cut(l, identity.ErrInvalid.Error()+": "); ok {
+			lines[i] = fault
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // memberText is one of the texts of a MemberError, without what it was wrapped in.
@@ -69,16 +80,10 @@ func (s *Server) createUser(c echo.Context) error {
 
 // newUser makes a user with a password, or with an empty one without.
 func (s *Server) newUser(c echo.Context, u identity.User, password string) (identity.User, error) {
-	if password != "" {
-		if err := identity.CheckPassword(u, password); err != nil {
-			return u, err
-		}
+	if password == "" {
+		return s.cfg.Identity.CreateUser(c.Request().Context(), u)
 	}
-	u, err := s.cfg.Identity.CreateUser(c.Request().Context(), u)
-	if err == nil && password != "" {
-		err = s.cfg.Identity.SetPassword(c.Request().Context(), u.Hash, password)
-	}
-	return u, err
+	return s.cfg.Identity.CreateUserWith(c.Request().Context(), u, password)
 }
 
 // users is GET /api/v1/users.
@@ -140,7 +145,11 @@ func (s *Server) userOf(c echo.Context) (identity.User, error) {
 	case text == "":
 		return caller(c), nil
 	}
-	return s.cfg.Identity.FindUser(c.Request().Context(), text)
+	user, err := s.cfg.Identity.FindUser(c.Request().Context(), text)
+	if errors.Is(err, identity.ErrNotFound) {
+		return user, refuse(http.StatusNotFound, "not-found", fmt.Sprintf("There is no user %q.", text))
+	}
+	return user, err
 }
 
 // pathParam is a part of the path as it was before a client escaped it.

@@ -48,6 +48,9 @@ func (a *app) userCreateCommand() *cobra.Command {
 				if body.Password, err = a.newPassword(p); err != nil {
 					return err
 				}
+				if body.Password == "" { // which would be a user without
+					return usageError{errors.New("the password is empty: --no-password makes a user without one")}
+				}
 			}
 			return a.callAndPrint(cmd.Context(), &r, http.MethodPost, "/api/v1/users", body)
 		},

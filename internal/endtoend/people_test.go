@@ -51,7 +51,7 @@ func TestPeopleFromAShell(t *testing.T) {
 		{one, "org set org1 u2@example.com --no-read", 0, "u1:admin u2:member"},
 		{two, "org list", 0, "org2"},
 		{two, "org list --role member", 0, "org1 org2"},
-		{one, "org set org1 u3@example.com", 1, "There is none of that name"},
+		{one, "org set org1 u3@example.com", 1, "There is no user \"u3@example.com\""},
 		{one, "org set org1 u2@example.com --role boss", 1, "not \"boss\""},
 		{one, "org set org1 u1@example.com --role member", 1, "only administrator"},
 		{one, "org remove org1 u1@example.com", 1, "only administrator"},
