@@ -42,6 +42,44 @@ func (s *Service) Ask(ctx context.Context, c Caller, text string, params map[str
 	return all, err
 }
 
+// Scan hands all rows of a query to sink as they come, and keeps nothing of them: it is for readers who look whether there is something new.
+// It has the caller's rights as they are given and the limits of a report, but no turn in the queue, so the caller must bound how many run at
+// a time. A watch is scanned once. When it returns an error, be it that of a limit, there may be more rows than were handed out.
+func (s *Service) Scan(ctx context.Context, c Caller, text string, params map[string]tahoe.Value, sink func([]tdql.Row) error) error {
+	if s.cfg.DB == nil {
+		return errNoDB
+	}
+	query, err := tdql.Parse(text)
+	if err != nil {
+		return err
+	}
+	plan, _, err := tdql.Check(query.Once(), tdql.Env{Now: s.cfg.Now(), Orgs: c.Orgs, Params: params, Once: true})
+	if err != nil {
+		return err
+	}
+	program, err := tdql.Compile(plan)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.QueryTime, errTimeLimit)
+	defer cancel()
+	db := &snapshot{db: s.cfg.DB, limit: s.cfg.QueryWork}
+	var n uint64
+	_, err = run(ctx, db, program, func(rows []tdql.Row) error {
+		if n += uint64(len(rows)); s.cfg.QueryRows > 0 && n > s.cfg.QueryRows {
+			return errRowLimit
+		}
+		return sink(rows)
+	}, func(p Progress) { db.read.Store(p.Read) })
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if errors.Is(err, errRowLimit) || errors.Is(err, errWorkLimit) || errors.Is(err, errTimeLimit) {
+		return fmt.Errorf("%w: %w", ErrLimit, err)
+	}
+	return err
+}
+
 // Waiting counts the queries that wait or run, on all servers together, as they were a moment ago.
 func (s *Service) Waiting() (n uint64) {
 	for _, of := range *s.waiting.Load() {

@@ -17,6 +17,8 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrBusy says that too many queries wait already.
 	ErrBusy = errors.New("too many queries wait")
+	// ErrLimit says that a scan passed a limit of the server, which the text around it names.
+	ErrLimit = errors.New("limit reached")
 	// ErrUserBusy says that too many queries of the asker wait already, or run.
 	ErrUserBusy = errors.New("too many queries of one user wait")
 )

@@ -58,6 +58,11 @@ func (b *Bundle) Begin() error {
 	if _, err := io.WriteString(b.w, head); err != nil {
 		return err
 	}
+	return b.add(preamble()...)
+}
+
+// preamble is what every bundle begins with.
+func preamble() []object {
 	product := object{
 		"type": "identity", "spec_version": specVersion, "id": productID, "created": since, "modified": since, "name": "Cybex-P", "identity_class": "system",
 	}
@@ -66,7 +71,7 @@ func (b *Bundle) Begin() error {
 		"created_by_ref": productID, "name": "TAHOE", "description": "The TAHOE instance that an object was made of.",
 		"schema": "https://github.com/cybexp/cybexp/blob/main/docs/stix.md", "version": "1.0.0", "extension_types": []string{"new-sco", "property-extension"},
 	}
-	return b.add(product, extension)
+	return []object{product, extension}
 }
 
 // End writes what stands after the rows.
@@ -92,32 +97,46 @@ type row struct {
 
 // Row writes the objects of one row of the report.
 func (b *Bundle) Row(text json.RawMessage) error {
+	_, objects, err := made(text)
+	if err != nil {
+		return err
+	}
+	return b.add(objects...)
+}
+
+// made are the objects that are made of a row, some of which may be nil.
+func made(text json.RawMessage) (row, []object, error) {
 	var r row
 	if err := json.Unmarshal(text, &r); err != nil {
-		return fmt.Errorf("read row: %w", err)
+		return r, nil, fmt.Errorf("read row: %w", err)
 	}
 	data := tahoe.Null()
 	if len(r.Data) > 0 {
 		var err error
 		if data, err = tahoe.ParseValue(r.Data); err != nil {
-			return fmt.Errorf("read row %s: %w", r.Hash, err)
+			return r, nil, fmt.Errorf("read row %s: %w", r.Hash, err)
 		}
 	}
+	objects, err := r.objects(data)
+	if err != nil {
+		return r, nil, fmt.Errorf("row %s: %w", r.Hash, err)
+	}
+	return r, objects, nil
+}
+
+func (r row) objects(data tahoe.Value) ([]object, error) {
 	switch r.IType {
 	case "", string(tahoe.KindAttribute):
 		f, err := observable(r.SubType, data)
-		if err != nil {
-			return fmt.Errorf("row %s: %w", r.Hash, err)
-		}
-		return b.add(f.object)
+		return []object{f.object}, err
 	case string(tahoe.KindEvent):
-		return b.observation(r, data, r.Timestamp, r.Timestamp)
+		return observation(r, data, r.Timestamp, r.Timestamp)
 	case string(tahoe.KindSession):
-		return b.observation(r, data, r.StartTime, r.EndTime)
+		return observation(r, data, r.StartTime, r.EndTime)
 	case string(tahoe.KindObject):
-		return b.group(r, data)
+		return group(r, data)
 	}
-	return b.add(instance(r.Hash, r.IType, r.SubType, data))
+	return []object{instance(r.Hash, r.IType, r.SubType, data)}, nil
 }
 
 // parts are the observables in an event, session or object.
@@ -168,35 +187,35 @@ func (p *parts) objects() []object {
 	return list
 }
 
-// group writes an object, after what it has.
-func (b *Bundle) group(r row, data tahoe.Value) error {
+// group is an object, after what it has.
+func group(r row, data tahoe.Value) ([]object, error) {
 	var p parts
 	if err := p.collect(data); err != nil {
-		return fmt.Errorf("row %s: %w", r.Hash, err)
+		return nil, err
 	}
 	o := instance(r.Hash, r.IType, r.SubType, data)
 	if refs := p.refs(); len(refs) > 0 {
 		o["object_refs"] = refs
 	}
-	return b.add(append(p.objects(), o)...)
+	return append(p.objects(), o), nil
 }
 
-// observation writes an event or a session: what was observed, by whom and when, and for a malicious event what to look for.
-func (b *Bundle) observation(r row, data tahoe.Value, from, to string) error {
+// observation is an event or a session: what was observed, by whom and when, and for a malicious event what to look for.
+func observation(r row, data tahoe.Value, from, to string) ([]object, error) {
 	first, err := time.Parse(time.RFC3339Nano, from)
 	last, lastErr := time.Parse(time.RFC3339Nano, to)
 	if err != nil || lastErr != nil {
-		return b.group(r, data) // a session without times
+		return group(r, data) // a session without times
 	}
 	var p parts
 	if err := p.collect(data); err != nil {
-		return fmt.Errorf("row %s: %w", r.Hash, err)
+		return nil, err
 	}
 	p.mark(r.TLP)
 	if len(p.facts) == 0 {
 		p.facts = []fact{{object: instance(r.Hash, r.IType, r.SubType, data)}}
 	}
-	by := b.identity(r)
+	by := r.identity()
 	observed := domain("observed-data", r, by, first, p.markings)
 	observed["first_observed"], observed["last_observed"] = stamp(first), stamp(last)
 	observed["number_observed"], observed["object_refs"] = 1, p.refs()
@@ -205,7 +224,7 @@ func (b *Bundle) observation(r row, data tahoe.Value, from, to string) error {
 	if r.Category == string(tahoe.Malicious) {
 		objects = append(objects, alarm(r, by, observed, &p, first)...)
 	}
-	return b.add(objects...)
+	return objects, nil
 }
 
 // alarm is the indicator of a malicious event, and where it was seen; nothing if the event has nothing to look for.
@@ -236,7 +255,7 @@ func alarm(r row, by, observed object, p *parts, at time.Time) []object {
 }
 
 // identity is the organisation that recorded an event; nil when the row does not tell.
-func (b *Bundle) identity(r row) object {
+func (r row) identity() object {
 	if r.Org == "" {
 		return nil
 	}
@@ -280,8 +299,6 @@ func milli(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z
 // add writes objects that were not written lately; nil ones are none.
 func (b *Bundle) add(objects ...object) error {
 	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
 	for _, o := range objects {
 		if o == nil || b.seen[o.id()] {
 			continue
@@ -293,9 +310,11 @@ func (b *Bundle) add(objects ...object) error {
 		if b.written++; b.written > 1 {
 			out.WriteByte(',')
 		}
-		if err := enc.Encode(o); err != nil { // with a line feed
-			return fmt.Errorf("write object: %w", err)
+		text, err := plain(o)
+		if err != nil {
+			return err
 		}
+		out.Write(append(text, '\n'))
 	}
 	_, err := b.w.Write(out.Bytes())
 	return err

@@ -4,12 +4,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/alecthomas/participle/v2/lexer"
+
 	"github.com/cybexp/cybexp/tahoe"
 )
 
 // Range is a range of time in the words of a query: a duration after last, or times after from and to, of which one may be empty. An
 // empty Range is all of time.
 type Range struct{ Last, From, To string }
+
+// Once is the query without watch, which is answered once.
+func (q *Query) Once() *Query {
+	once := *q
+	once.Watch = lexer.Token{}
+	return &once
+}
 
 // Within is the query in another range of time. That is put where the last range stands that the query has; if it has none, where the
 // last events are that it goes to. A query that goes to no events has no place for one, which is a fault, as is what is no time.

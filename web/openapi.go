@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"path"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/taxii"
 )
 
 // An operation tells people and programs about a route: operations.go has all of them.
@@ -28,6 +30,7 @@ type operation struct {
 	In      any    // JSON body; nil for none
 	InMedia string // of a body that is not JSON
 	Out     any    // JSON answer; nil for none
+	OutType string // media type of Out and of errors, where it is not application/json
 	Media   []string
 	Status  int // of success
 }
@@ -91,7 +94,7 @@ func (o operation) describe(schemas *schemas, problemRef any, route string) map[
 	success := map[string]any{"description": http.StatusText(o.Status)}
 	content := map[string]any{}
 	if o.Out != nil {
-		content["application/json"] = map[string]any{"schema": schemas.of(o.Out)}
+		content[cmp.Or(o.OutType, "application/json")] = map[string]any{"schema": schemas.of(o.Out)}
 	}
 	for _, media := range o.Media {
 		content[media] = map[string]any{}
@@ -99,12 +102,15 @@ func (o operation) describe(schemas *schemas, problemRef any, route string) map[
 	if len(content) > 0 {
 		success["content"] = content
 	}
-	op["responses"] = map[string]any{
-		strconv.Itoa(o.Status): success,
-		"default": map[string]any{"description": "A problem, RFC 9457", "content": map[string]any{
-			"application/problem+json": map[string]any{"schema": problemRef},
-		}},
+	failure := map[string]any{"description": "A problem, RFC 9457", "content": map[string]any{
+		"application/problem+json": map[string]any{"schema": problemRef},
+	}}
+	if o.OutType == taxii.MediaType {
+		failure = map[string]any{"description": "An error of TAXII", "content": map[string]any{
+			o.OutType: map[string]any{"schema": schemas.of(taxii.Error{})},
+		}}
 	}
+	op["responses"] = map[string]any{strconv.Itoa(o.Status): success, "default": failure}
 	return op
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/tdql"
 )
 
@@ -58,7 +59,7 @@ type (
 
 // operations tells of everything that is served but the page. A test holds it against the routes and against what is answered.
 func operations() []operation {
-	return slices.Concat(serverOperations(), classicOperations(), peopleOperations(), dataOperations(), queryOperations(), noteOperations())
+	return slices.Concat(serverOperations(), classicOperations(), peopleOperations(), dataOperations(), queryOperations(), noteOperations(), taxiiOperations())
 }
 
 func serverOperations() []operation {
@@ -315,4 +316,25 @@ func noteOperations() []operation {
 		{Route: "PUT /api/v1/saved/:id", Summary: "Change a saved query", Rights: fullToken, In: savedBody{}, Out: savedView{}, Status: ok},
 		{Route: "DELETE /api/v1/saved/:id", Summary: "Delete a saved query", Rights: fullToken, Status: none},
 	}
+}
+
+func taxiiOperations() []operation {
+	ok, filters := http.StatusOK, []string{"added_after", "limit", "next", "match[id]", "match[type]", "match[version]", "match[spec_version]"}
+	const collection, object = taxiiRoot + "collections/:id/", taxiiRoot + "collections/:id/objects/:object/"
+	list := []operation{
+		{Route: "GET " + taxiiPath, Summary: "TAXII 2.1: what there is", Rights: anyToken, Out: taxii.Discovery{}, Status: ok},
+		{Route: "GET " + taxiiRoot, Summary: "TAXII 2.1: the API root", Rights: anyToken, Out: taxii.Root{}, Status: ok},
+		{Route: "GET " + taxiiRoot + "status/:id/", Summary: "TAXII 2.1: what became of objects that were sent", Rights: anyToken, Out: taxii.Status{}, Status: ok},
+		{Route: "GET " + taxiiRoot + "collections/", Summary: "TAXII 2.1: saved queries as collections", Rights: anyToken, Out: taxii.Collections{}, Status: ok},
+		{Route: "GET " + collection, Summary: "TAXII 2.1: a collection", Rights: anyToken, Out: taxii.Collection{}, Status: ok},
+		{Route: "GET " + collection + "manifest/", Summary: "TAXII 2.1: what is in it", Rights: readToken, Query: filters, Out: taxii.Manifest{}, Status: ok},
+		{Route: "GET " + collection + "objects/", Summary: "TAXII 2.1: its objects", Rights: readToken, Query: filters, Out: taxii.Envelope{}, Status: ok},
+		{Route: "POST " + collection + "objects/", Summary: "TAXII 2.1: send objects", Rights: sendToken, InMedia: taxii.MediaType, Out: taxii.Status{}, Status: http.StatusAccepted},
+		{Route: "GET " + object, Summary: "TAXII 2.1: one of its objects", Rights: readToken, Query: filters, Out: taxii.Envelope{}, Status: ok},
+		{Route: "GET " + object + "versions/", Summary: "TAXII 2.1: the versions of an object", Rights: readToken, Query: filters, Out: taxii.Versions{}, Status: ok},
+	}
+	for i := range list {
+		list[i].OutType = taxii.MediaType
+	}
+	return list
 }

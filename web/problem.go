@@ -17,6 +17,7 @@ import (
 	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/tdql"
 )
 
@@ -115,6 +116,9 @@ func problemOf(err error) *problem {
 	if p := noteProblem(err); p != nil {
 		return p
 	}
+	if p := taxiiProblem(err); p != nil {
+		return p
+	}
 	return refuse(http.StatusInternalServerError, "server", "Something went wrong in the server. Its log tells what, under the request_id.").inOldWords("500 Server Error")
 }
 
@@ -129,6 +133,8 @@ func reportProblem(err error) *problem {
 		return refuse(http.StatusGone, "expired", "Rows of the report are no longer kept. Ask again.")
 	case errors.Is(err, reportd.ErrFinished):
 		return refuse(http.StatusConflict, "ended", "The report has ended.")
+	case errors.Is(err, reportd.ErrLimit):
+		return refuse(http.StatusConflict, "report-limit", "The query takes more than the server allows: narrow it.")
 	case errors.Is(err, reportd.ErrTooLarge):
 		return refuse(http.StatusRequestEntityTooLarge, "too-large", "The query's text is too long.")
 	case errors.Is(err, reportd.ErrBadRequest):
@@ -176,10 +182,18 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	header := c.Response().Header()
+	var body any = p
 	header.Set("Content-Type", "application/problem+json")
+	if ofTaxii(c) {
+		body = taxiiError(p)
+		header.Set("Content-Type", taxii.MediaType)
+	}
 	header.Set("Cache-Control", "no-store")
 	if p.Status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="cybexp"`)
+		if ofTaxii(c) {
+			header.Add("WWW-Authenticate", `Basic realm="cybexp", charset="UTF-8"`)
+		}
 	}
 	if p.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(p.retryAfter.Seconds())))
@@ -188,7 +202,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if c.Request().Method == http.MethodHead {
 		return
 	}
-	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
+	if err := json.NewEncoder(c.Response()).Encode(body); err != nil {
 		s.log.DebugContext(ctx, "caller left before its problem", "request_id", p.RequestID, "err", err)
 	}
 }

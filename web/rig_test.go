@@ -29,6 +29,7 @@ import (
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/tahoe"
+	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/tdql"
 	"github.com/cybexp/cybexp/web"
 )
@@ -98,6 +99,9 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	cfg.Curator, cfg.Remover = curator{store, herald}, curator{store, herald}
 	notes := must(b.KV(t.Context(), bus.KVConfig{Bucket: "notebook"}))(t)
 	cfg.Notebook = must(notebook.New(notebook.Config{Store: kvStore{notes, notebook.ErrNotFound, notebook.ErrConflict}}))(t)
+	shelves := must(b.KV(t.Context(), bus.KVConfig{Bucket: "taxii"}))(t)
+	cfg.Taxii = must(taxii.New(taxii.Config{Store: kvStore{shelves, taxii.ErrNotFound, taxii.ErrConflict}, Logger: logger, MinAge: time.Nanosecond}))(t)
+	t.Cleanup(func() { check(t, cfg.Taxii.Close()) })
 	cfg.TempDir = t.TempDir()
 	cfg.Checks = map[string]func(context.Context) error{"graph": store.Ready}
 	for _, f := range tune {

@@ -217,6 +217,10 @@ func TestRightsOfTokens(t *testing.T) {
 		"GET /api/v1/raw/:hash": read, "GET /api/v1/audit": read, "POST /api/v1/reports": read, "GET /api/v1/reports": read, "GET /api/v1/reports/:id": read,
 		"GET /api/v1/reports/:id/rows": read, "DELETE /api/v1/reports/:id": read, "POST /api/v1/tdql/check": read,
 		"POST /api/v1/tdql/format": read, "POST /api/v1/tdql/explain": read, "POST /api/v1/tdql/complete": read,
+		"GET /taxii2/": both, "GET /taxii2/api/": both, "GET /taxii2/api/collections/": both, "GET /taxii2/api/collections/:id/": both,
+		"GET /taxii2/api/status/:id/": both, "POST /taxii2/api/collections/:id/objects/": upload,
+		"GET /taxii2/api/collections/:id/manifest/": read, "GET /taxii2/api/collections/:id/objects/": read,
+		"GET /taxii2/api/collections/:id/objects/:object/": read, "GET /taxii2/api/collections/:id/objects/:object/versions/": read,
 		"GET /api/v1/instances/:hash/comments": read, "GET /api/v1/saved": read, "GET /api/v1/stats": read, "GET /api/v1/typetags": both, "POST /api/v1/raw/detect": upload, "GET /api/v1/saved/:id": read,
 		"POST /api/v1/tdql/indicator": read, "POST /api/v1/tdql/rewrite": read, "GET /api/v1/instances/:hash": read, "GET /api/v1/instances/:hash/neighbours": read,
 	}
@@ -232,7 +236,7 @@ func TestRightsOfTokens(t *testing.T) {
 			if strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
 				continue // a view of the page
 			}
-			refused := got.status == http.StatusForbidden && strings.Contains(got.text(t, "message"), "right")
+			refused := got.status == http.StatusForbidden && strings.Contains(got.text(t, "message")+got.text(t, "description"), "right")
 			if want := !strings.Contains(enough[route], string(right)); refused != want {
 				t.Errorf("%s with a token that may %s: got %d %s", route, right, got.status, got.body)
 			}

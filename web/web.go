@@ -25,6 +25,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/telemetry"
 )
 
@@ -37,6 +38,7 @@ type Config struct {
 	Curator  Curator
 	Remover  Remover
 	Notebook *notebook.Service
+	Taxii    *taxii.Service
 	Audit    *audit.Trail
 
 	// Checks are asked by /readyz, by name: "graph", "bus".
@@ -78,6 +80,8 @@ func (c Config) Validate() error {
 		return errors.New("web: Curator and Remover are required")
 	case c.Notebook == nil:
 		return errors.New("web: Notebook is required")
+	case c.Taxii == nil:
+		return errors.New("web: Taxii is required")
 	case c.Audit == nil:
 		return errors.New("web: Audit is required")
 	case c.Logger == nil:
@@ -113,6 +117,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, echo: echo.New(), metrics: newMetrics(cfg.Metrics), draining: make(chan struct{})}
 	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.Pre(taxiiSlash)
 	s.echo.Use(identify, s.acting, s.measured, s.accessLog, recovered, secured, sameOrigin())
 	s.openAPI, s.docs = newAPIDocument(cfg.Version), newDocs(cfg.Version)
 	s.routes()
@@ -148,6 +153,8 @@ func (s *Server) routes() {
 	e.GET("/orgs/admin_of", s.classicAdminOf, s.reading)
 	e.GET("/orgs/user_of", s.classicUserOf, s.reading)
 	e.GET("/user/info/self", s.classicSelf, s.withAny)
+
+	s.taxiiRoutes(e)
 
 	v1 := e.Group("/api/v1")
 	v1.GET("/version", s.version)

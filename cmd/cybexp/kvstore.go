@@ -7,6 +7,7 @@ import (
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/notebook"
+	"github.com/cybexp/cybexp/taxii"
 )
 
 // kvStore is a bucket of the bus as packages see it that keep small values. Its errors wrap those that such a package knows.
@@ -17,6 +18,9 @@ type kvStore struct {
 
 func identityStore(kv *bus.KV) kvStore {
 	return kvStore{kv, identity.ErrNotFound, identity.ErrConflict}
+}
+func taxiiStore(kv *bus.KV) kvStore {
+	return kvStore{kv, taxii.ErrNotFound, taxii.ErrConflict}
 }
 func notebookStore(kv *bus.KV) kvStore {
 	return kvStore{kv, notebook.ErrNotFound, notebook.ErrConflict}

@@ -25,6 +25,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/telemetry"
 	"github.com/cybexp/cybexp/web"
 )
@@ -171,6 +172,18 @@ func (p *platform) openNotebook(ctx context.Context) (*notebook.Service, error) 
 	return notebook.New(notebook.Config{Store: notebookStore(kv)})
 }
 
+func (p *platform) openTaxii(ctx context.Context) (*taxii.Service, error) {
+	kv, err := p.bus.KV(ctx, bus.KVConfig{Bucket: "taxii", TTL: taxii.ForgetAfter})
+	if err != nil {
+		return nil, fmt.Errorf("open taxii: %w", err)
+	}
+	service, err := taxii.New(taxii.Config{Store: taxiiStore(kv), Logger: p.log})
+	if err == nil {
+		p.later(service.Close)
+	}
+	return service, err
+}
+
 func (p *platform) openIngest(ctx context.Context) error {
 	keys, err := ingest.LoadOrCreateKeys(filepath.Join(p.data, "keys"))
 	if err != nil {
@@ -223,6 +236,9 @@ func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg.Version, cfg.Logger, cfg.Metrics = version, p.log, p.metrics
 	var err error
 	if cfg.Notebook, err = p.openNotebook(ctx); err != nil {
+		return nil, err
+	}
+	if cfg.Taxii, err = p.openTaxii(ctx); err != nil {
 		return nil, err
 	}
 	if cfg.Proxies, err = p.trusted(); err != nil {
