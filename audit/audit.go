@@ -42,6 +42,7 @@ const (
 	Upload       Action = "upload"
 	Ask          Action = "report.ask"
 	RawRead      Action = "raw.read"
+	Export       Action = "export"
 	DeadRead     Action = "dead.read"
 	DeadRetry    Action = "dead.retry"
 	DeadDelete   Action = "dead.delete"

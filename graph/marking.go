@@ -136,8 +136,11 @@ func (q *quads) unset(uid, predicate, text string) {
 type asked map[string]string
 
 // org adds an organisation, and gives the list of its audiences for eq.
-func (v asked) org(org string) string {
-	list := tahoe.Red.Audiences(org)
+func (v asked) org(org string) string { return v.list(tahoe.Red.Audiences(org)) }
+
+// list adds audiences, and gives the list of them for eq.
+func (v asked) list(audiences []string) string {
+	list := slices.Clone(audiences)
 	for i, a := range list {
 		name := "$o" + strconv.Itoa(len(v))
 		v[name], list[i] = a, name

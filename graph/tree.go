@@ -26,8 +26,13 @@ type tree struct {
 }
 
 func (a *attempt) loadNodes(ctx context.Context, uids []uint64) (map[uint64]*treeNode, error) {
+	return loadNodes(uids, func(q string, answer any) error { return ask(ctx, a.txn, "{ "+q+" }", answer) })
+}
+
+// loadNodes reads attributes and objects with what asks a query.
+func loadNodes(uids []uint64, ask func(q string, answer any) error) (map[uint64]*treeNode, error) {
 	var answer struct{ Q []*treeNode }
-	if err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(uids)+`)) { uid hash itype sub_type data ocref { uid } } }`, &answer); err != nil {
+	if err := ask(`q(func: uid(`+uidList(uids)+`)) { uid hash itype sub_type data ocref { uid } }`, &answer); err != nil {
 		return nil, fmt.Errorf("read attributes and objects: %w", err)
 	}
 	nodes := make(map[uint64]*treeNode, len(answer.Q))

@@ -86,6 +86,10 @@ func (m *mapper) run(out *Outcome, data tahoe.Value, syntax error) {
 		out.Record.Events, out.Record.Sessions = result.Events, result.Sessions
 		out.mark(m.marking)
 	}
+	if result.Raw != nil && err == nil {
+		out.Record.Raw, out.Record.State, out.whole = result.Raw, result.State, true
+		out.Record.Marking = m.marking.Stricter(result.Marking)
+	}
 }
 
 // mark marks all events of a record, at least so restrictively.

@@ -33,11 +33,16 @@ func MarshalInstance(i Instance) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%w: document of a %T", ErrData, i)
 	}
+	return marshalDocument(d)
+}
+
+// marshalDocument is JSON in one line that leaves <, > and & as they are.
+func marshalDocument(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(d); err != nil {
-		return nil, fmt.Errorf("document of %s %s: %w", d.Kind, d.SubType, err)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("document: %w", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }

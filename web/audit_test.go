@@ -96,6 +96,8 @@ func deeds(t *testing.T, r *rig) []deed {
 		{"POST /api/v1/sources/:id/stop", as(r.admin, "POST", "/api/v1/sources/SOURCE/stop", ""), audit.SourceStop},
 		{"DELETE /api/v1/sources/:id", as(r.admin, "DELETE", "/api/v1/sources/SOURCE", ""), audit.SourceRemove},
 		{"POST /api/v1/reports", as(r.admin, "POST", "/api/v1/reports", `{"tdql":"count ipv4 192.0.2.8"}`), audit.Ask},
+		{"GET /api/v1/export", as(r.reader, "GET", "/api/v1/export", ""), audit.Export},
+		{"POST /api/v1/export", as(r.reader, "POST", "/api/v1/export", `{"hashes":["`+strings.Repeat("0", 64)+`"]}`), audit.Export},
 		{"GET /api/v1/audit", as(r.super, "GET", "/api/v1/audit", ""), audit.AuditRead},
 	}
 }

@@ -28,7 +28,7 @@ func (s *Server) backup(c echo.Context) error {
 	conn := http.NewResponseController(c.Response())
 	_ = conn.SetReadDeadline(time.Time{}) // a test's recorder has no deadlines
 	_ = conn.SetWriteDeadline(time.Time{})
-	err := s.cfg.Backup(ctx, &patientWriter{c: c, conn: conn})
+	err := s.cfg.Backup(ctx, &patientWriter{c: c, conn: conn, media: mediaTar, name: "cybexp-backup.tar"})
 	switch {
 	case err == nil:
 		return nil
@@ -43,16 +43,18 @@ func (s *Server) backup(c echo.Context) error {
 
 // patientWriter writes the body of a long answer. Between writes as much time may go by as it takes; each write has its time.
 type patientWriter struct {
-	c    echo.Context
-	conn *http.ResponseController
+	c     echo.Context
+	conn  *http.ResponseController
+	media string
+	name  string // of the file that it is
 }
 
 // Write commits the answer with its first bytes.
 func (w *patientWriter) Write(p []byte) (int, error) {
 	if !w.c.Response().Committed {
 		h := w.c.Response().Header()
-		h.Set(echo.HeaderContentType, mediaTar)
-		h.Set(echo.HeaderContentDisposition, `attachment; filename="cybexp-backup.tar"`)
+		h.Set(echo.HeaderContentType, w.media)
+		h.Set(echo.HeaderContentDisposition, `attachment; filename="`+w.name+`"`)
 		h.Set(echo.HeaderCacheControl, "no-store")
 	}
 	_ = w.conn.SetWriteDeadline(time.Now().Add(bodyTimeout))

@@ -229,6 +229,8 @@ func TestEveryOperationIsAsTheDocumentSays(t *testing.T) {
 	send(admin, "PUT /api/v1/events/:hash/category", "/api/v1/events/"+event+"/category", `{"category":"benign"}`)
 	send(admin, "PUT /api/v1/events/:hash/context", "/api/v1/events/"+event+"/context", `{"instance":"`+object+`","context":"malicious"}`)
 	send(admin, "PUT /api/v1/events/:hash/marking", "/api/v1/events/"+event+"/marking", `{"tlp":"green"}`)
+	send(admin, "GET /api/v1/export", "", "")
+	send(admin, "POST /api/v1/export", "", `{"hashes":["`+event+`"]}`)
 	send(admin, "DELETE /api/v1/events/:hash", "/api/v1/events/"+event, "")
 	upload := "/api/v1/uploads/" + kept["POST /api/v1/raw"]
 	r.uploaded(kept["POST /api/v1/raw"])

@@ -250,6 +250,11 @@ func queryOperations() []operation {
 		{Route: "GET /api/v1/reports/:id/rows", Summary: "Its rows, as they are made", Rights: readToken, Query: []string{"limit", "cursor", "after"},
 			Media: []string{"application/x-ndjson", "application/json", "text/csv", "application/stix+json;version=2.1", "application/vnd.cybexp.report+json"}, Status: ok},
 		{Route: "DELETE /api/v1/reports/:id", Summary: "Cancel it", Rights: readToken, Status: http.StatusNoContent},
+		{Route: "GET /api/v1/export", Summary: "All that I may see, as TAHOE documents", Rights: readToken, Query: []string{"after"},
+			Media: []string{mediaNDJSON}, Status: ok},
+		{Route: "POST /api/v1/export", Summary: "Raws and events as TAHOE documents", Rights: readToken, In: struct {
+			Hashes []tahoe.Hash `json:"hashes"`
+		}{}, Media: []string{mediaNDJSON}, Status: ok},
 		{Route: "POST /api/v1/tdql/check", Summary: "Check a query", Rights: readToken, In: tdqlBody{}, Out: struct {
 			Canonical string      `json:"canonical"`
 			Hash      string      `json:"hash"`

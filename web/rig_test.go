@@ -96,7 +96,7 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	cfg.Identity, cfg.Ingest, cfg.Reports, cfg.Logger, cfg.Version = r.users, lake, reports, logger, "test"
 	cfg.Audit = r.audit
 	cfg.Sources = must(lake.Sources(t.Context(), source.Config{Logger: logger, PrivateNets: true, Look: 50 * time.Millisecond}))(t)
-	cfg.Curator, cfg.Remover = curator{store, herald}, curator{store, herald}
+	cfg.Curator, cfg.Remover, cfg.Exporter = curator{store, herald}, curator{store, herald}, curator{store, herald}
 	notes := must(b.KV(t.Context(), bus.KVConfig{Bucket: "notebook"}))(t)
 	cfg.Notebook = must(notebook.New(notebook.Config{Store: kvStore{notes, notebook.ErrNotFound, notebook.ErrConflict}}))(t)
 	shelves := must(b.KV(t.Context(), bus.KVConfig{Bucket: "taxii"}))(t)
@@ -118,6 +118,14 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 type curator struct {
 	store  *graph.Store
 	herald *reportd.Herald
+}
+
+func (c curator) Records(ctx context.Context, q tahoe.RecordQuery) (tahoe.RecordPage, error) {
+	page, err := c.store.Records(ctx, q)
+	if errors.Is(err, graph.ErrNotFound) {
+		err = web.ErrNoRecord
+	}
+	return page, err
 }
 
 func (c curator) Mark(ctx context.Context, orgs []string, event tahoe.Hash, m tahoe.Marking) error {

@@ -117,6 +117,11 @@ func (r *rig) everything(other identity.Org, seen string) map[string]string {
 	for _, q := range []string{`{"type":"count","data":{"sub_type":"username","data":"mallory"}}`, `{"type":"related","data":{"sub_type":"ipv4","data":"198.51.100.7"}}`} {
 		note("classic "+q, r.post(as, "/query", q))
 	}
+	note("export", r.get(as, "/api/v1/export"))
+	for name, h := range hashes {
+		note("export after "+name, r.get(as, "/api/v1/export?after="+h))
+		note("export "+name, r.post(as, "/api/v1/export", `{"hashes":["`+h+`"]}`))
+	}
 	note("save", r.post(as, "/api/v1/saved", `{"name":"n","tdql":"events org `+other.Name+`"}`))
 	return told
 }

@@ -215,7 +215,7 @@ func TestRightsOfTokens(t *testing.T) {
 		"POST /raw": upload, "POST /api/v1/raw": upload,
 		"POST /query": read, "GET /ws": read, "GET /api/v1/orgs": read, "GET /orgs/admin_of": read, "GET /orgs/user_of": read,
 		"GET /api/v1/raw/:hash": read, "GET /api/v1/audit": read, "POST /api/v1/reports": read, "GET /api/v1/reports": read, "GET /api/v1/reports/:id": read,
-		"GET /api/v1/reports/:id/rows": read, "DELETE /api/v1/reports/:id": read, "POST /api/v1/tdql/check": read,
+		"GET /api/v1/reports/:id/rows": read, "GET /api/v1/export": read, "POST /api/v1/export": read, "DELETE /api/v1/reports/:id": read, "POST /api/v1/tdql/check": read,
 		"POST /api/v1/tdql/format": read, "POST /api/v1/tdql/explain": read, "POST /api/v1/tdql/complete": read,
 		"GET /taxii2/": both, "GET /taxii2/api/": both, "GET /taxii2/api/collections/": both, "GET /taxii2/api/collections/:id/": both,
 		"GET /taxii2/api/status/:id/": both, "POST /taxii2/api/collections/:id/objects/": upload,

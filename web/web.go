@@ -37,6 +37,7 @@ type Config struct {
 	Reports  *reportd.Service
 	Curator  Curator
 	Remover  Remover
+	Exporter Exporter
 	Notebook *notebook.Service
 	Taxii    *taxii.Service
 	Audit    *audit.Trail
@@ -76,8 +77,8 @@ func (c Config) Validate() error {
 		return errors.New("web: Sources is required")
 	case c.Reports == nil:
 		return errors.New("web: Reports is required")
-	case c.Curator == nil || c.Remover == nil:
-		return errors.New("web: Curator and Remover are required")
+	case c.Curator == nil || c.Remover == nil || c.Exporter == nil:
+		return errors.New("web: Curator, Remover and Exporter are required")
 	case c.Notebook == nil:
 		return errors.New("web: Notebook is required")
 	case c.Taxii == nil:
@@ -204,6 +205,8 @@ func (s *Server) routes() {
 	v1.GET("/reports/:id", s.report, s.reading)
 	v1.GET("/reports/:id/rows", s.rows, s.reading)
 	v1.DELETE("/reports/:id", s.cancel, s.reading)
+	v1.GET("/export", s.export, s.reading)
+	v1.POST("/export", s.exportThese, s.reading)
 	v1.GET("/instances/:hash", s.instance, s.reading)
 	v1.GET("/instances/:hash/neighbours", s.neighbours, s.reading)
 	v1.PUT("/events/:hash/marking", s.mark, s.signedIn)

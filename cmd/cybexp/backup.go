@@ -277,7 +277,7 @@ func (p *platform) emptyFolder(name string) (dir string, err error) {
 // wholeFile writes a file, for its owner only, that appears under its name when it is whole. It replaces none.
 func wholeFile(name string, write func(io.Writer) error) error {
 	if _, err := os.Lstat(name); err == nil {
-		return fmt.Errorf("%s exists already: a backup replaces none", name)
+		return fmt.Errorf("%s exists already, and is not replaced", name)
 	}
 	part := name + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

@@ -11,7 +11,7 @@ import (
 	"github.com/cybexp/cybexp/web"
 )
 
-// curator changes events in the graph, and tells the watches.
+// curator reads, changes and removes events in the graph for the web, and tells the watches.
 type curator struct {
 	store  *graph.Store
 	herald *reportd.Herald
@@ -48,6 +48,15 @@ func (c curator) RemoveRaws(ctx context.Context, org string, raws []tahoe.Hash) 
 func (c curator) RemoveOrg(ctx context.Context, org string, progress func(web.Removed)) (web.Removed, error) {
 	removed, err := c.store.RemoveOrg(ctx, org, func(r graph.Removed) { progress(web.Removed(r)) })
 	return web.Removed(removed), err
+}
+
+// Records reads a page of records.
+func (c curator) Records(ctx context.Context, q tahoe.RecordQuery) (tahoe.RecordPage, error) {
+	page, err := c.store.Records(ctx, q)
+	if errors.Is(err, graph.ErrNotFound) {
+		return page, fmt.Errorf("%w: %w", web.ErrNoRecord, err)
+	}
+	return page, err
 }
 
 // changed tells the watches of an event that was changed.

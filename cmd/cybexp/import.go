@@ -31,46 +31,81 @@ const (
 
 type importOptions struct {
 	settings
+	remote
+
 	typetag, org, timezone string
 	tlp                    tahoe.Marking
-	bulk                   bool
+	bulk, again            bool
 }
 
 func (a *app) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Fill an empty platform from files, many times faster than uploads can",
-		Long: "Map files of raw records, write the database's own files from the result, and leave a data folder for `cybexp up`.\n" +
-			"The platform must not run, and its graph must be empty; the organisation is made when there is none of the name.\n" +
-			"`-` is standard input, and a name that ends in .gz a zipped file. An import that is broken off leaves no graph.",
-		Example: "  cybexp import --bulk --typetag cowrie --org acme --data data 2025-*.json.gz",
+		Short: "Take an export into a platform that runs, or fill an empty one from files, many times faster than uploads can",
+		Long: "Without --bulk, FILE is what `cybexp export` wrote: its raws and events, with all that they hold, come into the graph as they were there, each to the\n" +
+			"organisation of the same name, which must be there and which you must administer; with --org all come to that one, and their events get\n" +
+			"its hash. A document that cannot be used is told with its line, and the others count. To send a file again does no harm: what the\n" +
+			"server has it does not read again, so an import that broke off goes on there. STIX bundles of an export go with --org and `--typetag stix`.\n\n" +
+			"With --bulk, files of raw records are mapped, the database's own files are written from the result, and a data folder is left for `cybexp up`.\n" +
+			"The platform must not run, and its graph must be empty; the organisation is made when there is none of the name. One that is\n" +
+			"broken off leaves no graph.\n\n" +
+			"`-` is standard input, and a name that ends in .gz a zipped file.",
+		Example: "  cybexp import graph.ndjson\n" +
+			"  cybexp import --typetag stix --org acme april.stix.json\n" +
+			"  cybexp import --bulk --typetag cowrie --org acme --data data 2025-*.json.gz",
 		GroupID: "platform",
 		Args:    minArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.remote.data = o.settings.data
+			if !o.bulk {
+				return a.importRunning(cmd.Context(), &o, args)
+			}
 			return interrupted(cmd.Context(), a.importFiles(cmd.Context(), o, args))
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.bulk, "bulk", false, "write the files of an empty graph (required: `cybexp send` adds to a running one)")
-	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required)")
-	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required)")
+	f.BoolVar(&o.bulk, "bulk", false, "write the files of an empty graph, from raw records")
+	f.BoolVar(&o.again, "again", false, "send also what the server knows from an earlier import, after it was removed there")
+	f.StringVar(&o.server, "server", "http://"+defaultListen, "base `URL` of the platform, if it runs")
+	f.StringVar(&o.token, "token", "", "access token (default: the admin token in the data folder, for a server on this machine)")
+	f.StringVar(&o.typetag, "typetag", "", "what the records are, such as cowrie (required with --bulk; without, TAHOE documents)")
+	f.StringVar(&o.org, "org", "", "organisation that owns the data, by name or hash (required with --bulk; without, that of each document)")
 	f.StringVar(&o.timezone, "timezone", "UTC", "IANA `ZONE` of times that name none")
 	tlpFlag(f, &o.tlp)
-	o.bind(cmd, roleImport)
+	o.settings.bind(cmd, roleImport)
 	setDefault(cmd, "log-level", "error")
-	for _, name := range []string{"typetag", "org"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // the flag is defined some lines up
-		}
-	}
 	return cmd
 }
 
+// importRunning takes files into a platform that runs.
+func (a *app) importRunning(ctx context.Context, o *importOptions, files []string) error {
+	if o.typetag == "" || o.typetag == documentsTag {
+		return a.importDocuments(ctx, o, files)
+	}
+	if o.typetag != stixTag || o.org == "" {
+		return usageError{errors.New("into a platform that runs an export is taken in, of TAHOE documents or with --typetag stix --org ORG; `cybexp send` uploads other records")}
+	}
+	if err := o.resolve(); err != nil {
+		return err
+	}
+	send := &sendOptions{remote: o.remote, typetag: o.typetag, org: o.org, timezone: o.timezone, tlp: o.tlp, follow: true}
+	var errs []error
+	for _, path := range files {
+		if err := a.sendFile(ctx, send, path); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stixTag is the format of STIX bundles.
+const stixTag = "stix"
+
 // importFiles checks what it was told, finds the organisation, fills a graph, and puts it in its place.
 func (a *app) importFiles(ctx context.Context, o importOptions, files []string) (err error) {
-	if !o.bulk {
-		return usageError{errors.New("import needs --bulk; `cybexp send` uploads to a platform that runs")}
+	if o.typetag == "" || o.org == "" {
+		return usageError{errors.New("--bulk needs --typetag and --org: what the records are, and whose")}
 	}
 	if !slices.Contains(filter.Typetags(), o.typetag) {
 		return usageError{fmt.Errorf("no filter knows the typetag %q; there are: %s", o.typetag, strings.Join(filter.Typetags(), ", "))}

@@ -96,7 +96,7 @@ func (a *app) rootCommand() *cobra.Command {
 	)
 	root.AddCommand(
 		a.upCommand(), a.webCommand(), a.reportdCommand(), a.ingestCommand(), a.importCommand(), a.backupCommand(), a.restoreCommand(), a.doctorCommand(),
-		a.sendCommand(), a.sourceCommand(), a.queryCommand(), a.watchCommand(), a.mcpCommand(), a.orgCommand(), a.userCommand(), a.tokenCommand(),
+		a.sendCommand(), a.exportCommand(), a.sourceCommand(), a.queryCommand(), a.watchCommand(), a.mcpCommand(), a.orgCommand(), a.userCommand(), a.tokenCommand(),
 		a.auditCommand(), a.savedCommand(), a.classifyCommand(), a.deleteCommand(),
 		a.tdqlCommand(), a.tahoeCommand(), a.keyCommand(), a.configCommand(), a.healthCommand(), a.versionCommand(), a.manCommand(),
 	)

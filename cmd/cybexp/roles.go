@@ -227,7 +227,7 @@ func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg := web.DefaultConfig()
 	cfg.Identity, cfg.Ingest, cfg.Sources, cfg.Reports = p.users, p.ingest, p.runs, p.reports
 	cfg.Audit = p.audit
-	cfg.Curator, cfg.Remover = curator{p.store, p.herald}, curator{p.store, p.herald}
+	cfg.Curator, cfg.Remover, cfg.Exporter = curator{p.store, p.herald}, curator{p.store, p.herald}, curator{p.store, p.herald}
 	cfg.Doctor = p.diagnose
 	if p.backs(p.keys) {
 		cfg.Backup = p.writeBackup

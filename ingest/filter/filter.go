@@ -33,6 +33,11 @@ type Result struct {
 	Events   []*tahoe.Event
 	Sessions []*tahoe.Session
 	Problems []Problem
+
+	// Of a record that stands for another, which is kept in its stead: the raw as it was, what became of it and how it was marked.
+	Raw     *tahoe.Raw
+	State   tahoe.RawState
+	Marking tahoe.Marking
 }
 
 // Problem is a part of a record that could not be used. The rest of the record counts.

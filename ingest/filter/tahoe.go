@@ -7,26 +7,38 @@ import (
 )
 
 // applyTAHOE takes an event that is made already, as its TAHOE document: {"itype":"event","sub_type":…,"timestamp":…,"data":{…}}, perhaps with
-// "category", "_mal_ref", "_ben_ref", and in "sessions" the documents of those it belongs to. Values stay as they are spelt; hashes
-// and organisation are those of the upload.
+// "category", "tlp", "_mal_ref", "_ben_ref", and in "sessions" the documents of those it belongs to. Values stay as they are spelt; hashes
+// and organisation are those of the upload. A document of a raw is taken as what it is of, see applyRaw.
 func applyTAHOE(in Input) (Result, error) {
 	r := record{fields: openDocument(in.Data)}
-	if kind, _ := r.get("itype"); kind.Text() != string(tahoe.KindEvent) {
-		return Result{}, fmt.Errorf("%w: it is no document of a TAHOE event", ErrFormat)
+	kind, _ := r.get("itype")
+	if kind.Text() == string(tahoe.KindRaw) {
+		return applyRaw(in, &r)
 	}
-	data, _ := r.get("data")
+	if kind.Text() != string(tahoe.KindEvent) {
+		return Result{}, fmt.Errorf("%w: it is no document of a TAHOE event or raw", ErrFormat)
+	}
 	stamp, err := r.stamp("timestamp", in)
 	if err != nil {
 		return Result{}, err
 	}
-	e := r.happen(in, "data", happening{subType: r.text("sub_type"), stamp: stamp, children: r.documentNodes("data", data)})
+	e := r.documentEvent(in, stamp)
 	if e == nil {
 		return Result{Problems: r.problems}, nil
 	}
-	r.documentJudgements(e)
-	result := Result{Events: []*tahoe.Event{e}, Sessions: r.documentSessions(e)}
+	result := Result{Events: []*tahoe.Event{e}, Sessions: r.documentSessions(map[string]*tahoe.Event{"": e})}
 	result.Problems = r.problems
 	return result, nil
+}
+
+// documentEvent makes the event of a document.
+func (r *record) documentEvent(in Input, stamp float64) *tahoe.Event {
+	data, _ := r.get("data")
+	e := r.happen(in, "data", happening{subType: r.text("sub_type"), stamp: stamp, children: r.documentNodes("data", data)})
+	if e != nil {
+		r.documentJudgements(e)
+	}
+	return e
 }
 
 // documentNodes makes the nodes of a document's data: lists by sub-type, of values and of objects' data.
@@ -89,8 +101,8 @@ func (r *record) documentJudgements(e *tahoe.Event) {
 	}
 }
 
-// documentSessions are those that the event belongs to.
-func (r *record) documentSessions(e *tahoe.Event) []*tahoe.Session {
+// documentSessions are those in "sessions", with their events: of these, by the hashes that their documents have. One with the hash "" is in all of them.
+func (r *record) documentSessions(events map[string]*tahoe.Event) []*tahoe.Session {
 	list, _ := r.get("sessions")
 	var sessions []*tahoe.Session
 	for _, doc := range list.Elements() {
@@ -106,8 +118,20 @@ func (r *record) documentSessions(e *tahoe.Event) []*tahoe.Session {
 			r.problem("sessions", "%v", err)
 			continue
 		}
+		if said := one.text("_hash"); said != "" && said != s.Hash().String() {
+			r.problem("sessions", "one says that its hash is %.64q, but what it holds has %v", said, s.Hash())
+			continue
+		}
 		s.StartTime, s.EndTime, s.Duration = one.float("start_time"), one.float("end_time"), one.float("duration")
-		s.AddEvent(e)
+		if e := events[""]; e != nil {
+			s.AddEvent(e)
+		}
+		refs, _ := one.get("_ref")
+		for _, h := range refs.Elements() {
+			if e := events[h.Text()]; e != nil {
+				s.AddEvent(e)
+			}
+		}
 		sessions = append(sessions, s)
 		r.problems = append(r.problems, one.problems...)
 	}
