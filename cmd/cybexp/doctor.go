@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
+	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/web"
 )
 
@@ -21,7 +24,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check a platform, running or not, and say what to do",
-		Long: "Check disk, keys, bus, clock, what waits and what was given up, versions, and a sample of the graph: hashes, edges that lead nowhere.\n" +
+		Long: "Check ports, disk, keys, bus, clock, what waits and what was given up, versions, and a sample of the graph: hashes, edges that lead nowhere.\n" +
 			"A platform that runs is asked over HTTP with a superuser's token; one that does not is read from its data folder. Nothing is changed.\n" +
 			"Ends with status 1 when a check fails.",
 		Example: "  cybexp doctor\n  cybexp doctor --data /var/lib/cybexp -o json\n  cybexp doctor --dgraph dgraph://alpha:9080 --nats nats://nats:4222 --data /data",
@@ -64,7 +67,11 @@ func (a *app) askDoctor(ctx context.Context, o *stores, f *findings) {
 	var d web.Diagnosis
 	begun := time.Now()
 	if err := o.call(ctx, http.MethodGet, "/api/v1/doctor", nil, &d); err != nil {
-		f.fail("platform", "start it with `cybexp up`, or name its data folder with --data", "%v", err)
+		advice := "start it with `cybexp up`, or name its data folder with --data"
+		if bus.InUse(filepath.Join(o.settings.data, backupBus)) {
+			advice = "one uses the folder " + o.settings.data + ": say with --server where it listens"
+		}
+		f.fail("platform", advice, "%v", err)
 		return
 	}
 	f.ok("platform", "runs at %s", o.server)
@@ -103,6 +110,9 @@ func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err er
 	if p.dgraph == "" {
 		if dir := filepath.Join(p.data, graphDir); isDir(dir) {
 			f.ok("platform", "does not run; %s is read", p.data)
+			if err := p.checkPorts(ctx, f); err != nil {
+				return err
+			}
 			return p.withBareDgraph(ctx, dir, diagnose)
 		}
 		return fmt.Errorf("there is no graph in %s", p.data)
@@ -112,6 +122,40 @@ func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err er
 		return err
 	}
 	return errors.Join(diagnose(store), store.Close())
+}
+
+// checkPorts looks whether a platform that does not run could have the ports that it is to have. Dgraph runs on others meanwhile.
+func (p *platform) checkPorts(ctx context.Context, f *findings) error {
+	offset, err := parseOffset(p.dgraphOffset)
+	if err != nil {
+		return err
+	}
+	p.dgraphOffset = "auto"
+	const advice = "`ss -ltnp` tells which program has it: end that one, or choose another with --"
+	var lc net.ListenConfig
+	free := true
+	for name, addr := range map[string]string{"listen": p.listen, "admin": p.admin} {
+		if addr == "" {
+			continue
+		}
+		l, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			free = false
+			f.fail("ports", advice+name, "%v", err)
+			continue
+		}
+		_ = l.Close()
+	}
+	if offset != dgraphd.AutoOffset {
+		if err := dgraphd.FreePorts(offset); err != nil {
+			free = false
+			f.fail("ports", advice+"dgraph-offset", "dgraph: %v", err)
+		}
+	}
+	if free {
+		f.ok("ports", "free")
+	}
+	return nil
 }
 
 // tellFindings prints them, one a line with what to do below, and fails when one of them did.

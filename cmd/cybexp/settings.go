@@ -135,7 +135,7 @@ func (s *settings) table() []setting {
 	t.add(roleServers|roleStores, intVar(&s.natsReplicas, "nats-replicas", 0, "`COPIES` that a cluster of NATS keeps, 1 to 5 (default: as it is, and 1 at first)"))
 
 	t.part = "HTTP"
-	t.add(roleUp|roleWeb, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
+	t.add(roleUp|roleWeb|roleDoctor, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
 	t.add(roleServers, pathVar(&s.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of --listen and --admin, which speak TLS then; read again when renewed (default: none)"))
 	t.add(roleServers, pathVar(&s.tls.Key, "tls-key", "", "PEM `FILE` with its private key"))
 	t.add(roleUp|roleWeb, pathVar(&s.tls.ClientCA, "tls-client-ca", "", "PEM `FILE` with CAs: who connects to --listen must have a certificate of one (default: anybody may)"))
@@ -143,7 +143,7 @@ func (s *settings) table() []setting {
 	t.add(roleUp|roleWeb, timeVar(&s.auditTTL, "audit-ttl", 2*365*24*time.Hour, "`TIME` for which the audit trail is kept; 0 is for ever"))
 
 	t.part = "Watching over it"
-	t.add(roleServers, textVar(&s.admin, "admin", "",
+	t.add(roleServers|roleDoctor, textVar(&s.admin, "admin", "",
 		"`ADDR` of a port for /metrics, /healthz, /readyz and, from this machine only, /debug/pprof; not for the public (default: none)"))
 	t.add(roleServers, pathVar(&s.adminCA, "admin-client-ca", "", "PEM `FILE` with CAs: who connects to --admin must have a certificate of one (default: anybody may)"))
 	t.add(roleServers, textVar(&s.trace, "trace", "", "`URL` of a collector that takes OpenTelemetry traces (OTLP over HTTP), http://127.0.0.1:4318 (default: none)"))

@@ -21,12 +21,12 @@ func loopback(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-// freePorts returns nil when Dgraph can have all of its ports at offset.
-func freePorts(offset int) error {
+// FreePorts returns nil when Dgraph can have all of its ports at offset, ErrPortTaken with the one that it cannot have if not.
+func FreePorts(offset int) error {
 	for _, base := range []int{zeroGRPC, zeroHTTP, alphaInternal, alphaHTTP, alphaGRPC} {
 		l, err := net.Listen("tcp", loopback(base+offset))
 		if err != nil {
-			return fmt.Errorf("port %d: %w by another program; choose other ports with --dgraph-offset", base+offset, ErrPortTaken)
+			return fmt.Errorf("port %d: %w by another program", base+offset, ErrPortTaken)
 		}
 		l.Close()
 	}
@@ -45,7 +45,7 @@ func autoOffset() (offset int, guard net.Listener, err error) {
 		if err != nil {
 			continue
 		}
-		if err = freePorts(offset); err == nil {
+		if err = FreePorts(offset); err == nil {
 			return offset, guard, nil
 		}
 		guard.Close()

@@ -84,7 +84,9 @@ func prepare(ctx context.Context, c Config) (s *Server, err error) {
 	if c.Offset == AutoOffset {
 		s.offset, s.guard, err = autoOffset()
 	} else {
-		err = freePorts(c.Offset)
+		if err = FreePorts(c.Offset); err != nil {
+			err = fmt.Errorf("%w; choose other ports with --dgraph-offset", err)
+		}
 	}
 	if err != nil {
 		s.lock.Close()

@@ -91,6 +91,11 @@ func TestRestoredPlatformAnswersAlike(t *testing.T) {
 		t.Errorf("the restored folder is marked %s, %v", mark, err)
 	}
 	refusesToRestore(t, tar, data)
+	taken := strings.TrimPrefix(p.url, "http://")
+	r := run(t, "", "doctor", "--data", data, "--dgraph-offset", "auto", "--listen", taken)
+	if r.code != 1 || !strings.Contains(r.stdout, "fail  ports         listen tcp "+taken) || !strings.Contains(r.stdout, "no edge leads nowhere") {
+		t.Errorf("doctor of a stopped platform whose port is taken ended with %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
 
 	// The one that is stopped now is backed up from its folder, and goes to servers.
 	tar = filepath.Join(dir, "stopped.tar")
