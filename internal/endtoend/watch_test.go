@@ -3,17 +3,23 @@ package endtoend_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // TestAWatchOutlivesItsWorker kills the process that runs a watch. What is written while nobody runs it, and what comes after
-// another has taken it over, is told once.
+// another has taken it over, is told once. Then somebody loses the right that a watch rests on: the process that takes it away is another than the one
+// that runs the watch.
 func TestAWatchOutlivesItsWorker(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -35,10 +41,12 @@ func TestAWatchOutlivesItsWorker(t *testing.T) {
 	}
 	_ = first.cmd.Wait() // killed
 	p.logins(20, 35)
-	startRole(t, reportd)
+	line := openValve(t, strings.TrimPrefix(alpha.Target(), "dgraph://"))
+	startRole(t, append(reportd, "--dgraph", "dgraph://"+line.address))
 	w.hears(15)
 	p.logins(35, 40)
 	w.hears(5)
+	p.losesTheRight(line)
 	if r := p.cybexp("watch", "events"); r.code != 1 || !strings.Contains(r.stderr, "as many watches as one user may") {
 		t.Errorf("a second watch ended with %d and %s", r.code, r.stderr)
 	}
@@ -51,6 +59,126 @@ func TestAWatchOutlivesItsWorker(t *testing.T) {
 	if err := w.cmd.Wait(); err != nil {
 		t.Errorf("Ctrl-C ended the watch with %v", err)
 	}
+}
+
+// losesTheRight takes a reader off the reading list while a watch of theirs runs and a report of theirs is kept, and once more while the report
+// daemon waits for the database to answer a question of theirs.
+func (p *platform) losesTheRight(line *valve) {
+	p.t.Helper()
+	const rita = "rita@example.org"
+	p.must("user", "create", rita, "--no-password")
+	p.must("org", "set", "demo", rita, "--role", "reader")
+	token := strings.TrimSpace(p.must("token", "create", "--user", rita))
+	w := p.watch("events login", "--token", token)
+	w.hears(40)
+	kept := p.call(token, http.MethodPost, "/api/v1/reports", `{"tdql":"events login"}`)
+	var report struct{ ID string }
+	if err := json.Unmarshal([]byte(kept), &report); err != nil || report.ID == "" {
+		p.t.Fatalf("a report: %s, %v", kept, err)
+	}
+	rows := "/api/v1/reports/" + report.ID + "/rows"
+	if got := p.call(token, http.MethodGet, rows, ""); !strings.Contains(got, "198.51.100.") {
+		p.t.Errorf("before: %s", got)
+	}
+
+	p.must("org", "remove", "demo", rita)
+	for line := range w.lines { // until it ends
+		p.t.Errorf("told as well: %s", line)
+	}
+	var exit *exec.ExitError
+	if err := w.cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(w.log.String(), "may no longer read") {
+		p.t.Errorf("the watch ended with %v and %q", err, w.log)
+	}
+	if got := p.call(token, http.MethodGet, rows, ""); strings.Contains(got, "198.51.100.") || !strings.Contains(got, "rights") {
+		p.t.Errorf("after: %s", got)
+	}
+
+	p.must("org", "set", "demo", rita, "--role", "reader")
+	line.Lock()
+	asked := make(chan result, 1)
+	go func() { asked <- p.cybexp("query", "count events login", "--token", token) }()
+	eventually(p.t, time.Minute, "the question is worked on", func() bool {
+		return strings.Contains(p.call(token, http.MethodGet, "/api/v1/reports", ""), `"processing"`)
+	})
+	p.must("org", "remove", "demo", rita)
+	if r := <-asked; r.code != 1 || !strings.Contains(r.stderr, "may no longer read") {
+		p.t.Errorf("the question ended with %+v", r)
+	}
+	line.Unlock()
+	if n := p.count("count events login"); n != 40 {
+		p.t.Errorf("others count %d events, want 40", n)
+	}
+}
+
+// valve is a line to a server on which nothing goes while it is locked.
+type valve struct {
+	sync.Mutex
+
+	address string
+}
+
+// openValve makes a line to an address.
+func openValve(t *testing.T, to string) *valve {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	v := &valve{address: l.Addr().String()}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close() // who is on the line tries again
+				continue
+			}
+			go v.pass(out, in)
+			go v.pass(in, out)
+		}
+	}()
+	return v
+}
+
+// pass copies one way until either end is closed.
+func (v *valve) pass(to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		v.Lock()
+		_, werr := to.Write(buf[:n])
+		v.Unlock()
+		if err != nil || werr != nil {
+			return
+		}
+	}
+}
+
+// call is a call of the HTTP API. It gives the answer, whatever it is.
+func (p *platform) call(token, method, path, body string) string {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // logins sends the logins from one number to another, without the last, and waits until they are in the graph.
@@ -75,15 +203,16 @@ func (p *platform) logins(from, to int) {
 type watching struct {
 	t     testing.TB
 	cmd   *exec.Cmd
+	log   *lockedBuffer
 	lines chan string // closed when it tells no more
 	seen  map[string]bool
 }
 
-func (p *platform) watch(query string) *watching {
+func (p *platform) watch(query string, args ...string) *watching {
 	p.t.Helper()
-	w := &watching{t: p.t, lines: make(chan string, 100), seen: map[string]bool{}}
-	w.cmd = exec.Command(program(p.t, "cybexp"), "watch", query, "-o", "ndjson", "--server", p.url, "--data", p.data)
-	w.cmd.Stderr = p.log
+	w := &watching{t: p.t, log: &lockedBuffer{}, lines: make(chan string, 100), seen: map[string]bool{}}
+	w.cmd = exec.Command(program(p.t, "cybexp"), append([]string{"watch", query, "-o", "ndjson", "--server", p.url, "--data", p.data}, args...)...)
+	w.cmd.Stderr = w.log
 	out, err := w.cmd.StdoutPipe()
 	if err != nil {
 		p.t.Fatal(err)
