@@ -129,7 +129,7 @@ func signInProblem(err error) error {
 		return refuse(http.StatusUnauthorized, codeSignIn, "The e-mail address or the password is wrong.")
 	case errors.As(err, &wait):
 		p := refuse(http.StatusTooManyRequests, "sign-in-wait", "Too many tries failed. Wait a little.")
-		p.retryAfter = max(wait.Wait.Round(time.Second), time.Second)
+		p.retryAfter = max(1, wait.Seconds()) * time.Second
 		return p
 	}
 	return err

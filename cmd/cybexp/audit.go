@@ -32,7 +32,8 @@ func (a *app) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Tell who did what: of organisations that you administer, or as a superuser of all",
-		Long: "Print the audit trail, oldest first. Times are lengths back from now, such as 12h, dates, or times such as 2026-01-31T23:59:59Z.\n" +
+		Long: "Print the audit trail, oldest first. Times are lengths back from now, such as 12h, dates, or times such as 2026-01-31T23:59:59Z. A\n" +
+			"table has the beginnings of hashes; the other forms have all of a record.\n" +
 			"As a superuser, -o ndjson prints records as they are kept, which `cybexp audit verify` can check.",
 		Example: "  cybexp audit --since 1h\n  cybexp audit --org unr --action org.members --since 2026-01-01 -o csv",
 		GroupID: "client",
@@ -57,9 +58,6 @@ func (a *app) audit(ctx context.Context, o *auditOptions) error {
 	out, err := auditWriter(o.output, a.stdout)
 	if err != nil {
 		return err
-	}
-	if o.output == "table" {
-		out = &plainRecords{out}
 	}
 	query := url.Values{"limit": {auditPage}}
 	now := time.Now()
@@ -103,18 +101,21 @@ func auditWriter(format string, w io.Writer) (rowWriter, error) {
 	if format == "stix" {
 		return nil, usageError{fmt.Errorf("-o stix is not for the audit trail: one of table, ndjson, json and csv")}
 	}
+	if format == "table" {
+		return &plainRecords{&tableWriter{out: bufio.NewWriter(w), whole: "detail"}}, nil
+	}
 	return newRowWriter(format, w)
 }
 
 // auditColumns are what a table has room for, or all.
 func auditColumns(format string) []string {
 	if format == "table" {
-		return []string{"time", "email", "action", "outcome", "detail", "address", "object"}
+		return []string{"time", "email", "action", "outcome", "address", "object", "detail"}
 	}
 	return audit.Fields
 }
 
-// plainRecords writes records as people read them in a table: times to the second, details without the signs of JSON.
+// plainRecords writes records as people read them in a table: times to the second, beginnings of hashes, details without the signs of JSON.
 type plainRecords struct{ rowWriter }
 
 func (w *plainRecords) rows(rows []json.RawMessage) error {
@@ -127,7 +128,7 @@ func (w *plainRecords) rows(rows []json.RawMessage) error {
 		var err error
 		plain[i], err = json.Marshal(map[string]string{
 			"time": r.Time.UTC().Format(time.RFC3339), "email": r.Email, "action": string(r.Action), "outcome": string(r.Outcome),
-			"detail": plainDetail(r.Detail), "address": r.Address, "object": r.Object,
+			"detail": plainDetail(r.Detail), "address": r.Address, "object": shortHash(r.Object),
 		})
 		if err != nil {
 			return err
@@ -136,7 +137,7 @@ func (w *plainRecords) rows(rows []json.RawMessage) error {
 	return w.rowWriter.rows(plain)
 }
 
-// plainDetail is a detail in a line, with the beginnings of hashes. A user's hash is left out beside their address.
+// plainDetail is a detail in a line. A user's hash is left out beside their address.
 func plainDetail(detail map[string]string) string {
 	words := make([]string, 0, len(detail))
 	for _, name := range slices.Sorted(maps.Keys(detail)) {

@@ -168,7 +168,12 @@ type refusal struct {
 	text       string
 }
 
-func (r *refusal) Error() string { return r.text }
+func (r *refusal) Error() string {
+	if r.retryAfter > 0 {
+		return fmt.Sprintf("%s Try again in %.0f s.", r.text, r.retryAfter.Seconds())
+	}
+	return r.text
+}
 
 // later says when to come again, if the server only asks to wait.
 func (r *refusal) later() (wait time.Duration, ok bool) {

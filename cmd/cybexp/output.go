@@ -155,6 +155,7 @@ const maxColumn = 64
 // tableWriter aligns columns by the first rows that come, so that it can stream.
 type tableWriter struct {
 	out    *bufio.Writer
+	whole  string // a field that is never cut
 	fields []string
 	widths []int
 }
@@ -187,7 +188,9 @@ func (w *tableWriter) rows(rows []json.RawMessage) error {
 				cells[i] = printable(way)
 				continue
 			}
-			cells[i] = cut(printable(c), maxColumn)
+			if cells[i] = printable(c); w.fields[i] != w.whole {
+				cells[i] = cut(cells[i], maxColumn)
+			}
 		}
 		lines = append(lines, cells)
 	}
