@@ -22,7 +22,9 @@ var ErrSignIn = errors.New("wrong e-mail address or password")
 // WaitError tells who failed to sign in too often how long to wait before the next try is looked at.
 type WaitError struct{ Wait time.Duration }
 
-func (e *WaitError) Error() string { return fmt.Sprintf("too many failed tries: wait %d s", e.Seconds()) }
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("too many failed tries: wait %d s", e.Seconds())
+}
 
 // Seconds is the wait in whole seconds, not too few.
 func (e *WaitError) Seconds() time.Duration { return (e.Wait + time.Second - 1) / time.Second }

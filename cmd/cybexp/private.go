@@ -273,7 +273,7 @@ func (a *app) keySecretCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "a new secret hides; %d find\n", n)
+			_, err = fmt.Fprintf(a.stdout, "a new secret hides; %s in the file\n", counted(n, "secret"))
 			return err
 		},
 	}
