@@ -36,11 +36,15 @@ test: build deb debian bin/promtool ## run every test, on a real Dgraph, a real 
 ##@ Build
 
 .PHONY: build
-build: bin/cybexp bin/dgraph ## put bin/cybexp and bin/dgraph
+build: bin/cybexp bin/dgraph bin/nats-server ## put bin/cybexp, and the servers of a split deployment, bin/dgraph and bin/nats-server
 
 .PHONY: bin/cybexp
 bin/cybexp:
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/cybexp
+
+# The server of the version that go.mod names, which cybexp has in itself too.
+bin/nats-server: go.mod go.sum
+	go build -trimpath -ldflags '-s -w' -o $@ github.com/nats-io/nats-server/v2
 
 # Dgraph is built from its module with the patches in dgraph/patches, each of which says what it mends.
 bin/dgraph: dgraph/go.mod dgraph/go.sum $(wildcard dgraph/patches/*.patch)

@@ -1,7 +1,7 @@
 package cybexp_test
 
 import (
-	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,76 +10,111 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/cybexp/cybexp/internal/testcerts"
+	"github.com/cybexp/cybexp/internal/testdeploy"
 )
 
-func compose(t *testing.T) *types.Project {
+// eachDeployment runs a test on each way in which the compose files are used together.
+func eachDeployment(t *testing.T, check func(*testing.T, *types.Project)) {
 	t.Helper()
-	opts, err := cli.NewProjectOptions([]string{"docker-compose.yml"}, cli.WithWorkingDirectory("."))
-	if err != nil {
-		t.Fatal(err)
+	for name := range testdeploy.Deployments {
+		t.Run(name, func(t *testing.T) { check(t, testdeploy.Load(t, name)) })
 	}
-	project, err := opts.LoadProject(context.Background())
-	if err != nil {
-		t.Fatalf("docker-compose.yml does not load: %v", err)
-	}
-	return project
 }
 
+// TestComposeHasEveryRole counts the processes of each role, which is a service's name without its number.
 func TestComposeHasEveryRole(t *testing.T) {
-	project := compose(t)
-	for _, want := range []string{"zero", "alpha", "ratel", "nats", "web", "reportd", "ingest"} {
-		if _, ok := project.Services[want]; !ok {
-			t.Errorf("no service %s", want)
+	one := map[string]int{"zero": 1, "alpha": 1, "ratel": 1, "nats": 1, "web": 1, "reportd": 2, "ingest": 1}
+	for name, want := range map[string]map[string]int{
+		"one": one, "tls": one, "cluster": {"zero": 3, "alpha": 3, "ratel": 1, "nats": 3, "web": 2, "reportd": 2, "ingest": 2},
+	} {
+		got := map[string]int{}
+		for name, s := range testdeploy.Load(t, name).Services {
+			got[strings.TrimRight(name, "123")] += s.GetScale()
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: there are %v, want %v", name, got, want)
 		}
 	}
-	for name, s := range project.Services {
-		if s.Restart != types.RestartPolicyUnlessStopped {
-			t.Errorf("%s: restart rule is %q", name, s.Restart)
-		}
-		if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.MemoryBytes == 0 {
-			t.Errorf("%s: no memory limit", name)
-		}
-		for _, p := range s.Ports {
-			if p.HostIP != "127.0.0.1" {
-				t.Errorf("%s: port %d is published on %q, not on loopback only", name, p.Target, p.HostIP)
+}
+
+// TestComposeServicesAreKept holds every service to its bounds, and to being watched and started again.
+func TestComposeServicesAreKept(t *testing.T) {
+	eachDeployment(t, func(t *testing.T, project *types.Project) {
+		published := map[string]string{}
+		for name, s := range project.Services {
+			if s.Restart != types.RestartPolicyUnlessStopped {
+				t.Errorf("%s: restart rule is %q", name, s.Restart)
+			}
+			if s.HealthCheck == nil || len(s.HealthCheck.Test) == 0 {
+				t.Errorf("%s: no health check", name)
+			}
+			if s.Deploy == nil || s.Deploy.Resources.Limits == nil || s.Deploy.Resources.Limits.MemoryBytes == 0 {
+				t.Errorf("%s: no memory limit", name)
+			}
+			if !s.ReadOnly || !slices.Contains(s.CapDrop, "ALL") || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+				t.Errorf("%s: may do more than it needs", name)
+			}
+			if s.Logging == nil || s.Logging.Options["max-size"] == "" {
+				t.Errorf("%s: its log may fill the disk", name)
+			}
+			for _, p := range s.Ports {
+				if p.HostIP != "127.0.0.1" {
+					t.Errorf("%s: port %d is published on %q, not on loopback only", name, p.Target, p.HostIP)
+				}
+				if other, taken := published[p.Published]; taken {
+					t.Errorf("%s and %s both publish port %s", name, other, p.Published)
+				}
+				published[p.Published] = name
 			}
 		}
-	}
-	for _, name := range []string{"zero", "alpha", "nats", "web"} {
-		if project.Services[name].HealthCheck == nil {
-			t.Errorf("%s: no health check", name)
-		}
-	}
+	})
 }
 
 func TestComposeVolumesAreDeclared(t *testing.T) {
-	project := compose(t)
-	for name, s := range project.Services {
-		for _, v := range s.Volumes {
-			if _, ok := project.Volumes[v.Source]; v.Type == types.VolumeTypeVolume && !ok {
-				t.Errorf("%s mounts %q, which no volume declares", name, v.Source)
+	eachDeployment(t, func(t *testing.T, project *types.Project) {
+		owner := map[string]string{}
+		for name, s := range project.Services {
+			for _, v := range s.Volumes {
+				if _, ok := project.Volumes[v.Source]; v.Type == types.VolumeTypeVolume && !ok {
+					t.Errorf("%s mounts %q, which no volume declares", name, v.Source)
+				}
+				other, taken := owner[v.Source]
+				if shared := v.Source == "keys" || v.Source == "exchange" || v.Type == types.VolumeTypeBind; taken && !shared {
+					t.Errorf("%s and %s both write %q", name, other, v.Source)
+				}
+				owner[v.Source] = name
 			}
 		}
-	}
+	})
 }
 
-// TestComposeFlagsExist asks the real binaries for the flags that the file uses.
+// TestComposeFlagsExist asks the real binaries for the flags that the files use.
 func TestComposeFlagsExist(t *testing.T) {
-	for name, s := range compose(t).Services {
-		binary := map[string]string{"zero": "dgraph", "alpha": "dgraph", "web": "cybexp", "reportd": "cybexp", "ingest": "cybexp"}[name]
-		if binary == "" {
-			continue
-		}
-		help := helpOf(t, binary, s.Command[0])
-		for _, arg := range s.Command[1:] {
-			if flag, ok := flagOf(arg); ok && !slices.Contains(help, flag) {
-				t.Errorf("%s: %s %s has no flag %s", name, binary, s.Command[0], flag)
+	eachDeployment(t, func(t *testing.T, project *types.Project) {
+		for name, s := range project.Services {
+			binary := map[string]string{"cybexp-dgraph": "dgraph", "cybexp": "cybexp"}[s.Image]
+			if binary == "" {
+				continue
+			}
+			help := helpOf(t, binary, s.Command[0])
+			for _, arg := range s.Command[1:] {
+				if flag, ok := flagOf(arg); ok && !slices.Contains(help, flag) {
+					t.Errorf("%s: %s %s has no flag %s", name, binary, s.Command[0], flag)
+				}
+			}
+			prefix := map[string]string{"dgraph": "DGRAPH_" + strings.ToUpper(s.Command[0]) + "_", "cybexp": "CYBEXP_"}[binary]
+			for variable := range s.Environment {
+				flag := "--" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, prefix), "_", "-"))
+				if client := []string{"--ca", "--client-cert", "--client-key"}; strings.HasPrefix(variable, prefix) && !slices.Contains(append(client, help...), flag) {
+					t.Errorf("%s: %s %s has no flag %s, which %s sets", name, binary, s.Command[0], flag, variable)
+				}
 			}
 		}
-	}
+	})
 }
 
 func flagOf(arg string) (string, bool) {
@@ -104,18 +139,23 @@ func helpOf(t *testing.T, binary, command string) []string {
 }
 
 func TestComposeNATSConfigIsAccepted(t *testing.T) {
-	text := compose(t).Configs["nats"].Content
-	path := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	opts, err := server.ProcessConfigFile(path)
-	if err != nil {
-		t.Fatalf("nats refuses the config: %v", err)
-	}
-	if !opts.JetStream || !opts.SyncAlways {
-		t.Errorf("jetstream %v, sync always %v; an accepted upload would not be on disk", opts.JetStream, opts.SyncAlways)
-	}
+	t.Setenv("NATS_NAME", "nats1")
+	eachDeployment(t, func(t *testing.T, project *types.Project) {
+		ca := testcerts.New(t)
+		ca.Issue("tls", "tls")
+		text := strings.ReplaceAll(project.Configs["nats"].Content, "/certs/", ca.Path("")+"/")
+		path := filepath.Join(t.TempDir(), "nats.conf")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opts, err := server.ProcessConfigFile(path)
+		if err != nil {
+			t.Fatalf("nats refuses the config: %v", err)
+		}
+		if !opts.JetStream || !opts.SyncAlways {
+			t.Errorf("jetstream %v, sync always %v; an accepted upload would not be on disk", opts.JetStream, opts.SyncAlways)
+		}
+	})
 }
 
 // TestDockerfileStagesExist keeps the stages that compose builds and the make targets that the Dockerfile calls.
@@ -124,7 +164,7 @@ func TestDockerfileStagesExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, s := range compose(t).Services {
+	for name, s := range testdeploy.Load(t, "one").Services {
 		if s.Build == nil {
 			continue
 		}

@@ -93,6 +93,9 @@ type Bus struct {
 
 	making sync.Mutex // held while a consumer is made
 
+	fleeting sync.Mutex
+	memory   []func(context.Context) error // make what a server without a disk for it has lost
+
 	dir  string         // of the embedded server
 	srv  *server.Server // nil when remote
 	lock *os.File
@@ -122,7 +125,10 @@ func (b *Bus) connect(ctx context.Context, c Config) error {
 				b.log.Warn("bus connection lost", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { b.log.Info("bus connection restored", "server", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			b.log.Info("bus connection restored", "server", nc.ConnectedUrlRedacted())
+			b.remember()
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { b.log.Warn("bus connection trouble", "err", err) }),
 	}
 	url := c.URL

@@ -97,7 +97,7 @@ func (s *Stream) worker(ctx context.Context, c ConsumerConfig, handle Handler) (
 func (s *Stream) consumer(ctx context.Context, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	s.bus.making.Lock()
 	defer s.bus.making.Unlock()
-	return s.js.CreateOrUpdateConsumer(ctx, config)
+	return again(ctx, func(ctx context.Context) (jetstream.Consumer, error) { return s.js.CreateOrUpdateConsumer(ctx, config) })
 }
 
 func newWorker(s *Stream, c ConsumerConfig, handle Handler) (*worker, error) {

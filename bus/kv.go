@@ -50,19 +50,23 @@ func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
 	if c.MaxBytes > 0 {
 		kc.MaxBytes = c.MaxBytes
 	}
-	kv, err := b.js.KeyValue(ctx, c.Bucket)
-	if err != nil || !b.sameBucket(ctx, kv, &kc) {
-		kv, err = b.js.CreateOrUpdateKeyValue(ctx, kc)
+	made := func(ctx context.Context) (jetstream.KeyValue, error) {
+		return again(ctx, func(ctx context.Context) (jetstream.KeyValue, error) { return b.makeBucket(ctx, kc) })
 	}
+	kv, err := made(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make bucket %s: %w", c.Bucket, fault(err))
 	}
+	b.keep(c.Storage, func(ctx context.Context) error {
+		_, err := made(ctx)
+		return err
+	})
 	return &KV{bus: b, kv: kv}, nil
 }
 
 // FindKV opens a bucket that is there, whatever it is like; ErrNotFound if it is not.
 func (b *Bus) FindKV(ctx context.Context, bucket string) (*KV, error) {
-	kv, err := b.js.KeyValue(ctx, bucket)
+	kv, err := again(ctx, func(ctx context.Context) (jetstream.KeyValue, error) { return b.js.KeyValue(ctx, bucket) })
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		err = ErrNotFound
 	}
@@ -72,14 +76,49 @@ func (b *Bus) FindKV(ctx context.Context, bucket string) (*KV, error) {
 	return &KV{bus: b, kv: kv}, nil
 }
 
-// sameBucket tells whether a bucket needs no update; see sameStream. It keeps its replicas if nobody says how many there should be.
-func (b *Bus) sameBucket(ctx context.Context, kv jetstream.KeyValue, want *jetstream.KeyValueConfig) bool {
-	st, err := kv.Status(ctx)
-	if err != nil {
-		return false
+func (b *Bus) makeBucket(ctx context.Context, kc jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	kv, err := b.js.KeyValue(ctx, kc.Bucket)
+	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, err
 	}
-	have := st.Config()
-	want.Replicas = cmp.Or(b.replicas, have.Replicas)
+	if err == nil {
+		st, err := kv.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		have := st.Config()
+		kc.Replicas = cmp.Or(b.replicas, have.Replicas)
+		if sameBucket(have, kc) {
+			return b.readByLeader(ctx, kv, kc)
+		}
+	}
+	if kv, err = b.js.CreateOrUpdateKeyValue(ctx, kc); err != nil {
+		return nil, err
+	}
+	return b.readByLeader(ctx, kv, kc)
+}
+
+// readByLeader has only the leader of several replicas answer, as for streams, which the client does not offer for buckets.
+func (b *Bus) readByLeader(ctx context.Context, kv jetstream.KeyValue, kc jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	if kc.Replicas == 1 {
+		return kv, nil
+	}
+	s, err := b.js.Stream(ctx, "KV_"+kc.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	config := s.CachedInfo().Config
+	if config.AllowDirect {
+		config.AllowDirect = false
+		if _, err := b.js.UpdateStream(ctx, config); err != nil {
+			return nil, err
+		}
+	}
+	return b.js.KeyValue(ctx, kc.Bucket) // which reads as the stream says when it is opened
+}
+
+// sameBucket tells whether a bucket needs no update; see sameStream.
+func sameBucket(have, want jetstream.KeyValueConfig) bool {
 	return have.Storage == want.Storage && have.TTL == want.TTL && have.History == want.History &&
 		have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas
 }
@@ -100,7 +139,7 @@ func (k *KV) wrap(what, key string, err, stale error) error {
 
 // Get reads a key; ErrNotFound if there is none.
 func (k *KV) Get(ctx context.Context, key string) (Entry, error) {
-	e, err := k.kv.Get(ctx, key)
+	e, err := again(ctx, func(ctx context.Context) (jetstream.KeyValueEntry, error) { return k.kv.Get(ctx, key) })
 	if err != nil {
 		return Entry{}, k.wrap("get", key, err, ErrConflict)
 	}
@@ -109,7 +148,8 @@ func (k *KV) Get(ctx context.Context, key string) (Entry, error) {
 
 // Put writes a key whatever it was.
 func (k *KV) Put(ctx context.Context, key string, value []byte) (revision uint64, err error) {
-	if revision, err = k.kv.Put(ctx, key, value); err != nil {
+	revision, err = k.write(ctx, func(ctx context.Context) (uint64, error) { return k.kv.Put(ctx, key, value) })
+	if err != nil {
 		return 0, k.wrap("put", key, err, ErrConflict)
 	}
 	return revision, nil
@@ -117,7 +157,8 @@ func (k *KV) Put(ctx context.Context, key string, value []byte) (revision uint64
 
 // Create writes a key that is not there; ErrExists if it is.
 func (k *KV) Create(ctx context.Context, key string, value []byte) (revision uint64, err error) {
-	if revision, err = k.kv.Create(ctx, key, value); err != nil {
+	revision, err = k.write(ctx, func(ctx context.Context) (uint64, error) { return k.kv.Create(ctx, key, value) })
+	if err != nil {
 		return 0, k.wrap("create", key, err, ErrExists)
 	}
 	return revision, nil
@@ -125,16 +166,21 @@ func (k *KV) Create(ctx context.Context, key string, value []byte) (revision uin
 
 // Update writes a key that is still at the given revision; ErrConflict if it is not.
 func (k *KV) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
-	revision, err := k.kv.Update(ctx, key, value, revision)
+	revision, err := k.write(ctx, func(ctx context.Context) (uint64, error) { return k.kv.Update(ctx, key, value, revision) })
 	if err != nil {
 		return 0, k.wrap("update", key, err, ErrConflict)
 	}
 	return revision, nil
 }
 
+// write tries again only what nobody got: of what broke off, nobody knows whether it was done.
+func (k *KV) write(ctx context.Context, try func(context.Context) (uint64, error)) (uint64, error) {
+	return retry(ctx, unheard, func(context.Context) (uint64, error) { return try(ctx) })
+}
+
 // Size is the number of bytes that the bucket holds.
 func (k *KV) Size(ctx context.Context) (uint64, error) {
-	st, err := k.kv.Status(ctx)
+	st, err := again(ctx, k.kv.Status)
 	if err != nil {
 		return 0, fmt.Errorf("look at bucket %s: %w", k.kv.Bucket(), fault(err))
 	}
@@ -143,7 +189,7 @@ func (k *KV) Size(ctx context.Context) (uint64, error) {
 
 // Delete removes a key; one that is not there is no error.
 func (k *KV) Delete(ctx context.Context, key string) error {
-	if err := k.kv.Purge(ctx, key); err != nil {
+	if _, err := k.write(ctx, func(ctx context.Context) (uint64, error) { return 0, k.kv.Purge(ctx, key) }); err != nil {
 		return k.wrap("delete", key, err, ErrConflict)
 	}
 	return nil
@@ -169,7 +215,7 @@ func (k *KV) List(ctx context.Context, filter string) ([]Entry, error) {
 }
 
 func (k *KV) list(ctx context.Context, filter string, opts ...jetstream.WatchOpt) ([]Entry, error) {
-	w, err := k.kv.Watch(ctx, filter, append(opts, jetstream.IgnoreDeletes())...)
+	w, err := k.watch(ctx, filter, append(opts, jetstream.IgnoreDeletes())...)
 	if err != nil {
 		return nil, k.wrap("list", filter, err, ErrConflict)
 	}
@@ -195,7 +241,7 @@ func (k *KV) list(ctx context.Context, filter string, opts ...jetstream.WatchOpt
 // that changes faster than it is read may skip values, never the last. An error is yielded last.
 func (k *KV) Watch(ctx context.Context, filter string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		w, err := k.kv.Watch(ctx, filter)
+		w, err := k.watch(ctx, filter)
 		if err != nil {
 			if ctx.Err() == nil {
 				yield(Entry{}, k.wrap("watch", filter, err, ErrConflict))
@@ -220,6 +266,11 @@ func (k *KV) Watch(ctx context.Context, filter string) iter.Seq2[Entry, error] {
 			}
 		}
 	}
+}
+
+// watch begins a watcher, which ends with ctx.
+func (k *KV) watch(ctx context.Context, filter string, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+	return again(ctx, func(context.Context) (jetstream.KeyWatcher, error) { return k.kv.Watch(ctx, filter, opts...) })
 }
 
 // stopWatch empties the channel too: the client blocks on it while it holds the lock that stopping needs.

@@ -13,6 +13,10 @@ import (
 // readAhead bounds what Read holds for a caller that is slow.
 const readAhead = 8
 
+// readBeat is how often the server says that there is nothing to read yet. After twice that the reader is made again: in a cluster its first
+// request may reach a server before word does that somebody answers it.
+const readBeat = 2 * time.Second
+
 // Read yields the messages of subject (wildcards allowed) that come after sequence number after, in order, each once, then those
 // that are still to be written, until ctx ends or the caller breaks off. An error is yielded last. Readers do not disturb each
 // other, and a slow one holds back nobody.
@@ -27,11 +31,11 @@ func (s *Stream) Read(ctx context.Context, subject string, after uint64) iter.Se
 
 // read returns nil when the caller broke off.
 func (s *Stream) read(ctx context.Context, subject string, after uint64, yield func(Message, error) bool) error {
-	cons, err := s.js.OrderedConsumer(ctx, following(subject, after))
+	cons, err := s.ordered(ctx, following(subject, after))
 	if err != nil {
 		return err
 	}
-	msgs, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
+	msgs, err := cons.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(readBeat))
 	if err != nil {
 		return err
 	}
@@ -53,6 +57,10 @@ func (s *Stream) read(ctx context.Context, subject string, after uint64, yield f
 			return nil
 		}
 	}
+}
+
+func (s *Stream) ordered(ctx context.Context, config jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
+	return again(ctx, func(context.Context) (jetstream.Consumer, error) { return s.js.OrderedConsumer(ctx, config) })
 }
 
 // following is a reader of the messages of subject that come after a sequence number.
@@ -84,11 +92,11 @@ func (s *Stream) List(ctx context.Context, subject string, after uint64, n int) 
 
 // some gives the first n messages that a reader finds, and does not wait for more to be written.
 func (s *Stream) some(ctx context.Context, config jetstream.OrderedConsumerConfig, n int) (list []Message, err error) {
-	cons, err := s.js.OrderedConsumer(ctx, config)
+	cons, err := s.ordered(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	msgs, err := cons.Messages(jetstream.PullMaxMessages(min(max(n, 1), 500)))
+	msgs, err := cons.Messages(jetstream.PullMaxMessages(min(max(n, 1), 500)), jetstream.PullHeartbeat(readBeat))
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +122,7 @@ func (s *Stream) some(ctx context.Context, config jetstream.OrderedConsumerConfi
 
 // Get reads the message at a sequence number; ErrNotFound if it is gone or never was.
 func (s *Stream) Get(ctx context.Context, sequence uint64) (Message, error) {
-	m, err := s.js.GetMsg(ctx, sequence)
+	m, err := again(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) { return s.js.GetMsg(ctx, sequence) })
 	if err != nil {
 		return Message{}, fmt.Errorf("get message %d of %s: %w", sequence, s.name, fault(err))
 	}
@@ -123,7 +131,9 @@ func (s *Stream) Get(ctx context.Context, sequence uint64) (Message, error) {
 
 // Newest reads the newest message of a subject; ErrNotFound if there is none.
 func (s *Stream) Newest(ctx context.Context, subject string) (Message, error) {
-	m, err := s.js.GetLastMsgForSubject(ctx, subject)
+	m, err := again(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return s.js.GetLastMsgForSubject(ctx, subject)
+	})
 	if err != nil {
 		return Message{}, fmt.Errorf("get newest of %s: %w", subject, fault(err))
 	}

@@ -53,7 +53,7 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 		Replicas:    max(b.replicas, 1),
 		MaxAge:      c.MaxAge,
 		MaxBytes:    -1,
-		AllowDirect: true,
+		AllowDirect: b.replicas <= 1,
 		DenyDelete:  c.sealed,
 		DenyPurge:   c.sealed,
 		// Each Read is a consumer. Without a number the server allows a thousand.
@@ -72,23 +72,38 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	case c.subjectMessages > 0:
 		sc.MaxMsgsPerSubject, sc.DiscardNewPerSubject = c.subjectMessages, true
 	}
-	js, err := b.js.Stream(ctx, c.Name)
-	if err == nil {
-		have := js.CachedInfo().Config
-		sc.MaxConsumers = have.MaxConsumers // it cannot be changed
-		sc.Replicas = cmp.Or(b.replicas, have.Replicas)
-	}
-	if err != nil || !sameStream(js.CachedInfo().Config, sc) {
-		js, err = b.js.CreateOrUpdateStream(ctx, sc)
-	}
+	js, err := again(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.makeStream(ctx, sc) })
 	if err != nil {
 		return nil, fmt.Errorf("make stream %s: %w", c.Name, fault(err))
 	}
+	b.keep(c.Storage, func(ctx context.Context) error {
+		_, err := again(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.makeStream(ctx, sc) })
+		return err
+	})
 	s := &Stream{bus: b, name: c.Name, js: js}
 	if len(c.Subjects) > 0 {
 		s.pre = c.Subjects[0]
 	}
 	return s, nil
+}
+
+// makeStream is what several processes may do at a time, as when a deployment starts.
+func (b *Bus) makeStream(ctx context.Context, sc jetstream.StreamConfig) (jetstream.Stream, error) {
+	js, err := b.js.Stream(ctx, sc.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return b.js.CreateOrUpdateStream(ctx, sc)
+	}
+	if err != nil {
+		return nil, err
+	}
+	have := js.CachedInfo().Config
+	sc.MaxConsumers = have.MaxConsumers // it cannot be changed
+	sc.Replicas = cmp.Or(b.replicas, have.Replicas)
+	sc.AllowDirect = sc.Replicas == 1 // of several, one that is behind might answer: what was just written would not be there
+	if sameStream(have, sc) {
+		return js, nil
+	}
+	return b.js.CreateOrUpdateStream(ctx, sc)
 }
 
 // sameStream tells whether a stream needs no update. The server is not safe against an update while it makes a consumer, so
@@ -111,7 +126,13 @@ func (s *Stream) publish(ctx context.Context, subject string, header map[string]
 		m.Header.Set(k, v)
 	}
 	telemetry.Inject(ctx, m.Header.Set) // who handles it goes on in this trace
-	ack, err := s.bus.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(s.name))...)
+	worth := unheard
+	if header[HeaderID] != "" {
+		worth = passing // a second time changes nothing
+	}
+	ack, err := retry(ctx, worth, func(context.Context) (*jetstream.PubAck, error) {
+		return s.bus.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(s.name))...)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("publish %s: %w", subject, fault(err))
 	}
@@ -129,7 +150,7 @@ func (s *Stream) Purge(ctx context.Context, subject string) error {
 // Pending counts the messages that the named consumer has not yet handled, those in hand included. All of them are pending for a
 // consumer that never was.
 func (s *Stream) Pending(ctx context.Context, consumer string) (uint64, error) {
-	c, err := s.js.Consumer(ctx, consumer)
+	c, err := again(ctx, func(ctx context.Context) (jetstream.Consumer, error) { return s.js.Consumer(ctx, consumer) })
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		st, err := s.State(ctx)
 		return st.Messages, err
@@ -151,7 +172,7 @@ type State struct {
 
 // State tells what the stream holds now.
 func (s *Stream) State(ctx context.Context) (State, error) {
-	i, err := s.js.Info(ctx)
+	i, err := again(ctx, func(ctx context.Context) (*jetstream.StreamInfo, error) { return s.js.Info(ctx) })
 	if err != nil {
 		return State{}, fmt.Errorf("look at stream %s: %w", s.name, fault(err))
 	}
@@ -163,7 +184,9 @@ func (s *Stream) State(ctx context.Context) (State, error) {
 
 // Subjects counts the messages of each subject that filter fits.
 func (s *Stream) Subjects(ctx context.Context, filter string) (map[string]uint64, error) {
-	i, err := s.js.Info(ctx, jetstream.WithSubjectFilter(filter))
+	i, err := again(ctx, func(ctx context.Context) (*jetstream.StreamInfo, error) {
+		return s.js.Info(ctx, jetstream.WithSubjectFilter(filter))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look at subjects of %s: %w", s.name, fault(err))
 	}

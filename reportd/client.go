@@ -51,7 +51,7 @@ func DialTLS(ctx context.Context, base, token string, config *tls.Config) (*Clie
 	}
 	u = u.JoinPath("ws")
 	d := websocket.Dialer{
-		HandshakeTimeout:  10 * time.Second,
+		HandshakeTimeout:  40 * time.Second, // a cluster may be choosing a leader of what says who may ask
 		Subprotocols:      []string{Subprotocol},
 		EnableCompression: !Loopback(u.Hostname()), // it would cost more than it spares
 		Proxy:             http.ProxyFromEnvironment,

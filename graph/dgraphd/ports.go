@@ -33,9 +33,9 @@ func FreePorts(offset int) error {
 	return nil
 }
 
-// autoOffset finds an offset whose ports are free and a guard that keeps other callers away from it until closed, also while
+// FreeOffset finds an offset whose ports are free and a guard that keeps other callers away from it until closed, also while
 // Dgraph has not taken the ports yet. The offsets tried share no port with each other, and stay below the ephemeral ports.
-func autoOffset() (offset int, guard net.Listener, err error) {
+func FreeOffset() (offset int, guard net.Listener, err error) {
 	const perBlock, blocks, block = 999, 4, 6000
 	first := rand.IntN(perBlock * blocks)
 	for i := range perBlock * blocks {

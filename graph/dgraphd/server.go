@@ -82,7 +82,7 @@ func prepare(ctx context.Context, c Config) (s *Server, err error) {
 		return nil, err
 	}
 	if c.Offset == AutoOffset {
-		s.offset, s.guard, err = autoOffset()
+		s.offset, s.guard, err = FreeOffset()
 	} else {
 		if err = FreePorts(c.Offset); err != nil {
 			err = fmt.Errorf("%w; choose other ports with --dgraph-offset", err)

@@ -54,6 +54,7 @@ var rooms = map[string][]string{
 	"internal/benchgraph": {"tahoe", "graph", "graph/dgraphd", "internal/testdgraph", ""},
 	"internal/arch":       {},
 	"internal/testcerts":  {},
+	"internal/testdeploy": {},
 	"internal/endtoend":   {"*"},
 	"internal/bench":      {"*"},
 }

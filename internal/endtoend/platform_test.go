@@ -40,7 +40,8 @@ func program(t testing.TB, name string) string {
 // platform is a running `cybexp up`, or a web of which it is a part.
 type platform struct {
 	t    testing.TB
-	web  *role // of a split deployment
+	web  *role    // of a split deployment
+	args []string // of every client command
 	data string
 	url  string
 	cmd  *exec.Cmd
@@ -173,7 +174,7 @@ type result struct {
 // cybexp runs a client command against the platform.
 func (p *platform) cybexp(args ...string) result {
 	p.t.Helper()
-	return run(p.t, "", append(args, "--server", p.url, "--data", p.data)...)
+	return run(p.t, "", append(append(args, "--server", p.url, "--data", p.data), p.args...)...)
 }
 
 // run runs the program with text on standard input.

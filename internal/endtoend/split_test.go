@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,37 +14,6 @@ import (
 
 	"github.com/cybexp/cybexp/graph/dgraphd"
 )
-
-// TestSplitDeployment runs each role as a process of its own, against a Dgraph and a NATS that none of them started, as
-// docker-compose.yml does, and walks the main way through them.
-func TestSplitDeployment(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	alpha := startDgraph(t, dir)
-	nats := startNATS(t, dir)
-	data := filepath.Join(dir, "keys")
-	shared := []string{"--data", data, "--dgraph", alpha.Target(), "--dgraph-http", alpha.HTTP(), "--nats", nats}
-
-	p := startWeb(t, data, shared)
-	roles := []*role{p.web}
-	for _, name := range []string{"ingest", "reportd", "reportd"} {
-		roles = append(roles, startRole(t, append([]string{name}, shared...)))
-	}
-
-	if r := p.cybexp("org", "create", "demo"); r.code != 0 {
-		t.Fatal(r.stderr)
-	}
-	if r := p.send(sample, "demo"); r["mapped"] != 622.0 {
-		t.Errorf("mapped %v of 622 records", r["mapped"])
-	}
-	if n := p.count("count ipv4 " + attacker); n != 455 {
-		t.Errorf("counted %d events, want 455", n)
-	}
-	countsEqualJQ(t, p)
-	for _, r := range roles {
-		r.stop(t)
-	}
-}
 
 // startWeb starts the role that answers, and waits until it does.
 func startWeb(t *testing.T, data string, args []string) *platform {
@@ -112,19 +80,4 @@ func startRole(t *testing.T, args []string) *role {
 	}
 	t.Cleanup(func() { _ = r.cmd.Process.Kill() }) // it has stopped, if all went well
 	return r
-}
-
-// stop ends the role as an operator does, and holds it to doing so in time.
-func (r *role) stop(t *testing.T) {
-	t.Helper()
-	begun := time.Now()
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.cmd.Wait(); err != nil {
-		t.Errorf("%s stopped with %v\n%s", r.cmd.Args[1], err, r.log)
-	}
-	if took := time.Since(begun); took > stopLimit {
-		t.Errorf("%s took %s to stop", r.cmd.Args[1], took)
-	}
 }
