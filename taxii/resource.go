@@ -49,14 +49,14 @@ type Collection struct {
 
 // Envelope is a page of objects, or what a client sends.
 type Envelope struct {
-	More    bool              `json:"more,omitempty"`
+	More    bool              `json:"more"`
 	Next    string            `json:"next,omitempty"`
 	Objects []json.RawMessage `json:"objects,omitempty"`
 }
 
 // Manifest is a page of what is known of objects.
 type Manifest struct {
-	More    bool     `json:"more,omitempty"`
+	More    bool     `json:"more"`
 	Next    string   `json:"next,omitempty"`
 	Objects []Record `json:"objects,omitempty"`
 }
@@ -71,7 +71,7 @@ type Record struct {
 
 // Versions is a page of the versions of an object.
 type Versions struct {
-	More     bool     `json:"more,omitempty"`
+	More     bool     `json:"more"`
 	Next     string   `json:"next,omitempty"`
 	Versions []string `json:"versions,omitempty"`
 }
