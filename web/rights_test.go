@@ -13,6 +13,7 @@ import (
 
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/internal/testdgraph"
+	"github.com/cybexp/cybexp/stix"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -122,8 +123,28 @@ func (r *rig) everything(other identity.Org, seen string) map[string]string {
 		note("export after "+name, r.get(as, "/api/v1/export?after="+h))
 		note("export "+name, r.post(as, "/api/v1/export", `{"hashes":["`+h+`"]}`))
 	}
+	r.everyCollection(note)
 	note("save", r.post(as, "/api/v1/saved", `{"name":"n","tdql":"events org `+other.Name+`"}`))
 	return told
+}
+
+// everyCollection reads collections as the reader, and looks for what is hidden in them.
+func (r *rig) everyCollection(note func(name string, got answer)) {
+	r.t.Helper()
+	var hidden []string
+	for subType, text := range map[string]string{"ipv4": "198.51.100.99", "username": "mallory"} {
+		_, objects, err := stix.Objects(json.RawMessage(`{"itype":"attribute","sub_type":"` + subType + `","data":"` + text + `"}`))
+		check(r.t, err)
+		hidden = append(hidden, objects[0].ID)
+	}
+	for _, q := range []string{"events", "attributes | sort hash", "ipv4 198.51.100.99 | related", "username mallory", "events where username = mallory", "raws | sort hash"} {
+		at := taxiiAPI + "collections/" + r.save(r.reader, "collection "+q, q, false) + "/"
+		for _, what := range append(hidden, "", "../manifest") {
+			path := strings.TrimSuffix(at+"objects/"+what, "/") + "/"
+			note("TAXII "+q+" "+what, r.do(call{method: http.MethodGet, path: strings.Replace(path, "objects/../", "", 1), header: basic(r.reader)}))
+		}
+	}
+	note("TAXII collections", r.do(call{method: http.MethodGet, path: taxiiAPI + "collections/", header: basic(r.reader)}))
 }
 
 // readRows asks for rows as the reader. The answer to a report that failed breaks off.
@@ -141,5 +162,5 @@ func (r *rig) readRows(id, accept, query string) answer {
 }
 
 // varies is what differs from run to run: times of reports, and what is made at random or from the hour.
-var varies = regexp.MustCompile(`"(id|request_id|report|created|started|ended|elapsed_ms|cached_time|snapshot|position|ms)": ?("[^"]*"|[0-9.]+)|bundle--[0-9a-f-]+|[0-9a-f]{64}\.[0-9]+|` +
+var varies = regexp.MustCompile(`"(id|alias|error_id|date_added|version|request_id|report|created|started|ended|elapsed_ms|cached_time|snapshot|position|ms)": ?("[^"]*"|[0-9.]+)|bundle--[0-9a-f-]+|[0-9a-f]{64}\.[0-9]+|` +
 	`"(time|_hash|timestamp|next)":"?[^",}]*|last_[a-z]+|,[0-9]+\.[0-9]+,`)

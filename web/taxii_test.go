@@ -5,13 +5,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/taxii"
 )
 
@@ -373,4 +378,153 @@ func TestTaxiiAdds(t *testing.T) {
 			t.Errorf("%s: got %d %s %s, want %d", name, got.status, got.header.Get("Content-Type"), got.body, c.want)
 		}
 	}
+}
+
+// TestTaxiiTellsWhatChanged judges, marks and removes an event, and takes a right away, between polls.
+func TestTaxiiTellsWhatChanged(t *testing.T) {
+	r := newRig(t)
+	r.load(logins(2))
+	at := objectsOf(r.save(r.admin, "logins", "events login", true))
+	all := r.objects(r.reader, at)
+	event := r.hashesBy(r.admin, "events login | limit 1")["login"]
+	last := all.last
+	news := func(what string, change func() answer) []map[string]any {
+		t.Helper()
+		if got := change(); got.status >= 300 {
+			t.Fatalf("%s: got %d %s", what, got.status, got.body)
+		}
+		page := r.objects(r.reader, at+"?"+url.Values{"added_after": {last}}.Encode())
+		if len(page.Objects) > 0 {
+			last = page.last
+		}
+		return page.Objects
+	}
+	types := func(list []map[string]any) string {
+		names := make([]string, len(list))
+		for i, o := range list {
+			names[i], _ = o["type"].(string)
+		}
+		return strings.Join(names, " ")
+	}
+	put := func(what, body string) func() answer {
+		return func() answer { return r.as(r.admin, http.MethodPut, "/api/v1/events/"+event+"/"+what, body) }
+	}
+	if got := types(news("judged", put("category", `{"category":"benign"}`))); got != "" {
+		t.Errorf("what is not malicious any more is %s", got)
+	}
+	if got := types(news("judged anew", put("category", `{"category":"malicious"}`))); got != "indicator sighting" {
+		t.Errorf("what is malicious is %s", got)
+	}
+	marked := news("marked", put("marking", `{"tlp":"green"}`))
+	if got := types(marked); got != "marking-definition observed-data indicator sighting" {
+		t.Errorf("what is marked is %s", got)
+	}
+	for _, o := range marked[min(1, len(marked)):] {
+		created, _ := o["created"].(string)
+		if modified, _ := o["modified"].(string); modified <= created {
+			t.Errorf("%s was created at %s and modified at %s", o["id"], created, modified)
+		}
+	}
+	before := len(r.objects(r.reader, at).Objects)
+	if got := types(news("removed", func() answer { return r.as(r.admin, http.MethodDelete, "/api/v1/events/"+event, "") })); got != "" {
+		t.Errorf("what is removed is %s", got)
+	}
+	if after := len(r.objects(r.reader, at).Objects); after >= before {
+		t.Errorf("%d objects were there, and are %d after a removal", before, after)
+	}
+}
+
+// TestTaxiiFollowsRights takes a right away and gives it back between pages.
+func TestTaxiiFollowsRights(t *testing.T) {
+	r := newRig(t)
+	r.load(logins(3))
+	shared, own := objectsOf(r.save(r.admin, "logins", "events login", true)), objectsOf(r.save(r.reader, "mine", "events login", false))
+	manifest := strings.Replace(own, "objects/", "manifest/", 1)
+	var all taxii.Manifest
+	check(t, json.Unmarshal(r.taxii(r.reader, manifest).body, &all))
+	page := r.objects(r.reader, own+"?limit=4")
+	must(r.users.Remove(t.Context(), r.org.Hash, []tahoe.Hash{r.reader.Hash}, identity.Removal{All: true}))(t)
+	for _, path := range []string{own, own + "?next=" + page.Next, manifest, manifest + "?next=" + page.Next, own + all.Objects[4].ID + "/"} {
+		if got := r.taxii(r.reader, path); strings.Contains(string(got.body), "observed-data") || strings.Contains(string(got.body), "ipv4-addr") {
+			t.Errorf("%s: who lost the right is told %s", path, got.body)
+		}
+	}
+	if got := r.taxii(r.reader, shared); got.status != http.StatusNotFound {
+		t.Errorf("a collection of the organisation: got %d", got.status)
+	}
+	must(r.users.Grant(t.Context(), r.org.Hash, r.reader.Hash, identity.Reader))(t)
+	last := all.Objects[len(all.Objects)-1].DateAdded
+	if got := r.objects(r.reader, own+"?"+url.Values{"added_after": {last}}.Encode()); len(got.Objects) != len(all.Objects)-2 { // all but the preamble
+		t.Errorf("who has the right again gets %d objects of %d", len(got.Objects), len(all.Objects))
+	}
+}
+
+// TestTaxiiGolden holds all resources to how they are written; UPDATE_GOLDEN=1 rewrites testdata/taxii.txtar.
+func TestTaxiiGolden(t *testing.T) {
+	r := newRig(t)
+	r.load(login)
+	id := r.save(r.admin, "logins", "events login last 100Y", true)
+	inbox := taxii.InboxID(r.org.Hash.String())
+	header := basic(r.admin)
+	header.Set("Content-Type", taxii.MediaType)
+	sent := r.do(call{method: http.MethodPost, path: objectsOf(inbox), header: header, body: strings.NewReader(indicatorEnvelope)})
+	status := taxiiAPI + "status/" + sent.text(t, "id") + "/"
+	eventually(t, "the objects are taken", func() bool { return r.taxii(r.admin, status).text(t, "status") == "complete" })
+	got := map[string]string{"8 POST objects": taxiiGolden(t, r, sent)}
+	object := objectsOf(id) + r.objects(r.admin, objectsOf(id)+"?match[type]=ipv4-addr&limit=1").ids()[0] + "/"
+	for name, path := range map[string]string{
+		"1 GET discovery": "/taxii2/", "2 GET API root": taxiiAPI, "3 GET collections": taxiiAPI + "collections/", "4 GET collection": taxiiAPI + "collections/" + id + "/",
+		"5 GET manifest": taxiiAPI + "collections/" + id + "/manifest/?limit=4", "6 GET objects": objectsOf(id) + "?match[type]=ipv4-addr,observed-data",
+		"6 GET objects, a page": objectsOf(id) + "?limit=1", "6 GET objects, none": objectsOf(id) + "?match[type]=malware",
+		"7 GET object": object, "7 GET versions": object + "versions/", "9 GET status": status,
+		"error 400": objectsOf(id) + "?limit=x", "error 403": objectsOf(inbox), "error 404": objectsOf("nothing"),
+	} {
+		got[name] = taxiiGolden(t, r, r.taxii(r.admin, path))
+	}
+	const file = "testdata/taxii.txtar"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		writeGolden(t, file, got)
+		return
+	}
+	want := map[string]string{}
+	for _, f := range must(txtar.ParseFile(file))(t).Files {
+		want[f.Name] = string(f.Data)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+}
+
+var (
+	goldenHeaders = []string{"Content-Type", "X-Taxii-Date-Added-First", "X-Taxii-Date-Added-Last"}
+	goldenMasks   = []struct {
+		from *regexp.Regexp
+		to   string
+	}{
+		{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "UUID"},
+		{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
+		{regexp.MustCompile(`("alias"|"error_id"|"next"): "[^"]+"`), "$1: …"},
+		{regexp.MustCompile(`20[0-9-]{8}T[0-9:]{8}\.[0-9]+Z`), "TIME"},
+		{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "HOST"},
+	}
+)
+
+// taxiiGolden prints an answer without what differs from run to run.
+func taxiiGolden(t *testing.T, r *rig, a answer) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintln(&b, a.status)
+	for _, name := range goldenHeaders {
+		if v := a.header.Get(name); v != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, v)
+		}
+	}
+	var body any
+	check(t, json.Unmarshal(a.body, &body))
+	b.Write(append(must(json.MarshalIndent(body, "", "  "))(t), '\n'))
+	text := b.String()
+	for _, m := range goldenMasks {
+		text = m.from.ReplaceAllString(text, m.to)
+	}
+	return text
 }
