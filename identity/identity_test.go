@@ -69,6 +69,27 @@ func TestUsersAreMadeAgain(t *testing.T) {
 	}
 }
 
+// TestDisablingMayBreakOff leaves the tokens of a user who is disabled; they are worthless when the user is enabled all the same.
+func TestDisablingMayBreakOff(t *testing.T) {
+	s, m, _ := service(t)
+	alice := user(t, s, "alice@example.org")
+	token := issue(t, s, alice)
+	s.Store = broken{m, "tokens."}
+	if _, err := s.Disable(t.Context(), alice.Hash, true); err == nil {
+		t.Fatal("no error")
+	}
+	s.Store = m
+	if _, err := s.Authenticate(t.Context(), token); !errors.Is(err, identity.ErrTokenDisabled) {
+		t.Errorf("disabled: got %v", err)
+	}
+	if _, err := s.Disable(t.Context(), alice.Hash, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Authenticate(t.Context(), token); !errors.Is(err, identity.ErrTokenRevoked) {
+		t.Errorf("enabled: got %v", err)
+	}
+}
+
 func TestUsersHaveTAHOEHashes(t *testing.T) {
 	s, _, _ := service(t)
 	plain := user(t, s, "a@example.org")

@@ -80,18 +80,30 @@ func (s *Service) Disable(ctx context.Context, user tahoe.Hash, disabled bool) (
 	if err := s.about(ctx, user, &deed); err != nil {
 		return User{}, err
 	}
+	if !disabled { // what a disabling that broke off left, or what was issued while it went on
+		if left, err := s.Tokens(ctx, user); err != nil || len(left) > 0 {
+			if err = errors.Join(err, s.revokeAll(ctx, user)); err != nil {
+				return User{}, err
+			}
+		}
+	}
 	u, err := update(ctx, s, keyOf(userKeys, user), func(u *User) ([]audit.Entry, error) {
 		u.Disabled = disabled
 		return []audit.Entry{deed}, nil
 	})
 	if err == nil && disabled {
-		err = s.changeTokens(ctx, user, &audit.Entry{Action: audit.SignOut, Object: user.String(), Detail: map[string]string{"all": "tokens too"}},
-			func([]Token) ([]Token, error) { return []Token{}, nil })
+		err = s.revokeAll(ctx, user)
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("change user %s: %w", u.Email, err)
 	}
 	return u, nil
+}
+
+// revokeAll makes all tokens of a user worthless, sessions too.
+func (s *Service) revokeAll(ctx context.Context, user tahoe.Hash) error {
+	deed := audit.Entry{Action: audit.SignOut, Object: user.String(), Detail: map[string]string{"all": "tokens too"}}
+	return s.changeTokens(ctx, user, &deed, func([]Token) ([]Token, error) { return []Token{}, nil })
 }
 
 // claim takes the address for u. A claim of the same user's, left by a start that broke off, is as good.

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -148,6 +149,26 @@ func TestReprocess(t *testing.T) {
 	}
 	if jobs, _ := r.get(r.stranger, "/api/v1/reprocess").member(t, "jobs").([]any); len(jobs) != 0 {
 		t.Errorf("stranger: got %d jobs", len(jobs))
+	}
+	// How many vertices are new tells what others have: superusers alone are told.
+	kv := must(r.bus.KV(t.Context(), bus.KVConfig{Bucket: "reprocess"}))(t)
+	for _, e := range must(kv.List(t.Context(), "job.*"))(t) {
+		must(kv.Put(t.Context(), e.Key, bytes.Replace(e.Value, []byte(`"events":`), []byte(`"added":7,"events":`), 1)))(t)
+	}
+	for name, c := range map[string]struct {
+		as   person
+		told bool
+	}{"superuser": {r.super, true}, "administrator": {r.admin, false}} {
+		jobs, _ := r.get(c.as, "/api/v1/reprocess").member(t, "jobs").([]any)
+		for _, job := range jobs {
+			one := r.get(c.as, "/api/v1/reprocess/"+job.(map[string]any)["id"].(string))
+			if job.(map[string]any)["added"] != nil != c.told || strings.Contains(string(one.body), "added") != c.told {
+				t.Errorf("%s: got %v and %s", name, job, one.body)
+			}
+		}
+		if len(jobs) == 0 {
+			t.Errorf("%s: there are no jobs", name)
+		}
 	}
 }
 

@@ -118,6 +118,12 @@ func TestUploadsAreMarked(t *testing.T) {
 	if got := r.do(again); got.status != http.StatusConflict {
 		t.Errorf("the same upload with another marking: got %d %s", got.status, got.body)
 	}
+	// Somebody else's key is another key.
+	other := must(r.users.CreateOrg(t.Context(), r.stranger.Hash, identity.Org{Name: r.orgName + "-other"}))(t)
+	theirs := r.do(call{method: http.MethodPost, path: "/api/v1/raw?typetag=cowrie&org=" + other.Name, as: r.stranger, header: key, body: strings.NewReader("{}")})
+	if theirs.status != http.StatusCreated || theirs.text(t, "id") == receipt.ID {
+		t.Errorf("the key of another: got %d %s", theirs.status, theirs.body)
+	}
 	r.uploaded(receipt.ID)
 	if list := r.hashesBy(r.admin, "events where ipv4 = 198.51.100.7 and tlp = red"); len(list) != 1 {
 		t.Errorf("the administrator sees %v, want one red event", list)
