@@ -88,6 +88,13 @@ func TestDisablingMayBreakOff(t *testing.T) {
 	if _, err := s.Authenticate(t.Context(), token); !errors.Is(err, identity.ErrTokenRevoked) {
 		t.Errorf("enabled: got %v", err)
 	}
+	token = issue(t, s, alice)
+	if _, err := s.Disable(t.Context(), alice.Hash, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Authenticate(t.Context(), token); err != nil {
+		t.Errorf("who was enabled is enabled again: got %v", err)
+	}
 }
 
 func TestUsersHaveTAHOEHashes(t *testing.T) {

@@ -80,11 +80,9 @@ func (s *Service) Disable(ctx context.Context, user tahoe.Hash, disabled bool) (
 	if err := s.about(ctx, user, &deed); err != nil {
 		return User{}, err
 	}
-	if !disabled { // what a disabling that broke off left, or what was issued while it went on
-		if left, err := s.Tokens(ctx, user); err != nil || len(left) > 0 {
-			if err = errors.Join(err, s.revokeAll(ctx, user)); err != nil {
-				return User{}, err
-			}
+	if !disabled {
+		if err := s.revokeLeft(ctx, user); err != nil {
+			return User{}, fmt.Errorf("enable user: %w", err)
 		}
 	}
 	u, err := update(ctx, s, keyOf(userKeys, user), func(u *User) ([]audit.Entry, error) {
@@ -98,6 +96,19 @@ func (s *Service) Disable(ctx context.Context, user tahoe.Hash, disabled bool) (
 		return User{}, fmt.Errorf("change user %s: %w", u.Email, err)
 	}
 	return u, nil
+}
+
+// revokeLeft revokes what a user has who is disabled: what a disabling that broke off left, or what was issued while it went on.
+func (s *Service) revokeLeft(ctx context.Context, user tahoe.Hash) error {
+	u, err := s.User(ctx, user)
+	if err != nil || !u.Disabled {
+		return err
+	}
+	left, err := s.Tokens(ctx, user)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	return s.revokeAll(ctx, user)
 }
 
 // revokeAll makes all tokens of a user worthless, sessions too.
