@@ -18,10 +18,10 @@ type item struct {
 	malicious, benign []tahoe.Hash  // event
 	marking           tahoe.Marking // event
 
-	events           []tahoe.Hash // session, raw: what they point at, sessions of a raw included; may repeat
-	start, end, last *float64     // session: earliest start, latest end, longest duration
+	events []tahoe.Hash // session, raw: what they point at, sessions of a raw included; may repeat
 
 	uploads  []upload // raw
+	told     []told   // raw
 	state    tahoe.RawState
 	received *float64 // earliest
 }
@@ -32,6 +32,23 @@ type upload struct {
 	marking tahoe.Marking
 }
 
+// told is what an organisation's upload of a raw tells of the times of a session.
+type told struct {
+	session tahoe.Hash
+	org     string
+	times
+}
+
+// times are those of a session: its earliest start, latest end and longest duration, as far as they are known.
+type times struct{ start, end, last *float64 }
+
+func (t times) none() bool { return t == times{} }
+
+// merge takes in what else was told.
+func (t *times) merge(o times) {
+	t.start, t.end, t.last = best(t.start, o.start, math.Min), best(t.end, o.end, math.Max), best(t.last, o.last, math.Max)
+}
+
 // merges tells whether the vertex has to be read before it is written when it exists: everything else about an instance follows from
 // its hash. An event is read even when the batch says nothing of it that may change, since how it is marked says who may see its raws.
 func (it *item) merges() bool {
@@ -39,7 +56,7 @@ func (it *item) merges() bool {
 	case *tahoe.Event, *tahoe.Raw:
 		return true
 	}
-	return it.start != nil || it.end != nil || it.last != nil
+	return false
 }
 
 // batch is the vertices that one transaction writes, each once.
@@ -89,6 +106,7 @@ func (b *batch) record(piece int, r tahoe.Record) error {
 	}
 	for _, s := range r.Sessions {
 		raw.events = append(raw.events, s.Hash())
+		raw.tell(r.Raw.OrgID(), s)
 	}
 	return nil
 }
@@ -142,10 +160,23 @@ func (b *batch) session(piece int, s *tahoe.Session) error {
 		}
 		it.events = append(it.events, e.Hash())
 	}
-	it.start = best(it.start, s.StartTime, math.Min)
-	it.end = best(it.end, s.EndTime, math.Max)
-	it.last = best(it.last, s.Duration, math.Max)
 	return nil
+}
+
+// tell adds what an upload of a raw tells of a session's times.
+func (it *item) tell(org string, s *tahoe.Session) {
+	t := told{session: s.Hash(), org: org}
+	t.merge(times{s.StartTime, s.EndTime, s.Duration})
+	if t.none() {
+		return
+	}
+	for i := range it.told {
+		if have := &it.told[i]; have.session == t.session && have.org == org {
+			have.merge(t.times)
+			return
+		}
+	}
+	it.told = append(it.told, t)
 }
 
 // upload adds one to a raw. Of an organisation's markings the most restrictive stays.

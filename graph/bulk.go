@@ -9,8 +9,8 @@ import (
 )
 
 // Bulk makes N-Quads of records for an empty graph: what Write would have put there, record by record, with every vertex spelled
-// once. It holds 65 to 100 bytes for each vertex in memory, and some more for those that later records can add to: sessions, and events
-// with contexts.
+// once. It holds 65 to 100 bytes for each vertex in memory, and some more for what later records can add to: times of
+// sessions, and events with contexts.
 //
 //	b := graph.NewBulk()
 //	for _, r := range records {
@@ -21,18 +21,19 @@ import (
 type Bulk struct {
 	place    map[tahoe.Hash]uint32 // of the vertex in seen; its uid is one more
 	seen     []seen
-	sessions []sessionTimes
+	spans    []seenSpan
 	contexts [][]contextOf
 	orgs     []string
 	uploads  map[uint32][]seenUpload // of raws by their places: those of other organisations than the first
 	shared   map[uint32][]uint32     // events that more than one raw has: the places of the others
+	told     map[spanKey]int         // places in spans
 }
 
 // seen is a vertex that has been spelled. Who may see it is spelled at the end, since a later record may say more about that.
 type seen struct {
 	sub uint32 // digest of the sub_type
-	// What n is depends on the kind: for attributes and objects, in how many events they are; for events and sessions, the place of
-	// what can be added to, if it is not 0; for raws, the rank of the state.
+	// What n is depends on the kind: for attributes and objects, in how many events they are; for events, the place of what can be added to,
+	// if it is not 0; for raws, the rank of the state.
 	n    uint32
 	from uint32 // event: the place of the first raw that it came with, plus one
 	kind seenKind
@@ -65,10 +66,16 @@ func (u seenUpload) is() tahoe.Marking {
 	return tahoe.Markings()[u.marking-1]
 }
 
-// sessionTimes is what records told of a session so far.
-type sessionTimes struct {
-	uid              uint64
-	start, end, last *float64
+// spanKey is a session, a raw that tells of it, and the organisation that uploaded that, by their places.
+type spanKey struct {
+	session, raw uint32
+	org          uint16
+}
+
+// seenSpan is what was told so far.
+type seenSpan struct {
+	spanKey
+	times
 }
 
 // contextOf is a vertex that has a context in an event.
@@ -80,8 +87,8 @@ type contextOf struct {
 // NewBulk returns a Bulk for a graph without vertices.
 func NewBulk() *Bulk {
 	return &Bulk{
-		place: map[tahoe.Hash]uint32{}, sessions: make([]sessionTimes, 1), contexts: make([][]contextOf, 1),
-		uploads: map[uint32][]seenUpload{}, shared: map[uint32][]uint32{},
+		place: map[tahoe.Hash]uint32{}, contexts: make([][]contextOf, 1),
+		uploads: map[uint32][]seenUpload{}, shared: map[uint32][]uint32{}, told: map[spanKey]int{},
 	}
 }
 
@@ -141,7 +148,6 @@ func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) error {
 		}
 		b.addContexts(a, &b.seen[at], it)
 	case *tahoe.Session:
-		b.addTimes(uid, &b.seen[at], it)
 	case *tahoe.Raw:
 		b.seen[at].n = max(b.seen[at].n, uint32(rank(it.state))) //nolint:gosec // a rank is small
 		it.state = ""
@@ -173,6 +179,11 @@ func (b *Bulk) addUploads(at uint32, it *item) error {
 			b.seen[at].kind, b.seen[at].org = seenRaw, org
 		}
 		b.upload(at, org).mark(u.marking)
+	}
+	for _, t := range it.told {
+		if err := b.addTold(at, t); err != nil {
+			return err
+		}
 	}
 	for _, h := range it.events {
 		e := b.place[h]
@@ -227,18 +238,21 @@ func (b *Bulk) addContexts(a *attempt, s *seen, it *item) {
 	b.contexts[s.n] = has
 }
 
-// addTimes moves the item's times to those of the session.
-func (b *Bulk) addTimes(uid uint64, s *seen, it *item) {
-	if it.start == nil && it.end == nil && it.last == nil {
-		return
+// addTold notes what an upload of a raw tells of a session.
+func (b *Bulk) addTold(raw uint32, t told) error {
+	org, err := b.org(t.org)
+	if err != nil {
+		return err
 	}
-	if s.n == 0 {
-		s.n = uint32(len(b.sessions)) //nolint:gosec // fewer than vertices
-		b.sessions = append(b.sessions, sessionTimes{uid: uid})
+	key := spanKey{b.place[t.session], raw, org}
+	i, known := b.told[key]
+	if !known {
+		i = len(b.spans)
+		b.told[key] = i
+		b.spans = append(b.spans, seenSpan{spanKey: key})
 	}
-	t := &b.sessions[s.n]
-	t.start, t.end, t.last = best(t.start, it.start, math.Min), best(t.end, it.end, math.Max), best(t.last, it.last, math.Max)
-	it.start, it.end, it.last = nil, nil, nil
+	b.spans[i].merge(t.times)
+	return nil
 }
 
 // AppendRDF appends the part's N-Quads to text.
@@ -249,7 +263,8 @@ func (p *Part) AppendRDF(text []byte) []byte {
 	return text
 }
 
-// AppendRest appends what is known for sure after the last record: the times of sessions, the states of raws, and who may see what.
+// AppendRest appends what is known for sure after the last record: the times of sessions, the states of raws, and who may see what. What has no hash,
+// as the times have not, has uids beyond those of the vertices.
 func (b *Bulk) AppendRest(text []byte) []byte {
 	q := &quads{}
 	flush := func() {
@@ -258,11 +273,15 @@ func (b *Bulk) AppendRest(text []byte) []byte {
 		}
 		q.set = q.set[:0]
 	}
-	for _, t := range b.sessions[1:] {
-		q.sessionTimes(hex(t.uid), &item{start: t.start, end: t.end, last: t.last}, &existing{})
+	b.hideRaws()
+	for i, s := range b.spans {
+		uid := hex(uint64(len(b.seen)) + uint64(i) + 1)
+		q.text(uid, "span_audience", b.upload(s.raw, s.org).is().Audience(b.orgs[s.org]))
+		q.edge(uid, "span_of", hex(uint64(s.session)+1))
+		q.edge(uid, "span_raw", hex(uint64(s.raw)+1))
+		q.span(uid, &span{Start: moment(s.start), End: moment(s.end), Duration: s.last})
 		flush()
 	}
-	b.hideRaws()
 	for at, s := range b.seen {
 		uid := hex(uint64(at) + 1)
 		switch s.kind {

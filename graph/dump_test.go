@@ -36,17 +36,22 @@ func stored(t *testing.T) dump {
 			Q []struct {
 				Hash, Itype, Audience, Tlp, Category, State string
 				SubType                                     string `json:"sub_type"`
-				Timestamp, Start_time, End_time             string
-				Duration                                    *float64
+				Timestamp                                   string
 				Data, Brief                                 string
 				Audiences                                   []string
 				Cref, Ref, Mal_ref, Ben_ref, Ocref          []node
 				Sref, Sattr, Rref                           []node
+				Spans                                       []struct {
+					Audience, Start, End string
+					Duration             *float64
+					Raws                 []node
+				}
 			}
 		}
 	}
-	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type audience tlp category state timestamp start_time end_time duration data brief audiences
-		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash } } }`, &answer)
+	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type audience tlp category state timestamp data brief audiences
+		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash }
+		spans: ~span_of { audience: span_audience start: span_start end: span_end duration: span_duration raws: span_raw { hash } } } }`, &answer)
 	d := dump{}
 	for _, v := range answer.Data.Q {
 		if d[v.Hash] != "" {
@@ -72,11 +77,17 @@ func stored(t *testing.T) dump {
 		l.word("category", v.Category)
 		l.word("state", v.State)
 		l.word("timestamp", v.Timestamp)
-		l.word("start", v.Start_time)
-		l.word("end", v.End_time)
 		l.number("ts", brief.Timestamp)
-		l.number("duration", v.Duration)
 		l.list("audiences", v.Audiences)
+		var spans []string
+		for _, s := range v.Spans {
+			var raws []string
+			for _, r := range s.Raws {
+				raws = append(raws, r.Hash)
+			}
+			spans = append(spans, spanLine(raws, s.Audience, s.Start, s.End, s.Duration))
+		}
+		l.list("spans", spans)
 		for _, edges := range []struct {
 			name string
 			to   []node
@@ -96,6 +107,7 @@ func stored(t *testing.T) dump {
 func expected(records []tahoe.Record) dump {
 	d := dump{}
 	sessions, raws := map[tahoe.Hash][]tahoe.Record{}, map[tahoe.Hash][]tahoe.Record{}
+	spans := spans{}
 	for _, r := range records {
 		raws[r.Raw.Hash()] = append(raws[r.Raw.Hash()], r)
 		for _, e := range r.Events {
@@ -104,10 +116,11 @@ func expected(records []tahoe.Record) dump {
 		for _, s := range r.Sessions {
 			d.nodes(s.Refs())
 			sessions[s.Hash()] = append(sessions[s.Hash()], tahoe.Record{Sessions: []*tahoe.Session{s}})
+			spans.tell(r.Raw.Hash(), r.Strictest().Audience(r.Raw.OrgID()), s)
 		}
 	}
-	for _, list := range sessions {
-		d.session(list)
+	for h, list := range sessions {
+		d.session(list, spans.of(h))
 	}
 	for _, list := range raws {
 		d.raw(list)
@@ -144,29 +157,16 @@ func (d dump) event(e *tahoe.Event) {
 	d[e.Hash().String()] = l.String()
 }
 
-func (d dump) session(list []tahoe.Record) {
-	var start, end, duration *float64
+func (d dump) session(list []tahoe.Record, spans []string) {
 	var events []string
 	for _, r := range list {
-		s := r.Sessions[0]
-		if s.StartTime != nil && (start == nil || *s.StartTime < *start) {
-			start = s.StartTime
-		}
-		if s.EndTime != nil && (end == nil || *s.EndTime > *end) {
-			end = s.EndTime
-		}
-		if s.Duration != nil && (duration == nil || *s.Duration > *duration) {
-			duration = s.Duration
-		}
-		for _, e := range s.Events() {
+		for _, e := range r.Sessions[0].Events() {
 			events = append(events, e.Hash().String())
 		}
 	}
 	s := list[0].Sessions[0]
 	l := newLine("session", s.SubType(), s.Data().String())
-	l.word("start", clock(start))
-	l.word("end", clock(end))
-	l.number("duration", duration)
+	l.list("spans", spans)
 	l.list("sref", events)
 	l.list("sattr", hashes(s.Refs()))
 	d[s.Hash().String()] = l.String()
@@ -188,6 +188,59 @@ func (d dump) raw(list []tahoe.Record) {
 	l.list("audiences", orgs)
 	l.list("rref", to)
 	d[list[0].Raw.Hash().String()] = l.String()
+}
+
+// spans are what uploads told of the times of sessions.
+type spans map[spanKey]*toldTimes
+
+type spanKey struct {
+	session, raw tahoe.Hash
+	audience     string
+}
+
+type toldTimes struct{ start, end, duration *float64 }
+
+// tell merges what was told once more.
+func (s spans) tell(raw tahoe.Hash, audience string, x *tahoe.Session) {
+	s.merge(spanKey{x.Hash(), raw, audience}, toldTimes{x.StartTime, x.EndTime, x.Duration})
+}
+
+func (s spans) merge(key spanKey, t toldTimes) {
+	if t == (toldTimes{}) {
+		return
+	}
+	have := s[key]
+	if have == nil {
+		have = &toldTimes{}
+		s[key] = have
+	}
+	best := func(have **float64, said *float64, sign float64) {
+		if said != nil && (*have == nil || sign**said > sign***have) {
+			*have = said
+		}
+	}
+	best(&have.start, t.start, -1)
+	best(&have.end, t.end, 1)
+	best(&have.duration, t.duration, 1)
+}
+
+// of lists those of a session.
+func (s spans) of(session tahoe.Hash) (lines []string) {
+	for key, t := range s {
+		if key.session == session {
+			lines = append(lines, spanLine([]string{key.raw.String()}, key.audience, clock(t.start), clock(t.end), t.duration))
+		}
+	}
+	return lines
+}
+
+func spanLine(raws []string, audience, start, end string, duration *float64) string {
+	l := newLine("for=" + audience)
+	l.list("raws", raws)
+	l.word("start", start)
+	l.word("end", end)
+	l.number("duration", duration)
+	return "(" + l.String() + ")"
 }
 
 // line is one vertex; its words stand in a fixed order.

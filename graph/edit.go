@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -233,7 +232,7 @@ func (c *change) session(v *treeSession, is, becomes *tree, e *Edit) error {
 	if v.Hash == e.Of {
 		c.hash = made.Hash()
 	}
-	c.sessions[uint64(v.ID)] = made
+	c.sessions[uint64(v.UID)] = made
 	c.record.Sessions = append(c.record.Sessions, made)
 	return nil
 }
@@ -249,7 +248,7 @@ func (a *attempt) find(ctx context.Context, e *Edit, c *change) error {
 	}
 	own := "@filter(" + strings.Join(filters, " OR ") + ")"
 	event := `hash brief cref { uid } ` + eventFields
-	session := `uid id: uid hash sub_type data start_time end_time duration sattr { uid } sref { uid audience } ~rref { uid audiences rref { uid } }`
+	session := `uid hash sub_type data sattr { uid } sref { uid audience } ~rref { uid audiences rref { uid } } ~span_of { ` + spanFields + ` }`
 	q := variables.head() + `{
 		e as var(func: eq(hash, "` + e.Of.String() + `"))
 		self(func: uid(e)) @filter(type(Event) AND (` + strings.Join(filters, " OR ") + `)) { ` + event + ` }
@@ -316,10 +315,10 @@ func (c *change) target(a *attempt) target {
 		}
 	}
 	for _, v := range c.held {
-		t.moved[uint64(v.ID)] = c.moved(v)
+		t.moved[uint64(v.UID)] = c.moved(v)
 		for _, r := range v.Raws {
 			if stay, _ := c.shared(v, r.Rref, r.Audiences); !stay {
-				t.cut[uint64(r.UID)] = append(t.cut[uint64(r.UID)], uint64(v.ID))
+				t.cut[uint64(r.UID)] = append(t.cut[uint64(r.UID)], uint64(v.UID))
 			}
 		}
 	}
@@ -367,7 +366,7 @@ func (c *change) follow(q *quads) {
 		}
 	}
 	for _, v := range c.held {
-		uid := q.names[c.sessions[uint64(v.ID)].Hash()]
+		uid := q.names[c.sessions[uint64(v.UID)].Hash()]
 		for _, e := range c.moved(v) {
 			to := hex(e)
 			if made := c.events[e]; made != nil {
@@ -375,19 +374,29 @@ func (c *change) follow(q *quads) {
 			}
 			q.edge(uid, "sref", to)
 		}
+		moved := map[number]bool{}
 		for _, r := range v.Raws {
 			if _, move := c.shared(v, r.Rref, r.Audiences); move {
 				q.edge(hex(uint64(r.UID)), "rref", uid)
+				moved[r.UID] = true
 			}
 		}
+		c.retell(q, v, uid, moved)
 	}
 }
 
-// unixSeconds is the time as TAHOE has it.
-func unixSeconds(t *time.Time) *float64 {
-	if t == nil {
-		return nil
+// retell lets the new session have what the organisations told of the old one by the raws that go with it.
+func (c *change) retell(q *quads, v *treeSession, session string, moved map[number]bool) {
+	for _, s := range v.Spans {
+		org, m := tahoe.ParseAudience(s.Audience)
+		if !slices.Contains(c.orgs, org) || !slices.ContainsFunc(s.Raws, func(r link) bool { return moved[r.UID] }) {
+			continue
+		}
+		t := telling{session: session, org: org, marking: m, span: s}
+		for _, r := range s.Raws {
+			t.raws = append(t.raws, hex(uint64(r.UID)))
+		}
+		q.tells = append(q.tells, t)
+		q.removeSpans([]span{s})
 	}
-	f := float64(t.UnixMicro()) / 1e6
-	return &f
 }

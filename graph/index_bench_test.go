@@ -20,7 +20,7 @@ var lessSchema = []struct{ name, pattern string }{
 	{"audience", ` @search\(by: \[exact\]\)( @dgraph\(pred: "audience"\))`},
 	{"timestamp", ` @search\(by: \[hour\]\)( @dgraph\(pred: "timestamp"\))`},
 	{"category", ` @search\(by: \[exact\]\)( @dgraph\(pred: "category"\))`},
-	{"session-times", ` @search(?:\(by: \[hour\]\))?( @dgraph\(pred: "(?:start_time|end_time|duration)"\))`},
+	{"session-times", ` @search(?:\(by: \[hour\]\))?( @dgraph\(pred: "span_(?:start|end|duration)"\))`},
 	{"raw-audiences-state", ` @search\(by: \[exact\]\)( @dgraph\(pred: "(?:audiences|state)"\))`},
 	{"reverse-ref", `(?m)^  "[^"]*"\n  events: \[Event\] @dgraph\(pred: "~ref"\)()$`},
 	{"reverse-ocref-sattr", `(?m)^  "[^"]*"\n  (?:parents|identifies): \[(?:Object|Session)\] @dgraph\(pred: "~(?:ocref|sattr)"\)()$`},

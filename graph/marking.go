@@ -83,28 +83,56 @@ func (q *quads) mark(uid string, e *goingEvent, contexts map[number]tahoe.Catego
 	}
 	for _, r := range e.Raws {
 		if slices.ContainsFunc(r.Audiences, func(a string) bool { return orgOf(a) == org }) {
-			q.hide(hex(uint64(r.UID)), r.Audiences, org, m)
+			q.hide(r, org, m)
 		}
 	}
 }
 
+// raised is a raw that is there, and for which markings its organisations' audiences have to be right.
+type raised struct {
+	sharedRaw
+	markings map[string]tahoe.Marking
+}
+
 // hide makes the organisation's audience of a raw that is there one for which a marking is right, unless it is already, or stricter.
-func (q *quads) hide(uid string, audiences []string, org string, m tahoe.Marking) {
-	old, is, known := "", tahoe.Unmarked, false
-	for _, a := range audiences {
-		if of, marking := tahoe.ParseAudience(a); of == org {
-			old, is, known = a, marking, true
+func (q *quads) hide(r sharedRaw, org string, m tahoe.Marking) {
+	if q.raised == nil {
+		q.raised = map[string]*raised{}
+	}
+	uid := hex(uint64(r.UID))
+	if q.raised[uid] == nil {
+		q.raised[uid] = &raised{sharedRaw: r, markings: map[string]tahoe.Marking{}}
+	}
+	of := q.raised[uid].markings
+	of[org] = of[org].Stricter(m)
+}
+
+// spellRaised changes the audiences of raws, and those of what they tell of sessions.
+func (q *quads) spellRaised() {
+	for uid, r := range q.raised {
+		for org, m := range r.markings {
+			old, is, known := "", tahoe.Unmarked, false
+			for _, a := range r.Audiences {
+				if of, marking := tahoe.ParseAudience(a); of == org {
+					old, is, known = a, marking, true
+				}
+			}
+			now := is.Stricter(m).Audience(org)
+			if known && now == old {
+				continue
+			}
+			if known {
+				q.unset(uid, "audiences", old)
+			}
+			q.text(uid, "audiences", now)
+			q.text(uid, "itype", string(tahoe.KindRaw)) // so that of two who change the audiences one starts over: they are a list, where they would not meet
+			for _, s := range r.Spans {
+				if orgOf(s.Audience) == org {
+					q.raise(s, m)
+				}
+			}
 		}
 	}
-	now := is.Stricter(m).Audience(org)
-	if known && now == old {
-		return
-	}
-	if known {
-		q.unset(uid, "audiences", old)
-	}
-	q.text(uid, "audiences", now)
-	q.text(uid, "itype", string(tahoe.KindRaw)) // so that of two who change the audiences one starts over: they are a list, where they would not meet
 }
 
 // shared writes who may see a raw.
@@ -113,18 +141,24 @@ func (q *quads) shared(uid string, it *item, have *existing) {
 		return
 	}
 	for _, u := range it.uploads {
-		m := u.marking
-		for _, h := range it.events {
-			if e, ok := q.batch.items[h].instance.(*tahoe.Event); ok && e.OrgID() == u.org {
-				m = m.Stricter(q.marking(h))
-			}
-		}
+		m := q.strictest(it, u)
 		if have.UID != "" {
-			q.hide(uid, have.Audiences, u.org, m)
+			q.hide(have.shared(), u.org, m)
 			continue
 		}
 		q.text(uid, "audiences", m.Audience(u.org))
 	}
+}
+
+// strictest is the marking of an upload with all that came of it in the batch.
+func (q *quads) strictest(it *item, u upload) tahoe.Marking {
+	m := u.marking
+	for _, h := range it.events {
+		if e, ok := q.batch.items[h].instance.(*tahoe.Event); ok && e.OrgID() == u.org {
+			m = m.Stricter(q.marking(h))
+		}
+	}
+	return m
 }
 
 // unset deletes one value of a list.

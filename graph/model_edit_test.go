@@ -148,6 +148,14 @@ func (m *model) moveRaw(e graph.Edit, s *modelSession, made *tahoe.Session, r *m
 	}
 	if move {
 		r.of[made.Hash()] = true
+		for _, org := range e.Orgs {
+			key := spanKey{s.Hash(), r.Hash(), org}
+			if t := m.spans[key]; t != nil {
+				delete(m.spans, key)
+				key.session = made.Hash()
+				m.spans.merge(key, *t)
+			}
+		}
 	}
 	if !stay {
 		delete(r.of, s.Hash())

@@ -14,6 +14,7 @@ type model struct {
 	events   map[tahoe.Hash]*modelEvent
 	sessions map[tahoe.Hash]*modelSession
 	raws     map[tahoe.Hash]*modelRaw
+	spans    spans
 }
 
 type modelEvent struct {
@@ -22,7 +23,7 @@ type modelEvent struct {
 }
 
 type modelSession struct {
-	*tahoe.Session // its times and what identifies it
+	*tahoe.Session // what identifies it
 	events         map[tahoe.Hash]bool
 }
 
@@ -34,7 +35,7 @@ type modelRaw struct {
 }
 
 func newModel(g *generator) *model {
-	return &model{g: g, events: map[tahoe.Hash]*modelEvent{}, sessions: map[tahoe.Hash]*modelSession{}, raws: map[tahoe.Hash]*modelRaw{}}
+	return &model{g: g, events: map[tahoe.Hash]*modelEvent{}, sessions: map[tahoe.Hash]*modelSession{}, raws: map[tahoe.Hash]*modelRaw{}, spans: spans{}}
 }
 
 // dump is the graph.
@@ -45,7 +46,7 @@ func (m *model) dump() dump {
 	}
 	for _, s := range m.sessions {
 		d.nodes(s.Refs())
-		d.session([]tahoe.Record{{Sessions: []*tahoe.Session{s.with(m)}}})
+		d.session([]tahoe.Record{{Sessions: []*tahoe.Session{s.with(m)}}}, m.spans.of(s.Hash()))
 	}
 	for _, r := range m.raws {
 		list := []tahoe.Record{{State: r.state}}
@@ -76,11 +77,10 @@ func (s *modelSession) with(m *model) *tahoe.Session {
 	return made
 }
 
-// as is a session with other children, and without events.
+// as is a session with other children, and without events and times.
 func (s *modelSession) as(m *model, children []tahoe.Node) *tahoe.Session {
 	made, err := tahoe.NewSession(s.SubType(), children...)
 	m.g.check(err)
-	made.StartTime, made.EndTime, made.Duration = s.StartTime, s.EndTime, s.Duration
 	return made
 }
 
@@ -110,6 +110,9 @@ func (m *model) write(r tahoe.Record) {
 	order := []tahoe.RawState{tahoe.NotSupported, tahoe.Invalid, tahoe.Kept, tahoe.Mapped}
 	raw.state = order[max(slices.Index(order, raw.state), slices.Index(order, r.State))]
 	raw.orgs[r.Raw.OrgID()] = true
+	for _, s := range r.Sessions {
+		m.spans.tell(r.Raw.Hash(), r.Raw.OrgID(), s)
+	}
 	for _, h := range of {
 		raw.of[h] = true
 	}
@@ -151,21 +154,9 @@ func contexts(g *generator, e *tahoe.Event) map[tahoe.Node]tahoe.Category {
 }
 
 func (m *model) writeSession(s *tahoe.Session) {
-	have := m.sessions[s.Hash()]
-	if have == nil {
-		have = &modelSession{events: map[tahoe.Hash]bool{}}
-		have.Session = (&modelSession{Session: s}).as(m, s.Children())
-		m.sessions[s.Hash()] = have
-		return
+	if m.sessions[s.Hash()] == nil {
+		m.sessions[s.Hash()] = &modelSession{(&modelSession{Session: s}).as(m, s.Children()), map[tahoe.Hash]bool{}}
 	}
-	best := func(have **float64, said *float64, sign float64) {
-		if said != nil && (*have == nil || sign**said > sign***have) {
-			*have = said
-		}
-	}
-	best(&have.StartTime, s.StartTime, -1)
-	best(&have.EndTime, s.EndTime, 1)
-	best(&have.Duration, s.Duration, 1)
 }
 
 // remove removes events of organisations, and takes these off the raws that are left without an event of theirs, if that is asked for.
@@ -217,6 +208,7 @@ func (m *model) dropEmpty(s *modelSession) {
 		return
 	}
 	delete(m.sessions, s.Hash())
+	maps.DeleteFunc(m.spans, func(key spanKey, _ *toldTimes) bool { return key.session == s.Hash() })
 	for _, r := range m.raws {
 		delete(r.of, s.Hash())
 	}
@@ -226,6 +218,7 @@ func (m *model) dropEmpty(s *modelSession) {
 func (m *model) leave(r *modelRaw, orgs ...string) {
 	for _, org := range orgs {
 		delete(r.orgs, org)
+		maps.DeleteFunc(m.spans, func(key spanKey, _ *toldTimes) bool { return key.raw == r.Hash() && key.audience == org })
 	}
 	if len(r.orgs) == 0 {
 		delete(m.raws, r.Hash())
@@ -296,6 +289,9 @@ func (m *model) clone() *model {
 	}
 	for h, r := range m.raws {
 		c.raws[h] = &modelRaw{r.Raw, r.state, maps.Clone(r.orgs), maps.Clone(r.of)}
+	}
+	for key, t := range m.spans {
+		c.spans.merge(key, *t)
 	}
 	return c
 }

@@ -68,6 +68,7 @@ type touchedSession struct {
 	Sref  []link // not all, but enough to tell whether any stays
 	Sattr []link
 	Raws  []link `json:"~rref"`
+	Spans []span `json:"~span_of"`
 
 	loses map[uint64]bool
 	goes  bool
@@ -138,7 +139,7 @@ func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 }
 
 // eventFields are what is read of an event.
-const eventFields = `uid audience tlp timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { uid audiences }`
+const eventFields = `uid audience tlp timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { ` + sharedFields + ` }`
 
 func (a *attempt) lookEvents(ctx context.Context, p *plan, t target) error {
 	if len(t.events) == 0 {
@@ -186,7 +187,7 @@ func (a *attempt) lookSessions(ctx context.Context, p *plan, t target) error {
 		bySize[n] = append(bySize[n], uid)
 	}
 	var answer map[string][]*touchedSession
-	err := a.askBySize(ctx, bySize, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid }`, &answer)
+	err := a.askBySize(ctx, bySize, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid } ~span_of { uid }`, &answer)
 	for _, list := range answer {
 		for _, s := range list {
 			s.loses = p.sessions[uint64(s.UID)].loses
@@ -254,9 +255,9 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		return nil
 	}
 	var answer struct{ Q []*touchedRaw }
-	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype audience } } }`
+	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype audience } ~span_raw { uid span_audience span_raw { uid } } } }`
 	if !t.raws {
-		q = strings.Replace(q, "rref", "rref @filter(type(Session))", 1)
+		q = strings.Replace(q, " rref", " rref @filter(type(Session))", 1)
 	}
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return err
@@ -267,6 +268,12 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		p.raws[uint64(r.UID)] = r
 	}
 	return nil
+}
+
+// leaves tells whether a raw loses an organisation.
+func (p *plan) leaves(raw uint64, org string) bool {
+	r := p.raws[raw]
+	return r != nil && slices.Contains(r.leave, org)
 }
 
 // orgsOf lists the organisations of audiences.

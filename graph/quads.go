@@ -24,16 +24,25 @@ type quads struct {
 	slab   []cell
 	del    []*api.NQuad
 	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
+	raised map[string]*raised        // raws that are there, by uid, of which fewer may see something from now on
+	tells  []telling
 }
 
 // spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.
 func (a *attempt) spell() *quads {
 	q := a.spelt()
-	q.spellDeltas()
+	q.spellRest()
 	return q
 }
 
-// spelt is spell before the deltas of ledgers are.
+// spellRest spells what is only known when all else is.
+func (q *quads) spellRest() {
+	q.spellRaised()
+	q.spellTold()
+	q.spellDeltas()
+}
+
+// spelt is spell before the rest is.
 func (a *attempt) spelt() *quads {
 	q := &quads{attempt: a, names: make(map[tahoe.Hash]string, len(a.uids)), set: make([]*api.NQuad, 0, 12*len(a.fresh)+16)}
 	for h, uid := range a.uids {
@@ -123,10 +132,10 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 		q.remark(h, i, it, have)
 	case *tahoe.Session:
 		q.edges(uid, "sref", it.events)
-		q.sessionTimes(uid, it, have)
 	case *tahoe.Raw:
 		q.edges(uid, "rref", it.events)
 		q.shared(uid, it, have)
+		q.tell(uid, it, have)
 		if rank(it.state) > rank(have.State) {
 			q.text(uid, "state", string(it.state))
 		}
@@ -168,22 +177,6 @@ func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 	add("ben_ref", tahoe.Benign, it.benign)
 	if len(q.set) > before && have.Category != "" {
 		q.text(uid, "category", have.Category)
-	}
-}
-
-func (q *quads) sessionTimes(uid string, it *item, have *existing) {
-	if it.start != nil {
-		if t := tahoe.UnixTime(*it.start); have.Start == nil || t.Before(*have.Start) {
-			q.time(uid, "start_time", t)
-		}
-	}
-	if it.end != nil {
-		if t := tahoe.UnixTime(*it.end); have.End == nil || t.After(*have.End) {
-			q.time(uid, "end_time", t)
-		}
-	}
-	if it.last != nil && (have.Duration == nil || *it.last > *have.Duration) {
-		q.float(uid, "duration", *it.last)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // RDF writes the records as N-Quads, which is what Write would put into an empty graph, for Dgraph's own loaders. A vertex is the
-// blank node _:HASH, so that texts can be put together; Bulk is for those that belong together. It returns how many quads it wrote.
+// blank node _:HASH, or has hashes in its name, so that texts can be put together; Bulk is for those that belong together. It returns how many quads it wrote.
 func RDF(w *bufio.Writer, records []tahoe.Record) (quads int, err error) {
 	b, err := gather(split(&call{}, records))
 	if err != nil {
@@ -23,23 +23,34 @@ func RDF(w *bufio.Writer, records []tahoe.Record) (quads int, err error) {
 	for i, h := range b.order {
 		a.uids[h], a.fresh[h] = uint64(i), true
 	}
-	name := func(text []byte, uid string) []byte {
+	q := a.spell()
+	hash := func(uid string) string {
 		n, err := strconv.ParseUint(strings.TrimPrefix(uid, "0x"), 16, 64)
 		if err != nil {
 			panic("uid of our own: " + err.Error())
 		}
-		text = append(text, "_:"...)
-		return append(text, b.order[n].String()...)
+		return b.order[n].String()
 	}
-	set := a.spell().set
+	name := func(text []byte, uid string) []byte {
+		text = append(text, "_:"...)
+		if i, ok := strings.CutPrefix(uid, newSpan); ok {
+			n, err := strconv.Atoi(i)
+			if err != nil {
+				panic("name of our own: " + err.Error())
+			}
+			t := q.tells[n]
+			return append(text, hash(t.session)+hash(t.raws[0])+t.org...)
+		}
+		return append(text, hash(uid)...)
+	}
 	var line []byte
-	for _, q := range set {
+	for _, q := range q.set {
 		line = appendQuad(line[:0], q, name)
 		if _, err := w.Write(line); err != nil {
 			return 0, err
 		}
 	}
-	return len(set), nil
+	return len(q.set), nil
 }
 
 // appendUID is the name of a vertex that has its uid.

@@ -176,7 +176,7 @@ func (r *removal) try(ctx context.Context, find func(context.Context, *attempt) 
 
 // commit sends what q has, and what every removal writes.
 func (r *removal) commit(ctx context.Context, q *quads) error {
-	q.spellDeltas()
+	q.spellRest()
 	r.done(q)
 	q.set = append(q.set, q.beat())
 	err := r.w.sending(ctx, func() error {

@@ -44,9 +44,6 @@ type existing struct {
 	UID      string `json:"uid"`
 	State    tahoe.RawState
 	Category string
-	Start    *time.Time `json:"start_time"`
-	End      *time.Time `json:"end_time"`
-	Duration *float64
 	Received *time.Time
 	Mal      []vertex `json:"mal_ref"`
 	Ben      []vertex `json:"ben_ref"`
@@ -55,13 +52,21 @@ type existing struct {
 	Audience  string        // of an event, as Marking is
 	Marking   tahoe.Marking `json:"tlp"`
 	Audiences []string      // of a raw
+	Spans     []span        `json:"~span_raw"`
 	Raws      []sharedRaw   `json:"~rref"` // of an event that fewer may see from now on
 }
 
-// sharedRaw is a raw and who may see it.
+// shared is a raw as the others have it.
+func (e *existing) shared() sharedRaw {
+	uid, _ := vertex{UID: e.UID}.number() // Dgraph gave it
+	return sharedRaw{UID: number(uid), Audiences: e.Audiences, Spans: e.Spans}
+}
+
+// sharedRaw is a raw, who may see it, and what it tells of sessions.
 type sharedRaw struct {
 	UID       number `json:"uid"`
 	Audiences []string
+	Spans     []span `json:"~span_raw"`
 }
 
 type vertex struct {
@@ -281,7 +286,7 @@ func (a *attempt) readExisting(ctx context.Context) error {
 		return nil
 	}
 	var answer struct{ Q []*existing }
-	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category start_time end_time duration received audience tlp audiences mal_ref { uid } ben_ref { uid } judged_ref { uid } } }`
+	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category received audience tlp audiences mal_ref { uid } ben_ref { uid } judged_ref { uid } ~span_raw { ` + spanFields + ` } } }`
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return fmt.Errorf("read vertices: %w", err)
 	}
@@ -305,7 +310,7 @@ func (a *attempt) readRaws(ctx context.Context) error {
 		return nil
 	}
 	var answer struct{ Q []*existing }
-	if err := ask(ctx, a.txn, `{ q(func: uid(`+strings.Join(uids, ",")+`)) { uid ~rref { uid audiences } } }`, &answer); err != nil {
+	if err := ask(ctx, a.txn, `{ q(func: uid(`+strings.Join(uids, ",")+`)) { uid ~rref { `+sharedFields+` } } }`, &answer); err != nil {
 		return fmt.Errorf("read raws: %w", err)
 	}
 	for _, e := range answer.Q {

@@ -110,8 +110,9 @@ func versionOf(n int) string { return fmt.Sprintf("# Version: %d\n", n) }
 
 func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 	s := testdgraph.Open(t)
-	newer := strings.Replace(cybexp.Schema, versionOf(3), versionOf(4), 1)
-	older := strings.Replace(cybexp.Schema, versionOf(3), "", 1)
+	now := graph.SchemaVersion(cybexp.Schema)
+	newer := strings.Replace(cybexp.Schema, versionOf(now), versionOf(now+1), 1)
+	older := strings.Replace(cybexp.Schema, versionOf(now), "", 1)
 	if err := s.ApplySchema(t.Context(), older); !errors.Is(err, graph.ErrSchemaNewer) {
 		t.Errorf("an older schema: %v", err)
 	}
@@ -125,7 +126,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 
 func TestBrokenSchemaIsRefused(t *testing.T) {
 	s := testdgraph.Open(t)
-	err := s.ApplySchema(t.Context(), versionOf(3)+"type Broken {")
+	err := s.ApplySchema(t.Context(), versionOf(graph.SchemaVersion(cybexp.Schema))+"type Broken {")
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want Dgraph's words", err)
 	}

@@ -170,8 +170,7 @@ func (s *Store) Event(ctx context.Context, hash tahoe.Hash) (*tahoe.Event, error
 
 // treeSession is a session as the graph has it.
 type treeSession struct {
-	existing
-	ID      number `json:"id"`
+	UID     number `json:"uid"`
 	Hash    tahoe.Hash
 	SubType string `json:"sub_type"`
 	Data    string
@@ -184,9 +183,10 @@ type treeSession struct {
 		sharedRaw
 		Rref []link
 	} `json:"~rref"`
+	Spans []span `json:"~span_of"`
 }
 
-// session makes a session without its events. The graph knows all that it holds, at any depth: its children are those of its data.
+// session makes a session without its events and times. The graph knows all that it holds, at any depth: its children are those of its data.
 func (t *tree) session(v *treeSession) (*tahoe.Session, error) {
 	data, err := tahoe.ParseValue([]byte(v.Data))
 	if err != nil {
@@ -217,6 +217,5 @@ func (t *tree) session(v *treeSession) (*tahoe.Session, error) {
 	if t.edit == nil && s.Hash() != v.Hash {
 		return nil, fmt.Errorf("session %v has the data of %v", v.Hash, s.Hash())
 	}
-	s.StartTime, s.EndTime, s.Duration = unixSeconds(v.Start), unixSeconds(v.End), v.Duration
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/dgo/v230/protos/api"
+
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // The graph tells its version twice. The schema has one, which is what the next reader goes by. A vertex has that of the data: it is written before a newer
@@ -27,6 +30,7 @@ type step struct {
 type pass struct {
 	has    string // predicate
 	read   string // what change is told of a vertex, beside its uid
+	size   int    // how many vertices a transaction changes; 0 is passBatch
 	change func(q *quads, uid string, vertex json.RawMessage) error
 }
 
@@ -38,6 +42,14 @@ var steps = []step{{
 		{has: "orgs", read: "orgs", change: rename("audiences")},
 	},
 	drop: []string{"orgid", "orgs"},
+}, {
+	to: 4, // what is told of the times of a session has an audience
+	passes: []pass{
+		{has: "start_time", read: untoldFields, size: 100, change: tellAnew},
+		{has: "end_time", read: untoldFields, size: 100, change: tellAnew},
+		{has: "duration", read: untoldFields, size: 100, change: tellAnew},
+	},
+	drop: []string{"start_time", "end_time", "duration"},
 }}
 
 // rename gives a text, or each text of a list, to another predicate.
@@ -65,7 +77,85 @@ func rename(to string) func(*quads, string, json.RawMessage) error {
 	}
 }
 
-// passBatch is how many vertices one transaction changes.
+// untold is a session with times of which nobody knows any more who told them.
+type untold struct {
+	Start    *time.Time `json:"start_time"`
+	End      *time.Time `json:"end_time"`
+	Duration *float64
+	Events   []struct {
+		Audience  string
+		Timestamp time.Time
+	} `json:"sref"`
+	Raws []sharedRaw `json:"~rref"`
+}
+
+const untoldFields = `start_time end_time duration sref { audience timestamp } ~rref { uid audiences }`
+
+// tellAnew makes spans of the times of a session. When all in it is for one audience they are its. Else each audience gets the times of
+// the events that it sees; filters that are run again over the raws tell more.
+func tellAnew(q *quads, uid string, vertex json.RawMessage) error {
+	var s untold
+	if err := json.Unmarshal(vertex, &s); err != nil {
+		return err
+	}
+	q.strip(uid, "start_time", "end_time", "duration")
+	raws, seen := map[string][]string{}, map[string]*span{}
+	for _, r := range s.Raws {
+		for _, a := range r.Audiences {
+			raws[a] = append(raws[a], hex(uint64(r.UID)))
+		}
+	}
+	for _, e := range s.Events {
+		if seen[e.Audience] == nil {
+			seen[e.Audience] = &span{}
+		}
+		seen[e.Audience].stretch(e.Timestamp)
+	}
+	alone := len(raws) == 1
+	for a := range seen {
+		alone = alone && raws[a] != nil
+	}
+	for a, of := range raws {
+		t := telling{session: uid, raws: of, span: span{Start: s.Start, End: s.End, Duration: s.Duration}}
+		t.org, t.marking = tahoe.ParseAudience(a)
+		if !alone && seen[a] == nil {
+			continue
+		}
+		if !alone {
+			t.span = seen[a].like(s)
+		}
+		q.tells = append(q.tells, t)
+	}
+	return nil
+}
+
+// stretch makes a span reach to a time.
+func (s *span) stretch(at time.Time) {
+	if s.Start == nil || at.Before(*s.Start) {
+		s.Start = &at
+	}
+	if s.End == nil || at.After(*s.End) {
+		s.End = &at
+	}
+}
+
+// like is the span without what a session did not tell.
+func (s *span) like(u untold) span {
+	var t span
+	if u.Start != nil {
+		t.Start = s.Start
+	}
+	if u.End != nil {
+		t.End = s.End
+	}
+	if u.Duration != nil {
+		d := s.End.Sub(*s.Start).Seconds()
+		t.Duration = &d
+	}
+	return t
+}
+
+// passBatch is how many vertices one transaction changes, unless the pass says otherwise.
 const passBatch = 1000
 
 // upgradeLog is how often an upgrade tells how far it is.
@@ -236,7 +326,7 @@ func (s *Store) take(ctx context.Context, one step) error {
 
 // passPage changes the next vertices after one, in one transaction, and returns how many, and the last of them; "" when there are no more.
 func (s *Store) passPage(ctx context.Context, p pass, after string) (n int, last string, err error) {
-	query := fmt.Sprintf(`{ v(func: has(%s), first: %d, after: %s) { uid %s } }`, p.has, passBatch, after, p.read)
+	query := fmt.Sprintf(`{ v(func: has(%s), first: %d, after: %s) { uid %s } }`, p.has, cmp.Or(p.size, passBatch), after, p.read)
 	err = s.writer.again(ctx, func(ctx context.Context) error {
 		var answer struct{ V []json.RawMessage }
 		txn := s.transaction()
@@ -260,6 +350,7 @@ func (s *Store) passPage(ctx context.Context, p pass, after string) (n int, last
 			discard(txn)
 			return nil
 		}
+		q.spellTold()
 		_, err := txn.Do(ctx, &api.Request{Mutations: []*api.Mutation{{Set: q.set, Del: q.del}}, CommitNow: true})
 		return readable(ctx, err)
 	})

@@ -121,7 +121,7 @@ func TestUpgradeFromOrganisationsToAudiences(t *testing.T) {
 	}
 	empty()
 	t.Cleanup(empty)
-	sdl := strings.NewReplacer(versionOf(3), versionOf(2), `audience: String! @search(by: [exact]) @dgraph(pred: "audience")`,
+	sdl := strings.NewReplacer(versionOf(graph.SchemaVersion(cybexp.Schema)), versionOf(2), `audience: String! @search(by: [exact]) @dgraph(pred: "audience")`,
 		`orgid: String! @search(by: [exact]) @dgraph(pred: "orgid")`, `audiences: [String] @search(by: [exact]) @dgraph(pred: "audiences")`,
 		`orgs: [String] @search(by: [exact]) @dgraph(pred: "orgs")`).Replace(cybexp.Schema)
 	if err := s.ApplySchema(t.Context(), sdl); err != nil {
@@ -141,6 +141,74 @@ func TestUpgradeFromOrganisationsToAudiences(t *testing.T) {
 	if len(answer.Data.Schema) != 2 || !answer.Data.Schema[0].Index || !answer.Data.Schema[1].Index {
 		t.Errorf("of the predicates there are %+v", answer.Data.Schema)
 	}
+}
+
+// TestUpgradeTellsTimesAnew puts times on sessions as version 3 had them, and holds what becomes of them.
+func TestUpgradeTellsTimesAnew(t *testing.T) {
+	s := testdgraph.Open(t)
+	empty := func() {
+		if err := s.DropAll(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	empty()
+	t.Cleanup(empty)
+	sdl := strings.Replace(cybexp.Schema, versionOf(graph.SchemaVersion(cybexp.Schema)), versionOf(3), 1)
+	if err := s.ApplySchema(t.Context(), sdl); err != nil {
+		t.Fatal(err)
+	}
+	g := newGenerator(t, 8)
+	record := func(raw int64, org string, m tahoe.Marking, session int64, start, end, duration *float64, events ...float64) tahoe.Record {
+		x, err := tahoe.NewSession("s", g.attribute("id", tahoe.Int(session)))
+		g.check(err)
+		x.StartTime, x.EndTime, x.Duration = start, end, duration
+		r, err := tahoe.NewRaw("r", tahoe.Int(raw), org, "UTC")
+		g.check(err)
+		of := tahoe.Record{Raw: r, State: tahoe.Mapped, Marking: m, Sessions: []*tahoe.Session{x}}
+		for _, at := range events {
+			e, err := tahoe.NewEvent("e", org, at, g.attribute("a", tahoe.Int(raw)))
+			g.check(err)
+			e.Mark(m)
+			of.Events = append(of.Events, e)
+		}
+		x.AddEvent(of.Events...)
+		return of
+	}
+	f := func(n float64) *float64 { return &n }
+	var done struct{ Errors []any }
+	old := func(r tahoe.Record, values string) {
+		t.Helper()
+		var found struct {
+			Data struct{ Q []struct{ UID string } }
+		}
+		hash := r.Sessions[0].Hash().String()
+		askDgraph(t, `{ q(func: eq(hash, "`+hash+`")) { uid } }`, &found)
+		post(t, "/mutate?commitNow=true", "application/rdf", "{ set {\n"+strings.NewReplacer("S ", "<"+found.Data.Q[0].UID+"> ", "; ", " .\n").Replace(values)+" .\n} }", &done)
+	}
+	post(t, "/alter", "application/json", `{"schema": "start_time: datetime .\nend_time: datetime .\nduration: float ."}`, &done)
+	alone := record(1, "o1", "", 1, nil, nil, nil, 50, 60)
+	write(t, s, alone, record(2, "o1", "", 2, nil, nil, nil, 10, 20), record(3, "o2", "", 2, nil, nil, nil, 15, 40), record(4, "o2", tahoe.Red, 2, nil, nil, nil, 5),
+		record(5, "o1", "", 3, nil, nil, nil), record(6, "o1", "", 3, nil, nil, nil, 30))
+	old(alone, `S <start_time> "1970-01-01T00:00:07Z"; S <duration> "99"`)
+	old(record(2, "o1", "", 2, nil, nil, nil), `S <start_time> "1970-01-01T00:00:05Z"; S <end_time> "1970-01-01T00:00:40Z"; S <duration> "35"`)
+	old(record(5, "o1", "", 3, nil, nil, nil), `S <end_time> "1970-01-01T00:00:31Z"`)
+	if len(done.Errors) > 0 {
+		t.Fatal(done.Errors)
+	}
+	for range 2 {
+		if err := s.ApplySchema(t.Context(), cybexp.Schema); err != nil {
+			t.Fatal(err)
+		}
+		if got := with(t, "start_time", "duration"); got != [2]int{} {
+			t.Errorf("%v sessions have times of old", got)
+		}
+	}
+	// Of two raws that may have told the same, either may go.
+	if _, err := s.RemoveUploads(t.Context(), "o1", []tahoe.Hash{record(5, "o1", "", 3, nil, nil, nil).Raw.Hash()}); err != nil {
+		t.Fatal(err)
+	}
+	check(t, []tahoe.Record{record(1, "o1", "", 1, f(7), nil, f(99), 50, 60), record(2, "o1", "", 2, f(10), f(20), f(10), 10, 20),
+		record(3, "o2", "", 2, f(15), f(40), f(25), 15, 40), record(4, "o2", tahoe.Red, 2, f(5), f(5), f(0), 5), record(6, "o1", "", 3, nil, f(31), nil, 30)})
 }
 
 // putBack gives what has audiences the organisations of old.

@@ -15,7 +15,7 @@ var (
 	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value")
 	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
 	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "audience", "timestamp", "category", "cref", "ref")
-	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref", "start_time", "end_time", "duration")
+	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref")
 	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "timezone", "state", "rref")
 )
 
@@ -35,6 +35,7 @@ func (q *quads) remove(p *plan) {
 	for uid, r := range p.raws {
 		q.removeRaw(hex(uid), r)
 	}
+	q.removeTold(p)
 	for raw, events := range p.cut {
 		for _, e := range events {
 			q.unlink(hex(raw), "rref", hex(e))
@@ -80,6 +81,7 @@ func (q *quads) removeSession(uid string, s *touchedSession) {
 		return
 	}
 	q.strip(uid, ofSession...)
+	q.removeSpans(s.Spans)
 	for _, r := range s.Raws {
 		q.unlink(hex(uint64(r.UID)), "rref", uid)
 	}
@@ -116,6 +118,23 @@ func (q *quads) removeRaw(uid string, r *touchedRaw) {
 		if slices.Contains(r.leave, orgOf(a)) {
 			q.unset(uid, "audiences", a)
 			q.text(uid, "itype", string(tahoe.KindRaw)) // where a writer meets it who knows of the announcement
+		}
+	}
+}
+
+// removeTold removes what organisations told of sessions by raws that they leave, unless they told it by another raw, too.
+func (q *quads) removeTold(p *plan) {
+	for uid, r := range p.raws {
+		for _, s := range r.Spans {
+			if !p.leaves(uid, orgOf(s.Audience)) {
+				continue
+			}
+			stays := func(raw link) bool { return !p.leaves(uint64(raw.UID), orgOf(s.Audience)) }
+			if slices.ContainsFunc(s.Raws, stays) {
+				q.unlink(hex(uint64(s.UID)), "span_raw", hex(uid))
+			} else {
+				q.removeSpans([]span{s})
+			}
 		}
 	}
 }

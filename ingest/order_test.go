@@ -20,14 +20,14 @@ func export(t *testing.T) map[string]string {
 	}
 	edges := strings.Fields("cref ref mal_ref ben_ref ocref sref sattr rref")
 	query(t, `{ q(func: has(hash)) { hash itype sub_type name data value ip host number audience tlp audiences category state timezone timestamp ts
-		start_time end_time duration `+strings.Join(edges, " { hash } ")+` { hash } } }`, &answer)
+		spans: ~span_of { span_audience span_start span_end span_duration } `+strings.Join(edges, " { hash } ")+` { hash } } }`, &answer)
 	all := map[string]string{}
 	for _, v := range answer.Data.Q {
 		hash := v["hash"].(string)
 		if all[hash] != "" {
 			t.Fatalf("hash %s has two vertices", hash)
 		}
-		for _, name := range append(edges, "audiences") {
+		for _, name := range append(edges, "audiences", "spans") {
 			if list, ok := v[name].([]any); ok {
 				v[name] = sorted(t, list)
 			}

@@ -131,7 +131,9 @@ func (a *asking) test(depth int) string {
 	case tahoe.KindAttribute:
 		own = append(own, "data = "+value(a.T, s), "data startswith root")
 	case tahoe.KindSession:
-		own = append(own, "start_time > 1622500900", "end_time < 1622501900", "duration >= 60")
+		own = append(own, a.one("when", "start_time", "end_time")+a.one("op", " = ", " != ", " < ", " <= ", " > ", " >= ")+fmt.Sprintf("%.1f", 1622500000+60.5*float64(a.dice("at", 48))),
+			"duration "+a.one("op", "=", "!=", "<", "<=", ">", ">=")+fmt.Sprintf(" %.1f", 60.5*float64(a.dice("long", 30))))
+		own = append(own, own[len(own)-2:]...)
 	}
 	return a.one("test", own...)
 }
@@ -176,7 +178,7 @@ func (a *asking) end() string {
 	case 4:
 		return " | summary"
 	case 5:
-		return " | sort " + a.one("key", "hash", "degree, hash", "timestamp desc, hash", "tlp, hash", "start_time, hash") + fmt.Sprintf(" | limit %d", 1+a.dice("limit", 9))
+		return " | sort " + a.one("key", "hash", "degree, hash", "timestamp desc, hash", "tlp, hash", "start_time, hash", "end_time desc, duration, hash") + fmt.Sprintf(" | limit %d", 1+a.dice("limit", 9))
 	case 6:
 		if a.kind == tahoe.KindEvent {
 			return fmt.Sprintf(" | page %d size %d", 1+a.dice("page", 3), 1+a.dice("size", 9))
@@ -189,6 +191,9 @@ func (a *asking) end() string {
 		s := a.subType()
 		return " | path to " + s + " " + value(a.T, s) + fmt.Sprintf(" max %d paths 100", 2+a.dice("max", 5))
 	case 10:
+		if a.kind == tahoe.KindSession {
+			return " | fields hash, end_time, degree, duration"
+		}
 		return " | fields " + a.one("fields", "hash, degree", "hash, tlp, ipv4", "hash, timestamp, org, domain")
 	case 11:
 		return " | related | summary graph"

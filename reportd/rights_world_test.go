@@ -96,15 +96,26 @@ func (w *world) record(i int) tahoe.Record {
 		e.Mark(w.marking())
 		r.Events = append(r.Events, e)
 	}
-	if len(r.Events) > 0 && rapid.Bool().Draw(w.T, "in a session") {
+	if rapid.Bool().Draw(w.T, "in a session") {
 		id, err := tahoe.NewAttribute("sessionid", tahoe.Int(int64(rapid.IntRange(0, 4).Draw(w.T, "session"))))
 		w.check(err)
 		s, err := tahoe.NewSession("ssh", id)
 		w.check(err)
 		s.AddEvent(r.Events...)
+		s.StartTime, s.EndTime, s.Duration = w.number("start", 1622500000), w.number("end", 1622501000), w.number("duration", 0)
 		r.Sessions = []*tahoe.Session{s}
 	}
 	return r
+}
+
+// number is one of a few from a first one on, or none.
+func (w *world) number(name string, first float64) *float64 {
+	i := rapid.IntRange(-10, 29).Draw(w.T, name)
+	if i < 0 {
+		return nil
+	}
+	first += 60.5 * float64(i)
+	return &first
 }
 
 func (w *world) event(kind, org string, at float64, children []tahoe.Node) *tahoe.Event {
@@ -162,7 +173,12 @@ func (w *world) seen(orgs []tdql.Org) []tahoe.Record {
 	}
 	var list []tahoe.Record
 	for _, r := range w.records {
-		part := shown[r.Raw.Hash()] // an event and its raw hang together for who sees both
+		part := shown[r.Raw.Hash()] // what came of a raw hangs together with it for who sees both
+		m := raws[upload{r.Raw.Hash(), r.Raw.OrgID()}]
+		told := slices.Contains(mine, m.Audience(r.Raw.OrgID()))
+		if told {
+			part = tahoe.Record{Raw: r.Raw, Marking: m}
+		}
 		part.State, part.Received = r.State, r.Received
 		for _, old := range r.Events {
 			if m := events[old.Hash()]; slices.Contains(mine, m.Audience(old.OrgID())) {
@@ -172,17 +188,19 @@ func (w *world) seen(orgs []tdql.Org) []tahoe.Record {
 				part.Events = append(part.Events, e)
 			}
 		}
-		if len(part.Events) > 0 {
-			for _, old := range r.Sessions {
-				s, err := tahoe.NewSession(old.SubType(), old.Children()...)
-				w.check(err)
-				s.AddEvent(part.Events...)
-				part.Sessions = append(part.Sessions, s)
+		if part.Raw == nil && len(part.Events) == 0 {
+			continue
+		}
+		for _, old := range r.Sessions {
+			s, err := tahoe.NewSession(old.SubType(), old.Children()...)
+			w.check(err)
+			s.AddEvent(part.Events...)
+			if told {
+				s.StartTime, s.EndTime, s.Duration = old.StartTime, old.EndTime, old.Duration
 			}
+			part.Sessions = append(part.Sessions, s)
 		}
-		if part.Raw != nil || len(part.Events) > 0 {
-			list = append(list, part)
-		}
+		list = append(list, part)
 	}
 	return list
 }

@@ -33,6 +33,7 @@ func whereGraph(org tdql.Org, list ...tahoe.Node) []tahoe.Record {
 		s.StartTime, s.Duration = &start, &took
 		r.Sessions = append(r.Sessions, s)
 	}
+	r.Raw, r.State = must(tahoe.NewRaw("visits", tahoe.Int(int64(len(list))), org.Hash.String(), "UTC")), tahoe.Mapped // it tells the times of the sessions
 	return []tahoe.Record{r}
 }
 

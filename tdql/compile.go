@@ -346,6 +346,9 @@ func (c *compiler) withData(list []tahoe.Value) []string {
 // filter narrows the set.
 func (c *compiler) filter(f *filter) {
 	strong, rest := scopes(f.where)
+	if timed(strong) && !c.set.scans() {
+		strong, rest = nil, f.where
+	}
 	c.set.filter = dql.All(c.set.filter, c.cond(c.set.kind, strong))
 	if rest == nil {
 		return

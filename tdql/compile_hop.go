@@ -19,6 +19,13 @@ const maxDepth = 32
 
 // move goes to neighbours.
 func (c *compiler) move(m *move) {
+	if where := m.narrow.where; m.from != "" && m.to == tahoe.KindSession && timed(where) { // of those sessions, not of all
+		all := *m
+		all.narrow.where = nil
+		c.move(&all)
+		c.filter(&filter{kind: m.to, where: where})
+		return
+	}
 	switch {
 	case m.from == "":
 		c.scan(m)

@@ -2,8 +2,6 @@ package tdql
 
 import (
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql/dql"
@@ -92,30 +90,7 @@ func (c *compiler) measured(m measured) dql.Filter {
 		n := c.degree(m.kind, c.scope)
 		return dql.Compare(compareNames[m.op], "val("+n+")", c.q.Bind("n", numberText(m.number)))
 	}
-	value := numberText(m.number)
-	if m.field != "duration" {
-		value = m.time.at.Format(time.RFC3339Nano)
-	}
-	p := c.q.Bind("n", value)
-	if m.op == "=" || strings.HasPrefix(m.op, "<") { // lt and le read an index from its beginning, and so does between
-		low := "-1e18"
-		if m.field != "duration" {
-			low = timeFirst
-		}
-		return lessOrEqual(m.field, m.op, c.q.Bind("n", low), p)
-	}
-	return dql.Compare(compareNames[m.op], m.field, p)
-}
-
-// lessOrEqual is =, < or <= on an ordered predicate.
-func lessOrEqual(pred, op string, low, value dql.Param) dql.Filter {
-	switch op {
-	case "=":
-		return dql.Between(pred, value, value)
-	case "<":
-		return dql.And{dql.Between(pred, low, value), dql.Not{Filter: dql.Between(pred, value, value)}}
-	}
-	return dql.Between(pred, low, value)
+	return c.measuredTime(m)
 }
 
 // degree binds how much hangs on each vertex: the visible events of an attribute, object, session or raw; the attributes of an

@@ -9,22 +9,23 @@ import (
 )
 
 // rowFields are what is read of an instance of a kind. Of an event most is in one text: each field by itself costs as much to read.
-func rowFields(kind tahoe.Kind) []dql.Field {
+func (c *compiler) rowFields(kind tahoe.Kind) []dql.Field {
 	list := []string{"uid", "hash", "sub_type", "data"}
 	switch kind {
-	case tahoe.KindAttribute, tahoe.KindObject:
+	case tahoe.KindAttribute, tahoe.KindObject, tahoe.KindSession:
 	case tahoe.KindEvent:
 		list = []string{"uid", "brief", "category", "tlp"}
-	case tahoe.KindSession:
-		list = append(list, "start_time", "end_time", "duration")
 	case tahoe.KindRaw:
 		list = append(list, "timezone", "state")
 	default:
-		list = append(list, "itype", "brief", "category", "tlp", "start_time", "end_time", "duration", "timezone", "state")
+		list = append(list, "itype", "brief", "category", "tlp")
 	}
 	fields := make([]dql.Field, len(list))
 	for i, name := range list {
 		fields[i].Name = name
+	}
+	if kind == tahoe.KindSession {
+		fields = append(fields, c.spansField())
 	}
 	return fields
 }
@@ -50,10 +51,6 @@ func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 		s = c.set
 	}
 	filter := s.filter
-	fields := rowFields(s.kind)
-	if collect {
-		fields = uidOnly
-	}
 	if s.unproven {
 		switch s.kind {
 		case tahoe.KindAttribute, tahoe.KindObject, tahoe.KindSession:
@@ -68,13 +65,16 @@ func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 		}
 	}
 	return c.paged(p, dql.Block{Name: "r", Func: s.root, Filter: filter}, func(f *compiler) []dql.Field {
-		list := fields
+		list := uidOnly
+		if !collect {
+			list = f.rowFields(s.kind)
+		}
 		if p.probed {
 			list = append(slices.Clip(list), f.probes(s.kind)...)
 		}
 		switch {
 		case p.order != nil && collect:
-			list = append(slices.Clip(rowFields(s.kind)), list[1:]...)
+			list = append(slices.Clip(f.rowFields(s.kind)), list[1:]...)
 		case collect && s.kind == tahoe.KindEvent:
 			list = []dql.Field{{Name: "uid"}, {Name: "timestamp"}, {Name: "hash"}}
 		}

@@ -91,13 +91,8 @@ func (r *record) read(a *dql.Answer) error {
 			r.Marking = a.Text()
 		case "audience":
 			r.OrgID, _ = tahoe.ParseAudience(a.Text())
-		case "start_time":
-			r.StartTime = a.Text()
-		case "end_time":
-			r.EndTime = a.Text()
-		case "duration":
-			d := a.Float()
-			r.Duration = &d
+		case "t":
+			r.readSpans(a)
 		case "timezone":
 			r.Timezone = a.Text()
 		case "state":
