@@ -40,6 +40,9 @@ func TestAccessIsInThePlan(t *testing.T) {
 			for n := range 60 {
 				u.queries = append(u.queries, rapid.Custom(func(t *rapid.T) string { return drawQuery(t, w) }).Example(1000*(2*(seed+i)+k)+n))
 			}
+			for n := range 15 {
+				u.queries = append(u.queries, rapid.Custom(func(t *rapid.T) string { return drawTimes(t, w) }).Example(1000*(2*(seed+i)+k)+n))
+			}
 			u.answers = u.askAll(t, full, u.orgs)
 			users = append(users, u)
 		}

@@ -32,6 +32,26 @@ func drawQuery(t *rapid.T, w *world) string {
 	return text + a.end()
 }
 
+// drawTimes draws a query about the times of sessions.
+func drawTimes(t *rapid.T, w *world) string {
+	a := &asking{T: t, world: w, hashes: w.hashes(), kind: tahoe.KindSession}
+	text := a.one("source", "sessions", "sessions", "sessions ssh", "raws | sessions", "events | sessions", "attributes sessionid | sessions")
+	tests := a.one("asked", " | where ", " where ") + a.time() + a.one("joint", " and ", " or not ") + a.time()
+	if text += a.one("where", "", " where "+a.time(), " | where not "+a.time(), tests); a.dice("go on", 4) == 0 {
+		return text + a.one("to", " | count", " | events | count by org", " | sort duration | limit 2 | attributes")
+	}
+	return text + a.one("end", "", " | sort start_time, hash", " | sort end_time desc, duration, hash | limit 3", " | fields hash, end_time, degree, duration")
+}
+
+// time is a test of a time of sessions.
+func (a *asking) time() string {
+	op := a.one("op", " = ", " != ", " < ", " <= ", " > ", " >= ")
+	if a.dice("which", 3) == 0 {
+		return fmt.Sprintf("duration%s%.1f", op, 60.5*float64(a.dice("long", 30)))
+	}
+	return fmt.Sprintf("%s%s%.1f", a.one("when", "start_time", "end_time"), op, 1622500000+60.5*float64(a.dice("at", 48)))
+}
+
 func (a *asking) one(name string, list ...string) string { return choose(a.T, name, list) }
 func (a *asking) dice(name string, n int) int            { return rapid.IntRange(0, n-1).Draw(a.T, name) }
 
@@ -131,9 +151,7 @@ func (a *asking) test(depth int) string {
 	case tahoe.KindAttribute:
 		own = append(own, "data = "+value(a.T, s), "data startswith root")
 	case tahoe.KindSession:
-		own = append(own, a.one("when", "start_time", "end_time")+a.one("op", " = ", " != ", " < ", " <= ", " > ", " >= ")+fmt.Sprintf("%.1f", 1622500000+60.5*float64(a.dice("at", 48))),
-			"duration "+a.one("op", "=", "!=", "<", "<=", ">", ">=")+fmt.Sprintf(" %.1f", 60.5*float64(a.dice("long", 30))))
-		own = append(own, own[len(own)-2:]...)
+		own = append(own, a.time(), a.time(), a.time())
 	}
 	return a.one("test", own...)
 }

@@ -126,8 +126,14 @@ func (c *compiler) keep(m *move) {
 	}
 }
 
-// toEvents goes to the events. They are tested themselves, so the set they are reached from need not be proven.
+// toEvents goes to the events. They are tested themselves, so the set they are reached from need not be proven, but for raws: one is for fewer
+// people than an event of it, when another of its events is.
 func (c *compiler) toEvents(m *move) {
+	if kind := c.set.kind; kind == tahoe.KindRaw && c.set.unproven {
+		c.set.filter, c.set.unproven = dql.All(c.set.filter, c.rawAccess()), false
+	} else if kind == kindInstance {
+		c.bound()
+	}
 	root, single := c.root()
 	filter := c.eventFilter(&m.narrow, m.subTypes)
 	if kind := c.set.kind; (kind == tahoe.KindAttribute || kind == tahoe.KindObject) && m.narrow.context != "unknown" {
