@@ -19,7 +19,13 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		event(g, g.attribute("ipv4", tahoe.String("198.51.100.1"))),
 		event(g, g.attribute("ipv4", tahoe.String("198.51.100.2"))),
 	}
-	write(t, s, tahoe.Record{Events: events})
+	raw, err := tahoe.NewRaw("r", tahoe.Int(1), "o1", "UTC")
+	g.check(err)
+	session, err := tahoe.NewSession("s", g.attribute("id", tahoe.Int(7)))
+	g.check(err)
+	session.StartTime = new(float64)
+	session.AddEvent(events...)
+	write(t, s, tahoe.Record{Raw: raw, Events: events, Sessions: []*tahoe.Session{session}})
 	find := func() graph.Checked {
 		c, err := s.Check(t.Context(), 10)
 		if err != nil {
@@ -40,15 +46,16 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 	hurt := fmt.Sprintf(`{ set {
 		<%s> <data> "\"203.0.113.9\"" .
 		<%s> <ref> _:nothing .
+		<%s> <audiences> "o1!red" .
 		_:alone <dgraph.type> "Attribute" .
-		_:alone <hash> "00" . } }`, uid(events[0].Refs()[0].Hash()), uid(events[1].Hash()))
+		_:alone <hash> "00" . } }`, uid(events[0].Refs()[0].Hash()), uid(events[1].Hash()), uid(raw.Hash()))
 	var done struct{ Errors []any }
 	post(t, "/mutate?commitNow=true", "application/rdf", hurt, &done)
 	if len(done.Errors) > 0 {
 		t.Fatal(done.Errors)
 	}
 	c := find()
-	if c.Events != 2 || len(c.Wrong) != 1 || c.Dangling != 1 || c.Orphans != 1 {
+	if c.Events != 2 || len(c.Wrong) != 2 || c.Dangling != 1 || c.Orphans != 1 {
 		t.Errorf("found %+v", c)
 	}
 	if v, err := s.ServerVersion(t.Context()); err != nil || v == "" {
