@@ -317,7 +317,7 @@ func (c *change) target(a *attempt) target {
 	for _, v := range c.held {
 		t.moved[uint64(v.UID)] = c.moved(v)
 		for _, r := range v.Raws {
-			if stay, _ := c.shared(v, r.Rref, r.Audiences); !stay {
+			if stay, _ := c.shared(v, r.UID, r.Rref, r.Audiences); !stay {
 				t.cut[uint64(r.UID)] = append(t.cut[uint64(r.UID)], uint64(v.UID))
 			}
 		}
@@ -325,9 +325,9 @@ func (c *change) target(a *attempt) target {
 	return t
 }
 
-// shared tells whether a raw, of which these hang on, has to do with those events of the session that stay, and with those that move. A raw
-// with none of both follows the organisations that uploaded it.
-func (c *change) shared(s *treeSession, rref []link, audiences []string) (stay, move bool) {
+// shared tells whether a raw, on which these hang, has to do with those events of the session that stay, and with those that move. A raw
+// with none of both follows the organisations that uploaded it. It stays, too, where others told by it of the session's times.
+func (c *change) shared(s *treeSession, raw number, rref []link, audiences []string) (stay, move bool) {
 	hangs := map[number]bool{}
 	for _, l := range rref {
 		hangs[l.UID] = true
@@ -343,6 +343,9 @@ func (c *change) shared(s *treeSession, rref []link, audiences []string) (stay, 
 			own := slices.Contains(c.orgs, orgOf(a))
 			stay, move = stay || !own, move || own
 		}
+	}
+	for _, told := range s.Spans {
+		stay = stay || !slices.Contains(c.orgs, orgOf(told.Audience)) && slices.Contains(told.Raws, link{raw})
 	}
 	return stay, move
 }
@@ -376,7 +379,7 @@ func (c *change) follow(q *quads) {
 		}
 		moved := map[number]bool{}
 		for _, r := range v.Raws {
-			if _, move := c.shared(v, r.Rref, r.Audiences); move {
+			if _, move := c.shared(v, r.UID, r.Rref, r.Audiences); move {
 				q.edge(hex(uint64(r.UID)), "rref", uid)
 				moved[r.UID] = true
 			}

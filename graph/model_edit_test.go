@@ -146,6 +146,9 @@ func (m *model) moveRaw(e graph.Edit, s *modelSession, made *tahoe.Session, r *m
 			tell(org)
 		}
 	}
+	for key := range m.spans {
+		stay = stay || key.session == s.Hash() && key.raw == r.Hash() && !slices.Contains(e.Orgs, key.audience)
+	}
 	if move {
 		r.of[made.Hash()] = true
 		for _, org := range e.Orgs {

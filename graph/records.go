@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/dgraph-io/dgo/v230/protos/api"
 
@@ -44,6 +45,7 @@ type recordRaw struct {
 	rawVertex
 	Events   []*treeEvent
 	Sessions []link
+	Spans    []span // by which it tells of them
 }
 
 func (r *recordReader) page(ctx context.Context, q tahoe.RecordQuery) (page tahoe.RecordPage, err error) {
@@ -150,8 +152,8 @@ func (r *recordReader) raws(ctx context.Context, function string) ([]*recordRaw,
 		function = fmt.Sprintf(function, own)
 	}
 	var answer struct{ Q []*recordRaw }
-	q := fmt.Sprintf(`q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) { uid hash sub_type data timezone audiences state %s sessions: rref @filter(type(Session)) { uid } }`,
-		function, own, eventsOfRaw(own, 0))
+	q := fmt.Sprintf(`q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) { uid hash sub_type data timezone audiences state %s sessions: rref @filter(type(Session)) { uid }
+		spans: ~span_raw @filter(eq(span_audience, %s)) { %s } }`, function, own, eventsOfRaw(own, 0), own, spanFields)
 	if err := r.ask(ctx, v, q, &answer); err != nil {
 		return nil, err
 	}
@@ -268,12 +270,12 @@ func (r *recordReader) load(ctx context.Context, events []*treeEvent, more []lin
 	r.sessions = make(map[uint64]*treeSession, len(sessions))
 	if len(sessions) > 0 {
 		var answer struct{ Q []*treeSession }
-		q := `q(func: uid(` + uidList(keysOf(sessions)) + `)) { id: uid hash sub_type data sattr { uid } start_time end_time duration }`
+		q := `q(func: uid(` + uidList(keysOf(sessions)) + `)) { uid hash sub_type data sattr { uid } }`
 		if err := r.ask(ctx, nil, q, &answer); err != nil {
 			return err
 		}
 		for _, s := range answer.Q {
-			r.sessions[uint64(s.ID)] = s
+			r.sessions[uint64(s.UID)] = s
 			for _, n := range s.Sattr {
 				nodes[uint64(n.UID)] = true
 			}
@@ -286,6 +288,15 @@ func (r *recordReader) load(ctx context.Context, events []*treeEvent, more []lin
 	found, err := loadNodes(keysOf(nodes), func(q string, answer any) error { return r.ask(ctx, nil, q, answer) })
 	r.tree.nodes = found
 	return err
+}
+
+// unixSeconds is the time as TAHOE has it.
+func unixSeconds(t *time.Time) *float64 {
+	if t == nil {
+		return nil
+	}
+	f := float64(t.UnixMicro()) / 1e6
+	return &f
 }
 
 func keysOf(set map[uint64]bool) []uint64 {
@@ -340,9 +351,21 @@ func (r *recordReader) ofRaw(raw *recordRaw) ([]tahoe.Record, error) {
 		if record.Events, record.Sessions, err = r.with(raw.Sessions, own); err != nil {
 			return nil, err
 		}
+		raw.tellTimes(org, record.Sessions)
 		list = append(list, record)
 	}
 	return list, nil
+}
+
+// tellTimes sets what an organisation's upload of the raw tells of its sessions.
+func (v *recordRaw) tellTimes(org string, sessions []*tahoe.Session) {
+	for i, l := range v.Sessions {
+		for _, s := range v.Spans {
+			if s.Of.UID == l.UID && orgOf(s.Audience) == org {
+				sessions[i].StartTime, sessions[i].EndTime, sessions[i].Duration = unixSeconds(s.Start), unixSeconds(s.End), s.Duration
+			}
+		}
+	}
 }
 
 // with makes sessions and events, and puts these into those of the sessions that they belong to.
