@@ -275,7 +275,7 @@ func TestWriteEndsWithItsContextAndItsStore(t *testing.T) {
 }
 
 func TestUnreachableGraphIsUnavailable(t *testing.T) {
-	s, err := graph.Open(t.Context(), graph.Config{Target: "dgraph://127.0.0.1:1", Patience: 300 * time.Millisecond})
+	s, err := graph.Open(t.Context(), graph.Config{Target: "dgraph://127.0.0.1:1001", Patience: 300 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
