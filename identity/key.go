@@ -83,15 +83,15 @@ func RotateKeys(path string, forget bool) (int, error) {
 }
 
 // NoteKeys tells the audit trail when the keys that sign tokens are others than those that it was told of last, whoever changed their file and
-// whether or not a server ran then. It is to be called at the start and now and then.
-func (s *Service) NoteKeys(ctx context.Context) error {
+// whether or not a server ran then. It is to be called at the start and now and then, and says whether they changed since it was called before.
+func (s *Service) NoteKeys(ctx context.Context) (changed bool, err error) {
 	now := s.Keys.names()
 	s.keysTold.Lock()
 	defer s.keysTold.Unlock()
 	if slices.Equal(now, s.keysTold.names) { // of servers with files of their own none looks at what another has
-		return nil
+		return false, nil
 	}
-	_, err := update(ctx, s, signingKeys, func(known *[]string) (deeds []audit.Entry, _ error) {
+	_, err = update(ctx, s, signingKeys, func(known *[]string) (deeds []audit.Entry, _ error) {
 		if len(*known) > 0 && !slices.Equal(now, *known) {
 			deeds = append(deeds, rotation(*known, now))
 		}
@@ -99,10 +99,10 @@ func (s *Service) NoteKeys(ctx context.Context) error {
 		return deeds, nil
 	})
 	if err != nil {
-		return fmt.Errorf("note signing keys: %w", err)
+		return false, fmt.Errorf("note signing keys: %w", err)
 	}
-	s.keysTold.names = now
-	return nil
+	changed, s.keysTold.names = s.keysTold.names != nil, now
+	return changed, nil
 }
 
 // rotation is a change of the keys as the audit trail has it.

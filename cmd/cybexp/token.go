@@ -160,8 +160,8 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 		Short: "Make a new key that signs tokens from now on; those signed before stay valid",
 		Long: "The keys are in DIR/keys/token.key, the newest first; eight are kept. A platform that runs takes a new one into use within\n" +
 			"seconds, one that does not at its next start, and then the audit trail tells of it (token.rotate-key). With --forget the others go,\n" +
-			"and with them every token and session, the token in DIR/admin.token too: the next start writes another. Servers that have folders\n" +
-			"of their own need the same file.",
+			"and with them every token and session. The token in DIR/admin.token is made anew. Servers that have folders of their own need the\n" +
+			"same file.",
 		Example: "  cybexp token rotate-key --data /var/lib/cybexp",
 		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {

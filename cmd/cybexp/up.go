@@ -201,14 +201,16 @@ func findDgraph(given string) (string, error) {
 // keysLook is the time between looks whether the keys that sign tokens are others.
 const keysLook = 3 * time.Second
 
-// noteKeys tells the audit trail of new signing keys, now and in the background until ctx ends.
+// noteKeys tells the audit trail of new signing keys, now and in the background until ctx ends. When the old ones are forgotten, and with them the
+// superuser's token, that gets another.
 func (p *platform) noteKeys(ctx context.Context) error {
-	ctx = audit.With(ctx, audit.Actor{Email: audit.System})
+	_, err := p.users.NoteKeys(audit.With(ctx, audit.Actor{Email: audit.System}))
 	p.group.Go(func() error { return p.followKeys(ctx) })
-	return p.users.NoteKeys(ctx)
+	return err
 }
 
 func (p *platform) followKeys(ctx context.Context) error {
+	system := audit.With(ctx, audit.Actor{Email: audit.System})
 	t := time.NewTicker(keysLook)
 	defer t.Stop()
 	for {
@@ -217,8 +219,13 @@ func (p *platform) followKeys(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
-		if err := p.users.NoteKeys(ctx); err != nil && ctx.Err() == nil {
-			p.log.Warn("new signing keys not in the audit trail, trying again", "err", err)
+		changed, err := p.users.NoteKeys(system)
+		if changed {
+			p.log.Info("other keys sign tokens")
+			err = p.bootstrap(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			p.log.Warn("new signing keys not taken note of", "err", err)
 		}
 	}
 }
