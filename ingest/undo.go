@@ -40,19 +40,9 @@ func (s *Service) noteRaws(ctx context.Context, l label, records []Outcome) erro
 // TakeBack undoes an upload that has ended: it calls remove with its raws, some hundred at a time, and then forgets it and its dead letters.
 // When remove fails nothing is forgotten, and it can be tried again. What came in another upload too goes with either.
 func (s *Service) TakeBack(ctx context.Context, id string, remove func(ctx context.Context, raws []tahoe.Hash) error) error {
-	st, err := s.Upload(ctx, id)
+	raws, err := s.toTakeBack(ctx, id)
 	if err != nil {
 		return err
-	}
-	if !st.Done {
-		return fmt.Errorf("take back upload %s: %w", id, ErrWorking)
-	}
-	raws, err := s.rawsOf(ctx, id)
-	if err != nil {
-		return err
-	}
-	if len(raws) == 0 && st.Processed() > st.Dead {
-		return fmt.Errorf("take back upload %s: %w", id, ErrUnknownRaws)
 	}
 	for part := range slices.Chunk(raws, maxRecords) {
 		if err := remove(ctx, part); err != nil {
@@ -60,6 +50,27 @@ func (s *Service) TakeBack(ctx context.Context, id string, remove func(ctx conte
 		}
 	}
 	return s.forgetUpload(ctx, id, raws)
+}
+
+// MayTakeBack tells whether an upload can be taken back: ErrWorking, ErrUnknownRaws, or ErrNotFound if there is none.
+func (s *Service) MayTakeBack(ctx context.Context, id string) error {
+	_, err := s.toTakeBack(ctx, id)
+	return err
+}
+
+func (s *Service) toTakeBack(ctx context.Context, id string) ([]tahoe.Hash, error) {
+	st, err := s.Upload(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Done {
+		return nil, fmt.Errorf("take back upload %s: %w", id, ErrWorking)
+	}
+	raws, err := s.rawsOf(ctx, id)
+	if err == nil && len(raws) == 0 && st.Processed() > st.Dead {
+		err = fmt.Errorf("take back upload %s: %w", id, ErrUnknownRaws)
+	}
+	return raws, err
 }
 
 // rawsOf lists what all tries of an upload brought.

@@ -1,5 +1,5 @@
-// Package retention has what is too old removed, in the background: it knows how long whose events are kept, when to look, and that one process at a time
-// does it. It knows nothing of the graph: Config.Remove removes, and may be broken off at any time.
+// Package retention has things removed in the background: what is too old, of which it knows how long whose events are kept and when to look, and what somebody
+// asked to be removed (Jobs). One process at a time does it. It knows nothing of the graph: Config.Remove and Work remove, and may be broken off at any time.
 //
 //	s, err := retention.New(ctx, retention.Config{Bus: b, Rules: rules, Remove: remove, Logger: log})
 //	err = s.Run(ctx)

@@ -236,6 +236,8 @@ func TestEveryOperationIsAsTheDocumentSays(t *testing.T) {
 	r.uploaded(kept["POST /api/v1/raw"])
 	send(admin, "DELETE /api/v1/uploads/:id", upload, "")
 	send(super, "DELETE /api/v1/orgs/:org/data", "/api/v1/orgs/"+r.orgName+"/data", "")
+	send(super, "GET /api/v1/removals", "", "")
+	send(super, "GET /api/v1/removals/:id", "/api/v1/removals/upload-"+kept["POST /api/v1/raw"], "")
 	r.sendPeople(d, send, kept)
 
 	for route := range r.server.Routes() {

@@ -10,6 +10,7 @@ import (
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/retention"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/tdql"
@@ -202,8 +203,12 @@ func dataOperations() []operation {
 		}{}, Status: ok},
 		{Route: "GET /api/v1/raw/:hash", Summary: "A record as it came", Rights: readToken, Media: []string{"application/json", "application/octet-stream"}, Status: ok},
 		{Route: "GET /api/v1/uploads/:id", Summary: "How far an upload is", Rights: anyToken, Out: ingest.Status{}, Status: ok},
-		{Route: "DELETE /api/v1/uploads/:id", Summary: "Take an upload back", Rights: fullToken, Out: removalAnswer{}, Status: ok},
-		{Route: "DELETE /api/v1/orgs/:org/data", Summary: "Remove all data of an organisation", Rights: superToken, Out: removalAnswer{}, Status: ok},
+		{Route: "DELETE /api/v1/uploads/:id", Summary: "Take an upload back, in the background", Rights: fullToken, Out: retention.Job{}, Status: accepted},
+		{Route: "DELETE /api/v1/orgs/:org/data", Summary: "Remove all data of an organisation, in the background", Rights: superToken, Out: retention.Job{}, Status: accepted},
+		{Route: "GET /api/v1/removals", Summary: "Such removals, newest first", Rights: fullToken, Out: struct {
+			Removals []retention.Job `json:"removals"`
+		}{}, Status: ok},
+		{Route: "GET /api/v1/removals/:id", Summary: "How far a removal is", Rights: fullToken, Out: retention.Job{}, Status: ok},
 		{Route: "GET /api/v1/dead", Summary: "What was given up", Rights: fullToken, Query: []string{"after"}, Out: struct {
 			Dead []ingest.Letter `json:"dead"`
 		}{}, Status: ok},

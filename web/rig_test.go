@@ -28,6 +28,7 @@ import (
 	"github.com/cybexp/cybexp/internal/testdgraph"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/retention"
 	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/tdql"
@@ -97,6 +98,8 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	cfg.Audit = r.audit
 	cfg.Sources = must(lake.Sources(t.Context(), source.Config{Logger: logger, PrivateNets: true, Look: 50 * time.Millisecond}))(t)
 	cfg.Curator, cfg.Remover, cfg.Exporter = curator{store, herald}, curator{store, herald}, curator{store, herald}
+	cfg.Removals = must(retention.OpenJobs(t.Context(), b, logger))(t)
+	remove := func(ctx context.Context) error { return cfg.Removals.Run(ctx, removes(store, lake)) }
 	notes := must(b.KV(t.Context(), bus.KVConfig{Bucket: "notebook"}))(t)
 	cfg.Notebook = must(notebook.New(notebook.Config{Store: kvStore{notes, notebook.ErrNotFound, notebook.ErrConflict}}))(t)
 	shelves := must(b.KV(t.Context(), bus.KVConfig{Bucket: "taxii"}))(t)
@@ -109,7 +112,7 @@ func startRig(t *testing.T, workers int, tune ...func(*web.Config)) *rig {
 	}
 	r.server = must(web.New(cfg))(t)
 	hear := func(ctx context.Context) error { return reports.Hear(ctx, kv, identity.Concerns) }
-	r.serve(r.server, lake.Run, reports.Run, cfg.Sources.Run, hear)
+	r.serve(r.server, lake.Run, reports.Run, cfg.Sources.Run, hear, remove)
 	r.people()
 	return r
 }
@@ -158,14 +161,21 @@ func (c curator) RemoveEvents(ctx context.Context, orgs []string, events []tahoe
 	return web.Removed(removed), err
 }
 
-func (c curator) RemoveRaws(ctx context.Context, org string, raws []tahoe.Hash) (web.Removed, error) {
-	removed, err := c.store.RemoveUploads(ctx, org, raws)
-	return web.Removed(removed), err
-}
-
-func (c curator) RemoveOrg(ctx context.Context, org string, progress func(web.Removed)) (web.Removed, error) {
-	removed, err := c.store.RemoveOrg(ctx, org, func(r graph.Removed) { progress(web.Removed(r)) })
-	return web.Removed(removed), err
+// removes is the work of removals, as the command wires it.
+func removes(store *graph.Store, lake *ingest.Service) retention.Work {
+	return func(ctx context.Context, job retention.Job, told func(int)) error {
+		if job.What == retention.Organisation {
+			_, err := store.RemoveOrg(ctx, job.Org, func(n graph.Removed) { told(n.Events) })
+			return err
+		}
+		events := 0
+		return lake.TakeBack(ctx, job.Object, func(ctx context.Context, raws []tahoe.Hash) error {
+			n, err := store.RemoveUploads(ctx, job.Org, raws)
+			events += n.Events
+			told(events)
+			return err
+		})
+	}
 }
 
 // serve runs everything until the test ends or stop is called.

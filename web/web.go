@@ -25,6 +25,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/retention"
 	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/telemetry"
 )
@@ -37,6 +38,7 @@ type Config struct {
 	Reports  *reportd.Service
 	Curator  Curator
 	Remover  Remover
+	Removals *retention.Jobs
 	Exporter Exporter
 	Notebook *notebook.Service
 	Taxii    *taxii.Service
@@ -79,6 +81,8 @@ func (c Config) Validate() error {
 		return errors.New("web: Reports is required")
 	case c.Curator == nil || c.Remover == nil || c.Exporter == nil:
 		return errors.New("web: Curator, Remover and Exporter are required")
+	case c.Removals == nil:
+		return errors.New("web: Removals is required")
 	case c.Notebook == nil:
 		return errors.New("web: Notebook is required")
 	case c.Taxii == nil:
@@ -186,6 +190,8 @@ func (s *Server) routes() {
 	v1.GET("/uploads/:id", s.upload, s.withAny)
 	v1.DELETE("/uploads/:id", s.removeUpload, s.signedIn)
 	v1.DELETE("/orgs/:org/data", s.removeOrgData, s.signedIn, superuser)
+	v1.GET("/removals", s.removals, s.signedIn)
+	v1.GET("/removals/:id", s.removal, s.signedIn)
 	v1.GET("/dead", s.deadLetters, s.signedIn)
 	v1.GET("/dead/:id", s.deadLetter, s.signedIn)
 	v1.POST("/dead/:id/retry", s.retryLetter, s.signedIn)

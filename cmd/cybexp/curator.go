@@ -38,18 +38,6 @@ func (c curator) RemoveEvents(ctx context.Context, orgs []string, events []tahoe
 	return web.Removed(removed), err
 }
 
-// RemoveRaws takes back uploads of raws.
-func (c curator) RemoveRaws(ctx context.Context, org string, raws []tahoe.Hash) (web.Removed, error) {
-	removed, err := c.store.RemoveUploads(ctx, org, raws)
-	return web.Removed(removed), err
-}
-
-// RemoveOrg removes all of an organisation.
-func (c curator) RemoveOrg(ctx context.Context, org string, progress func(web.Removed)) (web.Removed, error) {
-	removed, err := c.store.RemoveOrg(ctx, org, func(r graph.Removed) { progress(web.Removed(r)) })
-	return web.Removed(removed), err
-}
-
 // Records reads a page of records.
 func (c curator) Records(ctx context.Context, q tahoe.RecordQuery) (tahoe.RecordPage, error) {
 	page, err := c.store.Records(ctx, q)

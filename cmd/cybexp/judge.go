@@ -2,14 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cybexp/cybexp/retention"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -81,12 +85,45 @@ func (a *app) deleteWhat(use, short string, path func(arg string) (string, error
 			if err := a.confirm(yes, fmt.Sprintf("Remove %s %s for good?", what, printable(args[0]))); err != nil {
 				return err
 			}
-			return a.callAndPrint(cmd.Context(), &r, http.MethodDelete, where, nil)
+			return a.remove(cmd.Context(), &r, where)
 		},
 	}
 	r.bind(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
+}
+
+// remove removes something. What is removed in the background it follows to its end; who interrupts that stops nothing.
+func (a *app) remove(ctx context.Context, r *remote, path string) error {
+	var answer json.RawMessage
+	if err := r.call(ctx, http.MethodDelete, path, nil, &answer); err != nil {
+		return err
+	}
+	var job retention.Job
+	if err := json.Unmarshal(answer, &job); err != nil || job.ID == "" {
+		return a.printAnswer(answer)
+	}
+	note, where := newNote(a), "/api/v1/removals/"+url.PathEscape(job.ID)
+	defer note.clear()
+	err := poll(ctx, 100*time.Millisecond, func() (bool, error) {
+		job = retention.Job{}
+		if err := r.call(ctx, http.MethodGet, where, nil, &job); err != nil {
+			return false, err
+		}
+		note.show(fmt.Sprintf("%s: %s removed", job.State, counted(job.Events, "event")))
+		return !job.Ended.IsZero(), nil
+	})
+	note.clear()
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintln(a.stderr, "it goes on without you; the same command shows how far it is")
+		}
+		return queryEnded(err)
+	}
+	if job.State == retention.Failed {
+		return errors.New(job.Failed)
+	}
+	return a.printAnswer(json.RawMessage(compactJSON(job)))
 }
 
 // confirm asks, on a terminal only; elsewhere --yes must have been given.

@@ -9,7 +9,9 @@ import (
 
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/retention"
+	"github.com/cybexp/cybexp/tahoe"
 )
 
 // keptFor is a rule as it is set: AGE, or ORG=AGE.
@@ -38,8 +40,13 @@ func (s *settings) retention() ([]keptFor, error) {
 	return list, nil
 }
 
-// runRetention has what is too old removed, if anything ever is, in the platform's group.
+// runRetention has removed what somebody asked for, and what is too old, if anything ever is, in the platform's group.
 func (p *platform) runRetention(ctx context.Context) error {
+	jobs, err := retention.OpenJobs(ctx, p.bus, p.log)
+	if err != nil {
+		return err
+	}
+	p.group.Go(func() error { return jobs.Run(ctx, p.removeAsked) })
 	kept, err := p.retention()
 	if err != nil || len(kept) == 0 {
 		return err
@@ -88,3 +95,25 @@ func (p *platform) removeAged(ctx context.Context, before time.Time, org string,
 
 // wholeSettles is when a long record that no raw tells of is nobody's: it is kept before its raw is.
 const wholeSettles = 24 * time.Hour
+
+// removeAsked removes what a job names.
+func (p *platform) removeAsked(ctx context.Context, job retention.Job, told func(events int)) error {
+	if job.What == retention.Organisation {
+		_, err := p.store.RemoveOrg(ctx, job.Org, func(n graph.Removed) { told(n.Events) })
+		return err
+	}
+	events := 0
+	err := p.ingest.TakeBack(ctx, job.Object, func(ctx context.Context, raws []tahoe.Hash) error {
+		n, err := p.store.RemoveUploads(ctx, job.Org, raws)
+		events += n.Events
+		told(events)
+		return err
+	})
+	switch {
+	case errors.Is(err, ingest.ErrNotFound):
+		return nil // it was forgotten, which comes last
+	case errors.Is(err, ingest.ErrWorking), errors.Is(err, ingest.ErrUnknownRaws):
+		return fmt.Errorf("%w: %w", retention.ErrRefused, err)
+	}
+	return err
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/notebook"
 	"github.com/cybexp/cybexp/reportd"
+	"github.com/cybexp/cybexp/retention"
 	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/telemetry"
 	"github.com/cybexp/cybexp/web"
@@ -229,12 +230,15 @@ func (p *platform) webServer(ctx context.Context) (*web.Server, error) {
 	cfg.Audit = p.audit
 	cfg.Curator, cfg.Remover, cfg.Exporter = curator{p.store, p.herald}, curator{p.store, p.herald}, curator{p.store, p.herald}
 	cfg.Doctor = p.diagnose
+	var err error
+	if cfg.Removals, err = retention.OpenJobs(ctx, p.bus, p.log); err != nil {
+		return nil, err
+	}
 	if p.backs(p.keys) {
 		cfg.Backup = p.writeBackup
 	}
 	cfg.Checks = p.checks()
 	cfg.Version, cfg.Logger, cfg.Metrics = version, p.log, p.metrics
-	var err error
 	if cfg.Notebook, err = p.openNotebook(ctx); err != nil {
 		return nil, err
 	}

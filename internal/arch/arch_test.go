@@ -46,7 +46,7 @@ var rooms = map[string][]string{
 	"reportd":             {"tdql", "tdql/dql", "ledger", "tahoe", "walk", "bus", "telemetry"},
 	"notebook":            {"tahoe"},
 	"taxii":               {"stix", "tahoe"},
-	"web":                 {"reportd", "notebook", "taxii", "ingest", "ingest/source", "identity", "audit", "tdql", "tahoe", "stix", "indicator", "web/ui", "telemetry"},
+	"web":                 {"reportd", "notebook", "retention", "taxii", "ingest", "ingest/source", "identity", "audit", "tdql", "tahoe", "stix", "indicator", "web/ui", "telemetry"},
 	"web/ui":              {},
 	"mcp":                 {"reportd", "tdql", "tahoe"},
 	"cmd/cybexp":          {"*"},

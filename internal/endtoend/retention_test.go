@@ -1,11 +1,15 @@
 package endtoend_test
 
 import (
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cybexp/cybexp/retention"
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -35,4 +39,44 @@ func TestRetentionRemovesWhatIsTooOld(t *testing.T) {
 			t.Errorf("%s has %d events, want %d", stormAddress(n), got, want)
 		}
 	}
+}
+
+// TestRemovalsChangeNothingElse takes an upload back, and all of an organisation, which is broken off by a kill: each time the graph is the one of before, though the
+// other organisation has some of the same.
+func TestRemovalsChangeNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	p := up(t, data)
+	for _, org := range []string{"acme", "demo"} {
+		p.must("org", "create", org)
+	}
+	p.send(stormFile(t, dir, 0), "acme")
+	before := dump(t, p.alphaHTTP())
+	same := func() {
+		t.Helper()
+		if diff := cmp.Diff(before, dump(t, p.alphaHTTP())); diff != "" {
+			t.Errorf("the graph differs (-before +after): %.3000s", diff)
+		}
+	}
+	first := p.send(stormFile(t, dir, 0), "demo")
+	p.must("delete", "upload", "--yes", first["id"].(string))
+	same()
+
+	for n := range 3 { // fewer events than open a ledger
+		p.send(stormFile(t, dir, n), "demo")
+	}
+	demo := tahoe.OrgHash("demo").String()
+	var job retention.Job
+	p.client().call(http.MethodDelete, "/orgs/demo/data", nil, &job)
+	eventually(t, time.Minute, "the removal has begun", func() bool {
+		return p.count("events org demo | count") < 3*stormLines
+	})
+	p.kill()
+	p = up(t, data)
+	eventually(t, 2*time.Minute, "the removal has ended", func() bool {
+		job = retention.Job{}
+		p.client().call(http.MethodGet, "/removals/organisation-"+demo, nil, &job)
+		return job.State == retention.Finished
+	})
+	same()
 }
