@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPeopleFromAShell does with commands what the classic calls do about users, organisations and tokens. No command may print a password.
@@ -83,6 +84,20 @@ func TestPeopleFromAShell(t *testing.T) {
 		if strings.Contains(text, password) || strings.Contains(text, "argon2") {
 			t.Errorf("%s printed a password: %s", step.line, text)
 		}
+	}
+
+	// All keys are forgotten while the platform runs: tokens of before are worthless, the superuser gets another, and the trail tells of it.
+	if r := run(t, "", "token", "rotate-key", "--data", p.data, "--forget"); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	eventually(t, time.Minute, "the old token is refused", func() bool { return p.cybexp("user", "self", "--token", one).code == 1 })
+	eventually(t, time.Minute, "the superuser has another token", func() bool { return p.cybexp("user", "self").code == 0 })
+	trail := p.must("audit", "--since", "0", "-o", "ndjson")
+	if !strings.Contains(trail, `"action":"token.rotate-key"`) || !strings.Contains(trail, `"forgotten":`) {
+		t.Errorf("the trail does not tell of the rotation: %s", trail)
+	}
+	if r := run(t, trail, "audit", "verify", "-"); r.code != 0 || !strings.Contains(r.stdout, "records are whole") {
+		t.Errorf("the trail: %s %s", r.stdout, r.stderr)
 	}
 }
 
