@@ -1,6 +1,7 @@
 package taxii
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -16,6 +17,7 @@ const renewAfter = ForgetAfter / 3
 type diff struct {
 	old  view
 	most int
+	now  time.Time
 	at   map[key]*seen
 	came []*seen // what is new or another, in the order of the rows
 	here int
@@ -31,8 +33,8 @@ type seen struct {
 	row   tahoe.Hash
 }
 
-func newDiff(old view, most int) *diff {
-	d := &diff{old: old, most: most, at: make(map[key]*seen, old.size())}
+func newDiff(old view, most int, now time.Time) *diff {
+	d := &diff{old: old, most: most, now: now, at: make(map[key]*seen, old.size())}
 	for _, c := range old.Chunks {
 		for _, e := range c.entries {
 			d.at[e.key()] = &seen{entry: e, known: true}
@@ -41,8 +43,57 @@ func newDiff(old view, most int) *diff {
 	return d
 }
 
+// text takes in a row, and tells what is in it. Of one that is remembered, and in whose objects nothing is new, they need not be made.
+func (d *diff) text(text json.RawMessage, before memo) (rowMemo, error) {
+	if m, ok := before.of(text); ok && d.knows(m) {
+		for _, o := range m.objects {
+			if err := d.meet(d.at[o.key], m.row); err != nil {
+				return m, err
+			}
+		}
+		return m, nil
+	}
+	hash, objects, err := stix.Objects(text)
+	if err != nil {
+		return rowMemo{}, err
+	}
+	row, err := tahoe.ParseHash(hash)
+	if err != nil {
+		return rowMemo{}, fmt.Errorf("read row: %w", err)
+	}
+	if err := d.row(row, objects); err != nil {
+		return rowMemo{}, err
+	}
+	return newRowMemo(row, objects)
+}
+
+// knows tells whether all objects of a row are in the index, and as they are there.
+func (d *diff) knows(m rowMemo) bool {
+	return !slices.ContainsFunc(m.objects, func(o memoObject) bool {
+		s := d.at[o.key]
+		return s == nil || !s.here && s.entry.Digest != o.digest
+	})
+}
+
+// meet notes that a row has an object that is known.
+func (d *diff) meet(s *seen, row tahoe.Hash) error {
+	if s.here {
+		s.own = s.own || s.entry.Row == row
+		return nil
+	}
+	s.here, s.row, s.own = true, row, s.entry.Row == row
+	return d.count()
+}
+
+func (d *diff) count() error {
+	if d.here++; d.here > d.most {
+		return fmt.Errorf("%w: more than %d", ErrTooMany, d.most)
+	}
+	return nil
+}
+
 // row takes in the objects of a row. Of what is in many rows the index names one, and goes on to name it as long as it is there.
-func (d *diff) row(row tahoe.Hash, objects []stix.Object, now time.Time) error {
+func (d *diff) row(row tahoe.Hash, objects []stix.Object) error {
 	for _, o := range objects {
 		k, err := keyOf(o.ID)
 		if err != nil {
@@ -54,30 +105,29 @@ func (d *diff) row(row tahoe.Hash, objects []stix.Object, now time.Time) error {
 			s = &seen{}
 			d.at[k] = s
 		}
-		if s.here {
-			s.own = s.own || s.entry.Row == row
-			continue
+		first := !s.here
+		if err := d.meet(s, row); err != nil {
+			return err
 		}
-		if d.here++; d.here > d.most {
-			return fmt.Errorf("%w: more than %d", ErrTooMany, d.most)
+		if !first {
+			continue
 		}
 		e, err := newEntry(k, o, row)
 		if err != nil {
 			return err
 		}
-		d.take(s, e, now)
+		d.take(s, e)
 	}
 	return nil
 }
 
-// take compares an object that a row has with what is known of it.
-func (d *diff) take(s *seen, e entry, now time.Time) {
-	s.here, s.row, s.own = true, e.Row, s.entry.Row == e.Row
+// take compares an object that the first row has with what is known of it.
+func (d *diff) take(s *seen, e entry) {
 	switch {
 	case !s.known:
 		s.entry, s.own = e, true
 	case s.entry.Digest != e.Digest:
-		s.entry.change(e, now)
+		s.entry.change(e, d.now)
 		s.other, s.own = true, true
 	default:
 		return

@@ -47,6 +47,7 @@ type view struct {
 type index struct {
 	mu     sync.Mutex
 	view   view
+	memo   memo
 	making *making
 	failed *failure
 	used   uint64 // guarded by Service.mu, as is size
@@ -148,7 +149,7 @@ func (s *Service) load(ctx context.Context, x *index, key string) (view, error) 
 			continue
 		}
 		if v.revision != x.view.revision {
-			s.weigh(x, v.size())
+			s.weigh(x, v.size()+x.memo.size)
 		}
 		x.view = v
 		return v, nil

@@ -87,24 +87,20 @@ func (s *Service) refresh(ctx context.Context, x *index, key string, src Source)
 		return err
 	}
 	began := s.Now()
-	d := newDiff(old, s.MaxObjects)
-	if err := d.row(tahoe.Hash{}, stix.Preamble(), began); err != nil {
+	d := newDiff(old, s.MaxObjects, began)
+	if err := d.row(tahoe.Hash{}, stix.Preamble()); err != nil {
 		return err
 	}
+	before, after := x.memory(), newMemo(s.MaxKept/2)
 	err = src.Scan(ctx, func(text json.RawMessage) error {
-		hash, objects, err := stix.Objects(text)
-		if err != nil {
-			return err
-		}
-		row, err := tahoe.ParseHash(hash)
-		if err != nil {
-			return fmt.Errorf("read row: %w", err)
-		}
-		return d.row(row, objects, began)
+		m, err := d.text(text, before)
+		after.add(text, m)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read collection: %w", err)
 	}
+	x.remember(after)
 	now := s.Now()
 	made := d.result(now)
 	made.Basis, made.Made, made.Took = src.Basis, now, now.Sub(began)
