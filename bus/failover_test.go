@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"context"
 	"net"
 	"testing"
 
@@ -9,7 +10,8 @@ import (
 	"github.com/cybexp/cybexp/bus"
 )
 
-// TestWhatIsInMemoryComesAgain starts a server again, which has forgotten what was in its memory: it can be used as before, empty.
+// TestWhatIsInMemoryComesAgain starts a server again, which has forgotten what was in its memory: it can be used as before, empty, and who reads
+// reads on.
 func TestWhatIsInMemoryComesAgain(t *testing.T) {
 	dir := t.TempDir()
 	begin := func(port int) *server.Server {
@@ -32,14 +34,30 @@ func TestWhatIsInMemoryComesAgain(t *testing.T) {
 	defer b.Close()
 	s := stream(t, b, bus.StreamConfig{Name: "s", Subjects: []string{"s.>"}, Storage: bus.Memory})
 	k := bucket(t, b, bus.KVConfig{Bucket: "k", Storage: bus.Memory})
-	publish(t, s, "s.a", "one", "two")
+	last := publish(t, s, "s.a", "one", "two")
+	ctx, stop := context.WithCancel(t.Context())
+	heard, ended := make(chan string, 10), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for m, err := range s.Read(ctx, "s.>", last) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			heard <- string(m.Data)
+		}
+	}()
+	defer func() { stop(); <-ended }()
 
 	port := srv.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	begin(port)
-	if last := publish(t, s, "s.a", "three"); last != 1 {
-		t.Errorf("the message has number %d, want the first of a new stream", last)
+	if next := publish(t, s, "s.a", "three"); next <= last {
+		t.Errorf("the message has number %d after %d", next, last)
+	}
+	if got := within(t, heard); got != "three" {
+		t.Errorf("who read before hears %q", got)
 	}
 	if _, err := k.Put(t.Context(), "key", []byte("value")); err != nil {
 		t.Error(err)

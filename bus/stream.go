@@ -90,6 +90,14 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 // makeStream is what several processes may do at a time, as when a deployment starts.
 func (b *Bus) makeStream(ctx context.Context, sc jetstream.StreamConfig) (jetstream.Stream, error) {
 	js, err := b.js.Stream(ctx, sc.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && sc.Storage == jetstream.MemoryStorage {
+		sc.FirstSeq = firstInMemory()
+		js, err = b.js.CreateStream(ctx, sc)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return js, err
+		}
+		js, err = b.js.Stream(ctx, sc.Name) // another process was faster
+	}
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return b.js.CreateOrUpdateStream(ctx, sc)
 	}
@@ -97,6 +105,7 @@ func (b *Bus) makeStream(ctx context.Context, sc jetstream.StreamConfig) (jetstr
 		return nil, err
 	}
 	have := js.CachedInfo().Config
+	sc.FirstSeq = have.FirstSeq
 	sc.MaxConsumers = have.MaxConsumers // it cannot be changed
 	sc.Replicas = cmp.Or(b.replicas, have.Replicas)
 	sc.AllowDirect = sc.Replicas == 1 // of several, one that is behind might answer: what was just written would not be there
@@ -105,6 +114,10 @@ func (b *Bus) makeStream(ctx context.Context, sc jetstream.StreamConfig) (jetstr
 	}
 	return b.js.CreateOrUpdateStream(ctx, sc)
 }
+
+// firstInMemory is the first sequence number of a stream in memory. One of the same name that comes after it has larger numbers, so that who reads on
+// after what is gone hears what is new.
+func firstInMemory() uint64 { return uint64(time.Now().UnixMicro()) } //nolint:gosec // it is after 1970
 
 // sameStream tells whether a stream needs no update. The server is not safe against an update while it makes a consumer, so
 // that one that changes nothing is better left out.

@@ -26,7 +26,7 @@ func (s *Store) Query(ctx context.Context, q dql.Query, at uint64) (body []byte,
 func (s *Store) read(ctx context.Context, req *api.Request) (body []byte, ts uint64, err error) {
 	begun := time.Now()
 	defer func() { s.metrics.queries.Observe(time.Since(begun)) }()
-	deadline := begun.Add(s.patience)
+	deadline, told := begun.Add(s.patience), false
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, time.Second) {
 		res, err := s.alpha.Query(ctx, req)
 		if err == nil {
@@ -38,6 +38,10 @@ func (s *Store) read(ctx context.Context, req *api.Request) (body []byte, ts uin
 		}
 		if !errors.Is(err, ErrUnavailable) || time.Now().Add(delay).After(deadline) {
 			return nil, 0, fmt.Errorf("query graph: %w", err)
+		}
+		if !told {
+			told = true
+			s.logger.WarnContext(ctx, "graph does not answer, trying again", "err", err)
 		}
 		if err := pause(ctx, delay); err != nil {
 			return nil, 0, fmt.Errorf("query graph: %w", err)

@@ -97,7 +97,9 @@ func problemOf(err error) *problem {
 		return refuse(http.StatusRequestTimeout, "time-out", "The body did not come in time.")
 	}
 	if errors.Is(err, errAuthDown) {
-		return refuse(http.StatusInternalServerError, "server", "It cannot be found out who you are. Try again shortly.").inOldWords("Authentication database down!")
+		p := refuse(http.StatusServiceUnavailable, "identities", "It cannot be found out who you are: the bus does not answer. Try again shortly.")
+		p.retryAfter = retryAfter
+		return p.inOldWords("Authentication database down!")
 	}
 	if errors.Is(err, audit.ErrDown) {
 		p := refuse(http.StatusServiceUnavailable, "audit", "Nothing was changed, because it cannot be written to the audit trail. Try again shortly.")
@@ -170,11 +172,14 @@ func (s *Server) answerError(err error, c echo.Context) {
 	p.RequestID = requestID(c)
 	if p.classic != "" && classicRoute(c) {
 		p.Detail = p.classic
+		if errors.Is(err, errAuthDown) {
+			p.Status = http.StatusInternalServerError // which classic clients expect
+		}
 	}
 	p.Message = p.Detail
 	ctx := c.Request().Context()
 	s.noteRefusal(c, p)
-	if p.Status == http.StatusInternalServerError && ctx.Err() == nil {
+	if (p.Status == http.StatusInternalServerError || errors.Is(err, errAuthDown)) && ctx.Err() == nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", p.RequestID), slog.String("route", c.Path()), slog.Any("err", err))
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/reportd"
@@ -113,6 +115,25 @@ func (p *platform) checks() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{"graph": p.store.Ready, "bus": p.bus.Ready}
 }
 
+// ask does all checks at a time: one that hangs takes no time from the others.
+func (p *platform) ask(ctx context.Context) map[string]error {
+	type result struct {
+		name string
+		err  error
+	}
+	checks := p.checks()
+	results := make(chan result, len(checks))
+	for name, check := range checks {
+		go func() { results <- result{name, check(ctx)} }()
+	}
+	found := make(map[string]error, len(checks))
+	for range checks {
+		r := <-results
+		found[r.name] = r.err
+	}
+	return found
+}
+
 // adminReady says whether what this process needs answers, for roles that have no other port.
 func (p *platform) adminReady(w http.ResponseWriter, r *http.Request) {
 	if !p.opened.Load() {
@@ -121,12 +142,17 @@ func (p *platform) adminReady(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	for name, check := range p.checks() {
-		if err := check(ctx); err != nil {
+	var missing []string
+	for name, err := range p.ask(ctx) {
+		if err != nil {
 			p.log.Warn("not ready", "check", name, "err", err)
-			http.Error(w, "not ready: "+name, http.StatusServiceUnavailable)
-			return
+			missing = append(missing, name)
 		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		http.Error(w, "not ready: "+strings.Join(missing, ", "), http.StatusServiceUnavailable)
+		return
 	}
 	fmt.Fprintln(w, "ready")
 }
@@ -136,9 +162,9 @@ func (p *platform) askHealth() {
 	p.metrics.Ask([]telemetry.Gauge{{
 		Name: "cybexp_backend_up", Help: "1 if what is behind this process answers: graph is Dgraph, bus is NATS.", Labels: []string{"backend"},
 	}}, func(ctx context.Context, tell telemetry.Tell) error {
-		for name, check := range p.checks() {
+		for name, err := range p.ask(ctx) {
 			up := 1.0
-			if check(ctx) != nil {
+			if err != nil {
 				up = 0
 			}
 			tell(0, up, name)

@@ -27,6 +27,7 @@ const (
 	tightDisk   = 5 << 30
 	clockSlack  = time.Minute
 	backlogSlow = 15 * time.Minute
+	answerTime  = 5 * time.Second
 )
 
 // findings gathers what is found.
@@ -194,6 +195,12 @@ func (p *platform) checkGraph(ctx context.Context, f *findings) {
 		f.warn("dgraph", "use the one that `make build` makes: older ones let a report see what comes later", "version %s, tested is %s", server, dgraphVersion)
 	default:
 		f.ok("dgraph", "%s", server)
+	}
+	answer, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if err := p.store.Ready(answer); err != nil {
+		f.fail("dgraph", "look whether its zero runs, and at the logs of both", "it runs and answers no query: %v", err)
+		return
 	}
 	if !p.checkSchema(ctx, f) {
 		return

@@ -68,7 +68,13 @@ func (a *app) askDoctor(ctx context.Context, o *stores, f *findings) {
 	begun := time.Now()
 	if err := o.call(ctx, http.MethodGet, "/api/v1/doctor", nil, &d); err != nil {
 		advice := "start it with `cybexp up`, or name its data folder with --data"
-		if bus.InUse(filepath.Join(o.settings.data, backupBus)) {
+		var no *refusal
+		switch {
+		case errors.As(err, &no) && no.status >= 500:
+			advice = "it runs and cannot tell: see whether NATS runs, and look at the log of the server; --dgraph and --nats have them asked without it"
+		case errors.As(err, &no):
+			advice = "give the token of a superuser: --token-file"
+		case bus.InUse(filepath.Join(o.settings.data, backupBus)):
 			advice = "one uses the folder " + o.settings.data + ": say with --server where it listens"
 		}
 		f.fail("platform", advice, "%v", err)
