@@ -109,7 +109,7 @@ func TestComposeFlagsExist(t *testing.T) {
 			prefix := map[string]string{"dgraph": "DGRAPH_" + strings.ToUpper(s.Command[0]) + "_", "cybexp": "CYBEXP_"}[binary]
 			for variable := range s.Environment {
 				flag := "--" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, prefix), "_", "-"))
-				if client := []string{"--ca", "--client-cert", "--client-key"}; strings.HasPrefix(variable, prefix) && !slices.Contains(append(client, help...), flag) {
+				if client := []string{"--ca", "--client-cert", "--client-key", "--server"}; strings.HasPrefix(variable, prefix) && !slices.Contains(append(client, help...), flag) {
 					t.Errorf("%s: %s %s has no flag %s, which %s sets", name, binary, s.Command[0], flag, variable)
 				}
 			}

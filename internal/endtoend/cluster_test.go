@@ -150,12 +150,16 @@ func TestDeploymentWithTLS(t *testing.T) {
 	trust := []string{"--ca", ca.Path("ca.crt")}
 	shown := append(slices.Clone(trust), "--client-cert", ca.Path("tls.crt"), "--client-key", ca.Path("tls.key"))
 	p.args = trust
-	p.must("org", "create", "demo")
+	d.exec("web", "/usr/local/bin/cybexp", "org", "create", "demo")
 	if r := p.send(sample, "demo"); r["mapped"] != 622.0 {
 		t.Errorf("mapped %v of 622 records", r["mapped"])
 	}
 	mainJob(t, p)
 	countsEqualJQ(t, p)
+	if text := d.exec("web", "/usr/local/bin/cybexp", "backup", "-"); len(text) < 10_000 {
+		t.Errorf("the backup has %d bytes", len(text))
+	}
+	d.exec("web", "/usr/local/bin/cybexp", "doctor")
 
 	t.Run("strangers stay outside", func(t *testing.T) {
 		for name, url := range map[string]string{

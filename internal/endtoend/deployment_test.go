@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -325,6 +326,18 @@ func (r *replica) awaitHealthy(ctx context.Context) error {
 			return fmt.Errorf("%s is not healthy: %w\n%s\n%s", r.name, ctx.Err(), out, r.log)
 		}
 	}
+}
+
+// exec runs a command as docker compose exec does, in the first process of a service, and returns what it prints.
+func (d *deployment) exec(service string, args ...string) string {
+	d.t.Helper()
+	cmd := d.running[service][0].command(d.t.Context(), args)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		d.t.Fatalf("%s: %v\n%s\n%s", args, err, stdout.String()[:min(stdout.Len(), 4000)], &stderr)
+	}
+	return stdout.String()
 }
 
 // platform is the deployment as the clients of one of its webs see it.
