@@ -60,6 +60,25 @@ func (s *Service) Letters(ctx context.Context, orgs []tahoe.Hash, after uint64, 
 	return letters[:min(len(letters), n)], nil
 }
 
+// ForgetDead deletes the dead letters of before a time for good, oldest first, and tells how many. Their uploads count them still.
+func (s *Service) ForgetDead(ctx context.Context, before time.Time) (n int, err error) {
+	for {
+		list, err := s.dead.List(ctx, deadSubjects+">", 0, forgetPage)
+		if err != nil || len(list) == 0 {
+			return n, err
+		}
+		for _, m := range list {
+			if !m.Time.Before(before) {
+				return n, nil
+			}
+			if err := s.dead.Delete(ctx, m.Sequence); err != nil {
+				return n, fmt.Errorf("forget dead letter: %w", err)
+			}
+			n++
+		}
+	}
+}
+
 // letterOf reads what stands on the outside of a dead letter. What cannot be read stays empty.
 func letterOf(m bus.Message) Letter {
 	l, err := readLabel(m.Header)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/envelope"
@@ -150,3 +151,31 @@ func TestLettersAreOfTheirOrganisation(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestOldDeadLettersAreForgotten deletes those of before a time between two.
+func TestOldDeadLettersAreForgotten(t *testing.T) {
+	g := &memory{refuse: "7"}
+	s := service(t, openBus(t, t.TempDir()), g)
+	run(t, s)
+	ids := make([]string, 2)
+	for i := range ids {
+		ids[i] = accept(t, s, "cowrie", login(7)).ID
+		finish(t, s, ids[i])
+	}
+	list := letters(t, s)
+	if len(list) != 2 || !list[0].Time.Before(list[1].Time) {
+		t.Fatalf("got %+v", list)
+	}
+	if n, err := s.ForgetDead(t.Context(), list[1].Time); n != 1 || err != nil {
+		t.Errorf("forgot %d, %v", n, err)
+	}
+	if left := letters(t, s); len(left) != 1 || left[0].ID != list[1].ID {
+		t.Errorf("left: %+v", left)
+	}
+	if st := finish(t, s, ids[0]); st.Dead != 1 {
+		t.Errorf("the upload of one that is forgotten: %+v", st)
+	}
+	if n, err := s.ForgetDead(t.Context(), list[1].Time.Add(time.Second)); n != 1 || err != nil {
+		t.Errorf("forgot %d, %v", n, err)
+	}
+}

@@ -93,7 +93,7 @@ func (s *Service) whole(ctx context.Context, raw tahoe.Hash, sum string) ([]byte
 // ForgetWhole removes the texts of long records of which the graph has no raw any more, of those that were kept before a time.
 func (s *Service) ForgetWhole(ctx context.Context, before time.Time) error {
 	for after := uint64(0); ; {
-		list, err := s.raws.List(ctx, wholeSubjects+"*", after, wholePage)
+		list, err := s.raws.List(ctx, wholeSubjects+"*", after, forgetPage)
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -106,8 +106,8 @@ func (s *Service) ForgetWhole(ctx context.Context, before time.Time) error {
 	}
 }
 
-// wholePage is how many long records are looked up at a time.
-const wholePage = 500
+// forgetPage is how many long records or dead letters are looked up at a time.
+const forgetPage = 500
 
 func (s *Service) forgetWhole(ctx context.Context, m bus.Message, before time.Time) error {
 	hash, err := tahoe.ParseHash(strings.TrimPrefix(m.Subject, wholeSubjects))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -207,6 +208,64 @@ func TestLongRecordsAreThereWhole(t *testing.T) {
 	}
 	if j := reprocess(t, s, ingest.Job{Typetag: "cowrie"}); j.Mapped != 1 || j.Invalid != 1 || j.Lost != 1 {
 		t.Errorf("without what was kept: got %+v", j)
+	}
+}
+
+// TestLongRecordsAreForgottenWithTheirRaws removes one of two long records from the graph: its text goes when it is old enough, the other one stays.
+func TestLongRecordsAreForgottenWithTheirRaws(t *testing.T) {
+	store := testdgraph.Open(t)
+	b := openBus(t, t.TempDir())
+	s := archive(t, b, store)
+	run(t, s)
+	begun := time.Now()
+	going := accept(t, s, "cowrie", largeLogin(2<<20)).ID
+	finish(t, s, going)
+	finish(t, s, accept(t, s, "cowrie", largeLogin(3<<20)).ID)
+	raws, err := b.Stream(t.Context(), bus.StreamConfig{Name: "raws", Subjects: []string{"raws.*"}, Latest: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func() uint64 {
+		t.Helper()
+		st, err := raws.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Messages
+	}
+	forget := func(before time.Time, want uint64) {
+		t.Helper()
+		if err := s.ForgetWhole(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+		if got := kept(); got != want {
+			t.Errorf("%d long records are kept, want %d", got, want)
+		}
+	}
+	forget(time.Now().Add(time.Hour), 2) // of both there are raws
+	var answer struct {
+		Data struct {
+			Q []struct {
+				Hash tahoe.Hash
+				Data string
+			}
+		}
+	}
+	query(t, `{ q(func: type(Raw)) { hash data } }`, &answer)
+	var stays tahoe.Hash
+	for _, raw := range answer.Data.Q {
+		if strings.Contains(raw.Data, fmt.Sprint(len(largeLogin(3<<20)))) {
+			stays = raw.Hash
+			continue
+		}
+		if _, err := store.RemoveUploads(t.Context(), org.String(), []tahoe.Hash{raw.Hash}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget(begun, 2) // it is too young: its raw may be on the way
+	forget(time.Now().Add(time.Hour), 1)
+	if _, text, err := s.Raw(t.Context(), stays); err != nil || string(text) != largeLogin(3<<20) {
+		t.Errorf("the one that stays has %d bytes, %v", len(text), err)
 	}
 }
 

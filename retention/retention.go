@@ -34,6 +34,9 @@ type Config struct {
 	// Remove removes what is older than a time, of one organisation or of all, and calls told after each step with how many vertices are gone by then.
 	Remove func(ctx context.Context, before time.Time, org string, told func(vertices int)) error
 
+	// Clean removes what else is too old, after all rules; nil removes nothing.
+	Clean func(context.Context) error
+
 	Every   time.Duration // between two looks; 0 is an hour
 	Silence time.Duration // after which the work of a process that died goes to another; 0 is a minute
 	Now     func() time.Time
@@ -169,7 +172,10 @@ func (l *look) remove(ctx context.Context) error {
 		}
 		done = l.state.Vertices
 	}
-	return nil
+	if l.s.Clean == nil {
+		return nil
+	}
+	return l.s.Clean(ctx)
 }
 
 // beat says that it goes on, now and then. Whoever took over, because nothing was heard, goes on instead.

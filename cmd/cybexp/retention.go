@@ -48,11 +48,21 @@ func (p *platform) runRetention(ctx context.Context) error {
 	}
 	p.group.Go(func() error { return jobs.Run(ctx, p.removeAsked) })
 	kept, err := p.retention()
-	if err != nil || len(kept) == 0 {
+	if err != nil {
 		return err
+	}
+	var dead time.Duration
+	if p.retainDead != "" {
+		if dead, err = retention.ParseAge(p.retainDead); err != nil {
+			return usageError{fmt.Errorf("--retain-dead %q: %w", p.retainDead, err)}
+		}
+	}
+	if len(kept) == 0 && dead == 0 {
+		return nil
 	}
 	r, err := retention.New(ctx, retention.Config{
 		Bus: p.bus, Logger: p.log, Remove: p.removeAged,
+		Clean: func(ctx context.Context) error { return p.forgetDead(ctx, dead) },
 		Rules: func(ctx context.Context) ([]retention.Rule, error) { return p.rules(ctx, kept) },
 	})
 	if err != nil {
@@ -91,6 +101,18 @@ func (p *platform) removeAged(ctx context.Context, before time.Time, org string,
 		return err
 	}
 	return p.ingest.ForgetWhole(ctx, time.Now().Add(-wholeSettles))
+}
+
+// forgetDead deletes dead letters that are older than an age, if any.
+func (p *platform) forgetDead(ctx context.Context, age time.Duration) error {
+	if age == 0 {
+		return nil
+	}
+	n, err := p.ingest.ForgetDead(ctx, time.Now().Add(-age))
+	if n > 0 {
+		p.log.Info("deleted dead letters that are too old", "letters", n)
+	}
+	return err
 }
 
 // wholeSettles is when a long record that no raw tells of is nobody's: it is kept before its raw is.

@@ -89,6 +89,7 @@ type settings struct {
 	proxies       []string // addresses or networks
 	exchange      string   // folder that the alphas of a cluster see too
 	retain        []string // AGE or ORG=AGE
+	retainDead    string   // AGE
 	admin         string   // ADDR; empty is none
 	trace         string   // URL of an OTLP collector; empty is none
 	traceShare    float64
@@ -157,6 +158,7 @@ func (s *settings) table() []setting {
 
 	t.part = "Retention"
 	t.add(roleUp|roleIngest, listVar(&s.retain, "retain", "`AGE` after which events go for good, such as 365d, or ORG=AGE for those of one organisation (default: never)"))
+	t.add(roleUp|roleIngest, textVar(&s.retainDead, "retain-dead", "", "`AGE` after which dead letters go for good, such as 90d (default: never)"))
 
 	t.part = "Sources"
 	t.add(roleUp|roleIngest, boolVar(&s.sources.private, "sources-private", "let sources reach addresses that are not public"))
