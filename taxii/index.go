@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type head struct {
 type part struct {
 	Number  int       `json:"n"`
 	Written time.Time `json:"written"`
+	Size    int       `json:"size"`
 
 	entries []entry // in the order of Added
 }
@@ -54,8 +56,11 @@ type index struct {
 	size   int
 }
 
-func indexKey(src Source) string          { return "index." + src.User.String() + "." + src.ID }
-func chunkKey(index string, n int) string { return fmt.Sprintf("%s.%d", index, n) }
+// The head of an index lies under index.USER.QUERY, its chunks under chunk.USER.QUERY.NUMBER.
+func indexKey(src Source) string { return "index." + src.User.String() + "." + src.ID }
+func chunkKey(index string, n int) string {
+	return fmt.Sprintf("chunk.%s.%d", strings.TrimPrefix(index, "index."), n)
+}
 
 // index finds what is held of an index.
 func (s *Service) index(key string) *index {
@@ -195,7 +200,7 @@ func (s *Service) read(ctx context.Context, key string, known view) (_ view, who
 	return v, whole, nil
 }
 
-func (v *view) size() (n int) {
+func (v view) size() (n int) {
 	for _, c := range v.Chunks {
 		n += len(c.entries)
 	}

@@ -104,6 +104,9 @@ func (s *Service) refresh(ctx context.Context, x *index, key string, src Source)
 	now := s.Now()
 	made := d.result(now)
 	made.Basis, made.Made, made.Took = src.Basis, now, now.Sub(began)
+	if err := s.room(ctx, src, old, made); err != nil {
+		return err
+	}
 	err = s.commit(ctx, key, old, made)
 	if errors.Is(err, ErrConflict) {
 		return nil
@@ -117,7 +120,7 @@ func (s *Service) commit(ctx context.Context, key string, old view, made head) e
 	var fresh []*part
 	for i := range made.Chunks {
 		if c := &made.Chunks[i]; c.Number < 0 {
-			c.Number, c.Written = made.Next, made.Made
+			c.Number, c.Written, c.Size = made.Next, made.Made, len(c.entries)
 			made.Next++
 			fresh = append(fresh, c)
 		}
@@ -145,6 +148,55 @@ func (s *Service) commit(ctx context.Context, key string, old view, made head) e
 		if !slices.ContainsFunc(made.Chunks, func(p part) bool { return p.Number == c.Number }) {
 			s.drop(ctx, key, c.Number)
 		}
+	}
+	return nil
+}
+
+// room refuses an index that grows when all of the user's together would be too large.
+func (s *Service) room(ctx context.Context, src Source, old view, made head) error {
+	size := view{head: made}.size()
+	if size <= old.size() {
+		return nil
+	}
+	heads, err := s.Store.List(ctx, "index."+src.User.String()+".")
+	if err != nil {
+		return fmt.Errorf("list indexes: %w", err)
+	}
+	total := size - old.size()
+	for _, text := range heads {
+		var h head
+		if err := json.Unmarshal(text, &h); err != nil {
+			return fmt.Errorf("read index: %w", err)
+		}
+		for _, c := range h.Chunks {
+			total += c.Size
+		}
+	}
+	if total > s.MaxUser {
+		return fmt.Errorf("%w: %d, more than %d", ErrFull, total, s.MaxUser)
+	}
+	return nil
+}
+
+// Forget removes the index of a saved query that a user deleted.
+func (s *Service) Forget(ctx context.Context, user tahoe.Hash, id string) error {
+	key := indexKey(Source{User: user, ID: id})
+	text, revision, err := s.Store.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read index: %w", err)
+	}
+	var h head
+	if err := json.Unmarshal(text, &h); err != nil {
+		return fmt.Errorf("read index: %w", err)
+	}
+	if err := s.Store.Set(ctx, key, nil, revision); err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("remove index: %w", err)
+	}
+	for _, c := range h.Chunks {
+		s.drop(ctx, key, c.Number)
 	}
 	return nil
 }

@@ -160,6 +160,35 @@ func TestBoundsOfACollection(t *testing.T) {
 	}
 }
 
+// TestBoundOfAUser refuses what is too much for all collections of a user, until there is room.
+func TestBoundOfAUser(t *testing.T) {
+	kv, rows := openBucket(t), &addresses{n: 100}
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	s := service(t, kv, taxii.Config{MaxUser: 150, Now: func() time.Time { return now }})
+	one, two, other := rows.source("ada", "b"), rows.source("ada", "b"), rows.source("bob", "b")
+	two.ID = "other"
+	poll := func(src taxii.Source) error {
+		_, err := s.Records(t.Context(), src, taxii.Filter{Limit: 10})
+		return err
+	}
+	if err := errors.Join(poll(one), poll(other)); err != nil {
+		t.Fatal(err)
+	}
+	if err := poll(two); !errors.Is(err, taxii.ErrFull) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Forget(t.Context(), one.User, one.ID); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Minute)
+	if err := poll(two); err != nil {
+		t.Error(err)
+	}
+	if keys, err := kv.Keys(t.Context(), ">"); len(keys) != 4 || err != nil { // two heads with a chunk each
+		t.Errorf("there are %v, %v", keys, err)
+	}
+}
+
 // TestAnIndexIsForItsBasisAndUser shows nothing of an index that was made with other rights or for somebody else.
 func TestAnIndexIsForItsBasisAndUser(t *testing.T) {
 	kv, rows, fewer := openBucket(t), &addresses{n: 9}, &addresses{n: 2}
@@ -192,7 +221,7 @@ func TestWhatLaysForLongIsWrittenAnew(t *testing.T) {
 	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	s := service(t, kv, taxii.Config{Now: func() time.Time { return now }})
 	chunks := func() []string {
-		keys, err := kv.Keys(t.Context(), "index.*.*.*")
+		keys, err := kv.Keys(t.Context(), "chunk.>")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("changed meanwhile") // of a Store
 	ErrTooMany  = errors.New("the collection has too many objects")
+	ErrFull     = errors.New("the user's collections together have too many objects")
 	ErrNotReady = errors.New("the collection is being read") // ask again
 )
 
@@ -28,6 +29,8 @@ type Store interface {
 	// Set writes a key that is at the given revision still, 0 being a key that is not there, or returns an error that wraps ErrConflict. A
 	// nil value removes the key.
 	Set(ctx context.Context, key string, value []byte, revision uint64) error
+	// List reads the values of all keys that begin with prefix, which ends in a dot.
+	List(ctx context.Context, prefix string) ([][]byte, error)
 }
 
 // ForgetAfter is how long a Store keeps what is not written anew. An index that nobody asks for is forgotten then.
@@ -54,6 +57,7 @@ type Config struct {
 	MinAge     time.Duration // how long an index is shown at least before it is made anew
 	Limit      time.Duration // longest making of an index
 	MaxObjects int           // of a collection
+	MaxUser    int           // of all collections of a user
 	MaxKept    int           // entries of indexes that are held in memory
 	Refreshes  int           // indexes that are made at a time, one of each user
 }
@@ -86,6 +90,7 @@ func New(c Config) (*Service, error) {
 	}
 	c.Patience, c.MinAge, c.Limit = or(c.Patience, 25*time.Second), or(c.MinAge, 5*time.Second), or(c.Limit, 10*time.Minute)
 	c.MaxObjects, c.MaxKept, c.Refreshes = or(c.MaxObjects, 500_000), or(c.MaxKept, 1_000_000), or(c.Refreshes, 2)
+	c.MaxUser = or(c.MaxUser, 2_000_000)
 	s := &Service{Config: c, slots: make(chan struct{}, c.Refreshes), kept: map[string]*index{}, lanes: map[tahoe.Hash]chan struct{}{}}
 	s.base, s.close = context.WithCancel(context.Background())
 	return s, nil

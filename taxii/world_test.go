@@ -58,6 +58,17 @@ func (m mortal) Set(ctx context.Context, key string, value []byte, revision uint
 	return err
 }
 
+func (m mortal) List(ctx context.Context, prefix string) ([][]byte, error) {
+	entries, err := m.kv.List(ctx, prefix+">")
+	values := make([][]byte, 0, len(entries))
+	for _, e := range entries {
+		if len(e.Value) > 0 {
+			values = append(values, e.Value)
+		}
+	}
+	return values, err
+}
+
 func openBucket(tb testing.TB) *bus.KV {
 	tb.Helper()
 	b, err := bus.Open(tb.Context(), bus.Config{Dir: tb.TempDir(), Logger: slog.New(slog.DiscardHandler)})

@@ -171,6 +171,9 @@ func (s *Server) removeSaved(c echo.Context) error {
 	if err := s.cfg.Notebook.Remove(c.Request().Context(), r, c.Param("id")); err != nil {
 		return err
 	}
+	if err := s.cfg.Taxii.Forget(c.Request().Context(), r.User, c.Param("id")); err != nil {
+		s.log.WarnContext(c.Request().Context(), "index of a collection not removed", "err", err) // it is forgotten in time
+	}
 	return c.NoContent(http.StatusNoContent)
 }
 

@@ -125,6 +125,8 @@ func taxiiProblem(err error) *problem {
 		return refuse(http.StatusUnprocessableEntity, "envelope", "The body is no envelope of STIX objects: "+reason(err, taxii.ErrEnvelope)+".")
 	case errors.Is(err, taxii.ErrTooMany):
 		return refuse(http.StatusConflict, "too-many", "The collection has more objects than the server shows: narrow the saved query, by a time for one.")
+	case errors.Is(err, taxii.ErrFull):
+		return refuse(http.StatusConflict, "full", "Your collections together have more objects than the server remembers: delete or narrow saved queries.")
 	case errors.Is(err, taxii.ErrNotReady):
 		p := refuse(http.StatusServiceUnavailable, "not-ready", "The collection is being read, which takes a while. Try again shortly.")
 		p.retryAfter = 2 * retryAfter

@@ -528,3 +528,31 @@ func taxiiGolden(t *testing.T, r *rig, a answer) string {
 	}
 	return text
 }
+
+// TestTaxiiFeedsASource has the platform's own client of TAXII, which was written against other servers, read from its server: what was seen in
+// the logins comes back as observed data, and after new logins so do those.
+func TestTaxiiFeedsASource(t *testing.T) {
+	r := newRig(t)
+	r.load(logins(3))
+	id := r.save(r.admin, "logins", "events login", true)
+	body, _ := json.Marshal(map[string]any{ // strings are always JSON
+		"name": "own", "kind": "taxii", "org": r.orgName, "typetag": "stix", "url": r.url + taxiiAPI + "collections/" + id + "/", "period": "1s",
+		"login": r.reader.Email, "secret": r.reader.token, "filter": map[string][]string{"type": {"observed-data", "ipv4-addr", "user-account", "identity"}},
+	})
+	if got := r.post(r.admin, "/api/v1/sources", string(body)); got.status != http.StatusCreated {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	pages := func() any { // each is a bundle, and so a record
+		var list struct{ Sources []map[string]any }
+		check(t, json.Unmarshal(r.get(r.admin, "/api/v1/sources").body, &list))
+		return list.Sources[0]["records"]
+	}
+	eventually(t, "a first page", func() bool { return pages() == 1.0 })
+	r.load(strings.ReplaceAll(login, "198.51.100.7", "198.51.100.8"))
+	eventually(t, "what is new", func() bool { return pages() == 2.0 })
+	n := 0
+	eventually(t, "it is in the graph", func() bool {
+		n++ // another question, for which there is no report yet
+		return r.hashesBy(r.admin, fmt.Sprintf("events last %dY where ipv4 = 198.51.100.8", 50+n))["observed_data"] != ""
+	})
+}
