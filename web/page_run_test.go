@@ -58,7 +58,7 @@ func runsOrganisations(t *testing.T, d *desk) {
 	}
 	b.click(".run button", "Add somebody")
 	b.fill("dialog [name=email]", "nobody@example.org")
-	b.shows("dialog .fault", "none of that name")
+	b.shows("dialog .fault", "There is no user")
 	b.fill("dialog [name=email]", d.reader.Email)
 	b.shows(".run .list", "rita")
 	b.choose(`[aria-label="Role of rita@example.org"]`, "member")
