@@ -1,9 +1,12 @@
 package taxii
 
 import (
+	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/stix"
@@ -137,7 +140,7 @@ func (d *diff) take(s *seen, e entry) {
 
 // result is the head of the index as it is now, whose new chunks have no numbers yet: -1.
 func (d *diff) result(now time.Time) head {
-	h := head{Last: d.old.Last, Next: d.old.Next}
+	h := head{Life: cmp.Or(d.old.Life, strings.ToLower(rand.Text())), Last: d.old.Last, Next: d.old.Next}
 	for _, c := range d.old.Chunks {
 		h.Chunks = join(h.Chunks, d.keep(c, now))
 	}

@@ -20,6 +20,7 @@ const chunkSize = 4096
 
 // head is the newest state of an index: which chunks it has. Chunks never change; who changes the index writes others, and then the head.
 type head struct {
+	Life    string        `json:"life"` // random, of an index from when it is made first until it is forgotten
 	Basis   string        `json:"basis"`
 	Made    time.Time     `json:"made"` // when the rows had been read
 	Took    time.Duration `json:"took"`
@@ -56,10 +57,10 @@ type index struct {
 	size   int
 }
 
-// The head of an index lies under index.USER.QUERY, its chunks under chunk.USER.QUERY.NUMBER.
+// The head of an index lies under index.USER.QUERY, its chunks under chunk.USER.QUERY.LIFE.NUMBER.
 func indexKey(src Source) string { return "index." + src.User.String() + "." + src.ID }
-func chunkKey(index string, n int) string {
-	return fmt.Sprintf("chunk.%s.%d", strings.TrimPrefix(index, "index."), n)
+func chunkKey(index, life string, n int) string {
+	return fmt.Sprintf("chunk.%s.%s.%d", strings.TrimPrefix(index, "index."), life, n)
 }
 
 // index finds what is held of an index.
@@ -178,6 +179,9 @@ func (s *Service) read(ctx context.Context, key string, known view) (_ view, who
 	if err := json.Unmarshal(text, &v.head); err != nil {
 		return view{}, false, fmt.Errorf("read index: %w", err)
 	}
+	if known.Life != v.Life {
+		known = view{}
+	}
 	whole = true
 	for i := range v.Chunks {
 		c := &v.Chunks[i]
@@ -185,7 +189,7 @@ func (s *Service) read(ctx context.Context, key string, known view) (_ view, who
 			c.entries = known.Chunks[at].entries
 			continue
 		}
-		text, _, err := s.Store.Get(ctx, chunkKey(key, c.Number))
+		text, _, err := s.Store.Get(ctx, chunkKey(key, v.Life, c.Number))
 		if errors.Is(err, ErrNotFound) {
 			whole = false
 			continue

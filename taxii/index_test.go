@@ -45,6 +45,19 @@ func TestPollingLosesNothing(t *testing.T) {
 			"a client polls": func(*rapid.T) {
 				w.poll(w.clients[pick("client", 2)], pick("server", 2), 1+pick("limit", 8), pick("go on", 2) == 0)
 			},
+			"the index is forgotten": func(*rapid.T) {
+				if rapid.IntRange(0, 3).Draw(t, "chance") > 0 {
+					return
+				}
+				w.now = w.now.Add(taxii.ForgetAfter)
+				if err := w.servers[0].Forget(context.Background(), w.user, "query"); err != nil {
+					t.Fatal(err)
+				}
+				w.step++
+				for id := range w.objects() { // all comes again
+					w.away[id] = w.step
+				}
+			},
 			"a server is restarted": func(*rapid.T) { w.restart(pick("server", 2)) },
 			"a server is killed": func(*rapid.T) {
 				left := pick("writes", 4)

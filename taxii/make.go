@@ -125,14 +125,14 @@ func (s *Service) commit(ctx context.Context, key string, old view, made head) e
 			fresh = append(fresh, c)
 		}
 	}
-	revision, err := s.claim(ctx, key, old, made.Next, fresh)
+	revision, err := s.claim(ctx, key, old, made, fresh)
 	if err != nil {
 		return err
 	}
 	for _, c := range fresh {
 		text, err := encode(c.entries)
 		if err == nil {
-			err = s.Store.Set(ctx, chunkKey(key, c.Number), text, 0)
+			err = s.Store.Set(ctx, chunkKey(key, made.Life, c.Number), text, 0)
 		}
 		if err != nil {
 			return fmt.Errorf("write index: %w", err)
@@ -140,13 +140,13 @@ func (s *Service) commit(ctx context.Context, key string, old view, made head) e
 	}
 	if err := s.put(ctx, key, made, revision); err != nil {
 		for _, c := range fresh {
-			s.drop(ctx, key, c.Number)
+			s.drop(ctx, chunkKey(key, made.Life, c.Number))
 		}
 		return err
 	}
 	for _, c := range old.Chunks {
 		if !slices.ContainsFunc(made.Chunks, func(p part) bool { return p.Number == c.Number }) {
-			s.drop(ctx, key, c.Number)
+			s.drop(ctx, chunkKey(key, old.Life, c.Number))
 		}
 	}
 	return nil
@@ -196,19 +196,19 @@ func (s *Service) Forget(ctx context.Context, user tahoe.Hash, id string) error 
 		return fmt.Errorf("remove index: %w", err)
 	}
 	for _, c := range h.Chunks {
-		s.drop(ctx, key, c.Number)
+		s.drop(ctx, chunkKey(key, h.Life, c.Number))
 	}
 	return nil
 }
 
 // claim says which chunks will be written, and takes away those that others began and did not finish: they cannot any more, since the head is
 // another now.
-func (s *Service) claim(ctx context.Context, key string, old view, next int, fresh []*part) (revision uint64, err error) {
+func (s *Service) claim(ctx context.Context, key string, old view, made head, fresh []*part) (revision uint64, err error) {
 	if len(fresh) == 0 && len(old.Pending) == 0 {
 		return old.revision, nil
 	}
 	h := old.head
-	h.Next, h.Pending = next, nil
+	h.Life, h.Next, h.Pending = made.Life, made.Next, nil
 	for _, c := range fresh {
 		h.Pending = append(h.Pending, c.Number)
 	}
@@ -216,7 +216,7 @@ func (s *Service) claim(ctx context.Context, key string, old view, next int, fre
 		return 0, err
 	}
 	for _, n := range old.Pending {
-		s.drop(ctx, key, n)
+		s.drop(ctx, chunkKey(key, old.Life, n))
 	}
 	text, revision, err := s.Store.Get(ctx, key)
 	if err != nil {
@@ -240,11 +240,10 @@ func (s *Service) put(ctx context.Context, key string, h head, revision uint64) 
 }
 
 // drop removes a chunk that nobody reads. When it fails, the Store forgets the chunk in time.
-func (s *Service) drop(ctx context.Context, key string, n int) {
-	k := chunkKey(key, n)
-	_, revision, err := s.Store.Get(ctx, k)
+func (s *Service) drop(ctx context.Context, key string) {
+	_, revision, err := s.Store.Get(ctx, key)
 	if err == nil {
-		err = s.Store.Set(ctx, k, nil, revision)
+		err = s.Store.Set(ctx, key, nil, revision)
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		s.Logger.WarnContext(ctx, "chunk of an index not removed", "err", err)
