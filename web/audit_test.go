@@ -17,6 +17,7 @@ import (
 
 	"github.com/cybexp/cybexp/audit"
 	"github.com/cybexp/cybexp/identity"
+	"github.com/cybexp/cybexp/taxii"
 )
 
 // unrecorded are the routes that change something and leave no record, each with the reason why.
@@ -68,6 +69,8 @@ func deeds(t *testing.T, r *rig) []deed {
 	old := fmt.Sprintf(`{"orgname":"%s-old","user":%q,"admin":%q,"name":"Old"}`, r.orgName, rita, rita)
 	person := fmt.Sprintf(`{"email":"old@example.org","password":%q,"password2":%q,"name":"Old"}`, goodPassword, goodPassword)
 	feed := fmt.Sprintf(`{"name":"feed","kind":"http","org":%q,"typetag":"indicators","url":"http://127.0.0.1:1/","secret":"s3cr3t-of-the-feed","stopped":true}`, r.orgName)
+	toInbox := as(r.admin, "POST", objectsOf(taxii.InboxID(r.org.Hash.String())), indicatorEnvelope)
+	toInbox.header = http.Header{"Content-Type": {taxii.MediaType}}
 	return []deed{
 		{"POST /create/org", as(r.super, "POST", "/create/org", old), audit.OrgCreate},
 		{"POST /create/user", as(r.super, "POST", "/create/user", person), audit.TokenCreate},
@@ -87,6 +90,7 @@ func deeds(t *testing.T, r *rig) []deed {
 		{"PUT /api/v1/users/:user/disabled", as(r.super, "PUT", new+"/disabled", `{"disabled":true}`), audit.UserDisable},
 		{"PUT /api/v1/users/:user/disabled", as(r.super, "PUT", new+"/disabled", `{"disabled":false}`), audit.UserEnable},
 		{"POST /api/v1/raw", as(r.admin, "POST", "/api/v1/raw?typetag=cowrie&org="+r.orgName, login), audit.Upload},
+		{"POST /taxii2/api/collections/:id/objects/", toInbox, audit.Upload},
 		{"GET /api/v1/dead/:id", as(r.admin, "GET", "/api/v1/dead/"+letters[0], ""), audit.DeadRead},
 		{"POST /api/v1/dead/:id/retry", as(r.admin, "POST", "/api/v1/dead/"+letters[0]+"/retry", ""), audit.DeadRetry},
 		{"DELETE /api/v1/dead/:id", as(r.admin, "DELETE", "/api/v1/dead/"+letters[1], ""), audit.DeadDelete},
