@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"slices"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -22,14 +21,21 @@ type item struct {
 
 	uploads  []upload // raw
 	told     []told   // raw
-	state    tahoe.RawState
 	received *float64 // earliest
 }
 
 // upload says that an organisation sent a raw, and how far it and all that came of it may be shared.
 type upload struct {
-	org     string
+	tahoe.RawUpload
 	marking tahoe.Marking
+}
+
+// state is the one that came furthest.
+func (it *item) state() (s tahoe.RawState) {
+	for _, u := range it.uploads {
+		s = s.Later(u.State)
+	}
+	return s
 }
 
 // told is what an organisation's upload of a raw tells of the times of a session.
@@ -94,10 +100,7 @@ func (b *batch) record(piece int, r tahoe.Record) error {
 	if err != nil {
 		return err
 	}
-	raw.upload(r.Raw.OrgID(), r.Strictest())
-	if rank(r.State) > rank(raw.state) {
-		raw.state = r.State
-	}
+	raw.upload(upload{tahoe.RawUpload{Org: r.Raw.OrgID(), State: r.State, Timezone: r.Raw.Timezone()}, r.Strictest()})
 	if r.Received != 0 {
 		raw.received = best(raw.received, &r.Received, math.Min)
 	}
@@ -179,21 +182,16 @@ func (it *item) tell(org string, s *tahoe.Session) {
 	it.told = append(it.told, t)
 }
 
-// upload adds one to a raw. Of an organisation's markings the most restrictive stays.
-func (it *item) upload(org string, m tahoe.Marking) {
+// upload adds one to a raw. Of an organisation's markings the most restrictive stays, of its states the latest, and of its time zones the first.
+func (it *item) upload(u upload) {
 	for i := range it.uploads {
-		if have := &it.uploads[i]; have.org == org {
-			have.marking = have.marking.Stricter(m)
+		if have := &it.uploads[i]; have.Org == u.Org {
+			have.marking, have.State = have.marking.Stricter(u.marking), have.State.Later(u.State)
 			return
 		}
 	}
-	it.uploads = append(it.uploads, upload{org, m})
+	it.uploads = append(it.uploads, u)
 }
-
-// ranked is what can become of a raw, in order: a state gives way to a later one.
-var ranked = [...]tahoe.RawState{"", tahoe.NotSupported, tahoe.Invalid, tahoe.Kept, tahoe.Mapped}
-
-func rank(s tahoe.RawState) int { return max(0, slices.Index(ranked[:], s)) }
 
 // collision is nil when both sub_types are equal: the hash of an instance runs its kind, sub_type and data together without a mark
 // between them, so two instances with one hash differ in the sub_type.

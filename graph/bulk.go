@@ -24,18 +24,19 @@ type Bulk struct {
 	spans    []seenSpan
 	contexts [][]contextOf
 	orgs     []string
-	uploads  map[uint32][]seenUpload // of raws by their places: those of other organisations than the first
-	shared   map[uint32][]uint32     // events that more than one raw has: the places of the others
-	told     map[spanKey]int         // places in spans
+	zones    []string
+	uploads  map[uint32][]otherUpload // of raws by their places: those of other organisations than the first
+	shared   map[uint32][]uint32      // events that more than one raw has: the places of the others
+	told     map[spanKey]int          // places in spans
 }
 
 // seen is a vertex that has been spelled. Who may see it is spelled at the end, since a later record may say more about that.
 type seen struct {
 	sub uint32 // digest of the sub_type
 	// What n is depends on the kind: for attributes and objects, in how many events they are; for events, the place of what can be added to,
-	// if it is not 0; for raws, the rank of the state.
+	// if it is not 0; for raws, the rank of the state that the first organisation's upload has.
 	n    uint32
-	from uint32 // event: the place of the first raw that it came with, plus one
+	from uint32 // event: the place of the first raw that it came with, plus one; raw: that of the first organisation's time zone
 	kind seenKind
 	seenUpload
 }
@@ -53,6 +54,13 @@ const (
 type seenUpload struct {
 	marking uint8 // its place in tahoe.Markings, plus one
 	org     uint16
+}
+
+// otherUpload is that of one more organisation, with what was said.
+type otherUpload struct {
+	seenUpload
+	state tahoe.RawState
+	zone  uint32
 }
 
 func (u *seenUpload) mark(m tahoe.Marking) {
@@ -88,7 +96,7 @@ type contextOf struct {
 func NewBulk() *Bulk {
 	return &Bulk{
 		place: map[tahoe.Hash]uint32{}, contexts: make([][]contextOf, 1),
-		uploads: map[uint32][]seenUpload{}, shared: map[uint32][]uint32{}, told: map[spanKey]int{},
+		uploads: map[uint32][]otherUpload{}, shared: map[uint32][]uint32{}, told: map[spanKey]int{},
 	}
 }
 
@@ -149,8 +157,6 @@ func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) error {
 		b.addContexts(a, &b.seen[at], it)
 	case *tahoe.Session:
 	case *tahoe.Raw:
-		b.seen[at].n = max(b.seen[at].n, uint32(rank(it.state))) //nolint:gosec // a rank is small
-		it.state = ""
 		return b.addUploads(at, it)
 	}
 	return nil
@@ -171,12 +177,18 @@ func (b *Bulk) org(hash string) (uint16, error) {
 // addUploads notes who uploaded a raw, and which events came of it.
 func (b *Bulk) addUploads(at uint32, it *item) error {
 	for _, u := range it.uploads {
-		org, err := b.org(u.org)
+		org, err := b.org(u.Org)
 		if err != nil {
 			return err
 		}
-		if b.seen[at].kind != seenRaw {
-			b.seen[at].kind, b.seen[at].org = seenRaw, org
+		s := &b.seen[at]
+		if s.kind != seenRaw {
+			s.kind, s.org, s.from = seenRaw, org, b.zone(u.Timezone)
+		}
+		if s.org == org {
+			s.n = max(s.n, uint32(u.State.Rank())) //nolint:gosec // a rank is small
+		} else {
+			b.other(at, org, u.RawUpload)
 		}
 		b.upload(at, org).mark(u.marking)
 	}
@@ -198,19 +210,38 @@ func (b *Bulk) addUploads(at uint32, it *item) error {
 	return nil
 }
 
-// upload is that of an organisation of a raw.
+// zone is the place of a time zone.
+func (b *Bulk) zone(name string) uint32 {
+	i := slices.Index(b.zones, name)
+	if i < 0 {
+		i = len(b.zones)
+		b.zones = append(b.zones, name)
+	}
+	return uint32(i) //nolint:gosec // fewer than vertices
+}
+
+// other notes what one more organisation said with a raw.
+func (b *Bulk) other(raw uint32, org uint16, said tahoe.RawUpload) {
+	others := b.uploads[raw]
+	i := slices.IndexFunc(others, func(u otherUpload) bool { return u.org == org })
+	if i < 0 {
+		b.uploads[raw] = append(others, otherUpload{seenUpload: seenUpload{org: org}, state: said.State, zone: b.zone(said.Timezone)})
+		return
+	}
+	others[i].state = others[i].state.Later(said.State)
+}
+
+// upload is that of an organisation of a raw, if it has uploaded it.
 func (b *Bulk) upload(raw uint32, org uint16) *seenUpload {
 	if s := &b.seen[raw]; s.org == org {
 		return &s.seenUpload
 	}
 	others := b.uploads[raw]
-	i := slices.IndexFunc(others, func(u seenUpload) bool { return u.org == org })
+	i := slices.IndexFunc(others, func(u otherUpload) bool { return u.org == org })
 	if i < 0 {
-		i = len(others)
-		others = append(others, seenUpload{org: org})
-		b.uploads[raw] = others
+		return &seenUpload{}
 	}
-	return &others[i]
+	return &others[i].seenUpload
 }
 
 // addContexts leaves those contexts in the item that are new to the event.
@@ -288,12 +319,13 @@ func (b *Bulk) AppendRest(text []byte) []byte {
 		case seenEvent:
 			q.marked(uid, s.is(), b.orgs[s.org])
 		case seenRaw:
-			if s.n > 0 {
-				q.text(uid, "state", string(ranked[s.n]))
-			}
-			for _, u := range append(b.uploads[uint32(at)], s.seenUpload) { //nolint:gosec // Add bounds it
+			first := otherUpload{s.seenUpload, tahoe.RankedState(int(s.n)), s.from}
+			var said []tahoe.RawUpload
+			for _, u := range append(b.uploads[uint32(at)], first) { //nolint:gosec // Add bounds it
 				q.text(uid, "audiences", u.is().Audience(b.orgs[u.org]))
+				said = append(said, tahoe.RawUpload{Org: b.orgs[u.org], State: u.state, Timezone: b.zones[u.zone]})
 			}
+			q.uploads(uid, said, nil, "", "", false)
 		case seenNode, seenSession:
 		}
 		flush()

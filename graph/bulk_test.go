@@ -110,7 +110,7 @@ func mergingRecords(t *testing.T) []tahoe.Record {
 	for i := range 100 {
 		old := records[rng.IntN(300)]
 		again := tahoe.Record{Raw: old.Raw, State: []tahoe.RawState{tahoe.Kept, tahoe.Mapped, tahoe.Invalid}[i%3]}
-		raw, err := tahoe.NewRaw(old.Raw.SubType(), old.Raw.Data(), g.orgs[rng.IntN(len(g.orgs))], "UTC")
+		raw, err := tahoe.NewRaw(old.Raw.SubType(), old.Raw.Data(), g.orgs[rng.IntN(len(g.orgs))], []string{"UTC", "Asia/Tokyo"}[rng.IntN(2)])
 		g.check(err)
 		again.Raw = raw
 		e := old.Events[0]

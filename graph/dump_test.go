@@ -38,7 +38,8 @@ func stored(t *testing.T) dump {
 				SubType                                     string `json:"sub_type"`
 				Timestamp                                   string
 				Data, Brief                                 string
-				Audiences                                   []string
+				Timezone                                    string
+				Audiences, Uploads                          []string
 				Cref, Ref, Mal_ref, Ben_ref, Ocref          []node
 				Sref, Sattr, Rref                           []node
 				Spans                                       []struct {
@@ -49,7 +50,7 @@ func stored(t *testing.T) dump {
 			}
 		}
 	}
-	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type audience tlp category state timestamp data brief audiences
+	askDgraph(t, `{ q(func: has(hash)) { hash itype sub_type audience tlp category state timestamp data brief timezone audiences uploads
 		cref { hash } ref { hash } mal_ref { hash } ben_ref { hash } ocref { hash } sref { hash } sattr { hash } rref { hash }
 		spans: ~span_of { audience: span_audience start: span_start end: span_end duration: span_duration raws: span_raw { hash } } } }`, &answer)
 	d := dump{}
@@ -79,6 +80,8 @@ func stored(t *testing.T) dump {
 		l.word("timestamp", v.Timestamp)
 		l.number("ts", brief.Timestamp)
 		l.list("audiences", v.Audiences)
+		l.word("zone", v.Timezone)
+		l.list("uploads", v.Uploads)
 		var spans []string
 		for _, s := range v.Spans {
 			var raws []string
@@ -174,7 +177,9 @@ func (d dump) session(list []tahoe.Record, spans []string) {
 
 func (d dump) raw(list []tahoe.Record) {
 	var orgs, to []string
+	said := uploads{}
 	for _, r := range list {
+		said.add(r)
 		orgs = append(orgs, r.Strictest().Audience(r.Raw.OrgID()))
 		for _, e := range r.Events {
 			to = append(to, e.Hash().String())
@@ -184,10 +189,50 @@ func (d dump) raw(list []tahoe.Record) {
 		}
 	}
 	l := newLine("raw", list[0].Raw.SubType(), list[0].Raw.Data().String())
-	l.word("state", string(list[len(list)-1].State))
+	said.describe(l)
 	l.list("audiences", orgs)
 	l.list("rref", to)
 	d[list[0].Raw.Hash().String()] = l.String()
+}
+
+// uploads are what organisations said with a raw.
+type uploads map[string]upload
+
+type upload struct {
+	state tahoe.RawState
+	zone  string
+}
+
+// states are those of raws, each of which gives way to those behind it.
+var states = []tahoe.RawState{tahoe.NotSupported, tahoe.Invalid, tahoe.Kept, tahoe.Mapped}
+
+func (u uploads) add(r tahoe.Record) {
+	have, known := u[r.Raw.OrgID()]
+	if !known {
+		have = upload{r.State, r.Raw.Timezone()}
+	} else if slices.Index(states, r.State) > slices.Index(states, have.state) {
+		have.state = r.State
+	}
+	u[r.Raw.OrgID()] = have
+}
+
+func (u uploads) describe(l *line) {
+	var all upload
+	var texts []string
+	for org, one := range u {
+		texts = append(texts, org+" "+string(one.state)+" "+one.zone)
+		if slices.Index(states, one.state) > slices.Index(states, all.state) {
+			all.state = one.state
+		}
+		if all.zone == "" || one.zone < all.zone {
+			all.zone = one.zone
+		}
+	}
+	if len(texts) > 1 {
+		l.list("uploads", texts)
+	}
+	l.word("state", string(all.state))
+	l.word("zone", all.zone)
 }
 
 // spans are what uploads told of the times of sessions.

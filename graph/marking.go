@@ -143,10 +143,10 @@ func (q *quads) shared(uid string, it *item, have *existing) {
 	for _, u := range it.uploads {
 		m := q.strictest(it, u)
 		if have.UID != "" {
-			q.hide(have.shared(), u.org, m)
+			q.hide(have.shared(), u.Org, m)
 			continue
 		}
-		q.text(uid, "audiences", m.Audience(u.org))
+		q.text(uid, "audiences", m.Audience(u.Org))
 	}
 }
 
@@ -154,7 +154,7 @@ func (q *quads) shared(uid string, it *item, have *existing) {
 func (q *quads) strictest(it *item, u upload) tahoe.Marking {
 	m := u.marking
 	for _, h := range it.events {
-		if e, ok := q.batch.items[h].instance.(*tahoe.Event); ok && e.OrgID() == u.org {
+		if e, ok := q.batch.items[h].instance.(*tahoe.Event); ok && e.OrgID() == u.Org {
 			m = m.Stricter(q.marking(h))
 		}
 	}

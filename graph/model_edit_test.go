@@ -142,7 +142,7 @@ func (m *model) moveRaw(e graph.Edit, s *modelSession, made *tahoe.Session, r *m
 		}
 	}
 	if !stay && !move {
-		for org := range r.orgs {
+		for org := range r.said {
 			tell(org)
 		}
 	}

@@ -29,9 +29,8 @@ type modelSession struct {
 
 type modelRaw struct {
 	*tahoe.Raw
-	state tahoe.RawState
-	orgs  map[string]bool
-	of    map[tahoe.Hash]bool // events and sessions that came of it
+	said uploads
+	of   map[tahoe.Hash]bool // events and sessions that came of it
 }
 
 func newModel(g *generator) *model {
@@ -49,7 +48,7 @@ func (m *model) dump() dump {
 		d.session([]tahoe.Record{{Sessions: []*tahoe.Session{s.with(m)}}}, m.spans.of(s.Hash()))
 	}
 	for _, r := range m.raws {
-		list := []tahoe.Record{{State: r.state}}
+		list := []tahoe.Record{{}}
 		for h := range r.of {
 			if e := m.events[h]; e != nil {
 				list[0].Events = append(list[0].Events, e.Event)
@@ -57,10 +56,10 @@ func (m *model) dump() dump {
 				list[0].Sessions = append(list[0].Sessions, m.sessions[h].Session)
 			}
 		}
-		for org := range r.orgs {
-			raw, err := tahoe.NewRaw(r.SubType(), r.Data(), org, r.Timezone())
+		for org, said := range r.said {
+			raw, err := tahoe.NewRaw(r.SubType(), r.Data(), org, said.zone)
 			m.g.check(err)
-			list[0].Raw = raw
+			list[0].Raw, list[0].State = raw, said.state
 			list = append(list, list[0])
 		}
 		d.raw(list)
@@ -104,12 +103,10 @@ func (m *model) write(r tahoe.Record) {
 	}
 	raw := m.raws[r.Raw.Hash()]
 	if raw == nil {
-		raw = &modelRaw{Raw: r.Raw, state: r.State, orgs: map[string]bool{}, of: map[tahoe.Hash]bool{}}
+		raw = &modelRaw{Raw: r.Raw, said: uploads{}, of: map[tahoe.Hash]bool{}}
 		m.raws[r.Raw.Hash()] = raw
 	}
-	order := []tahoe.RawState{tahoe.NotSupported, tahoe.Invalid, tahoe.Kept, tahoe.Mapped}
-	raw.state = order[max(slices.Index(order, raw.state), slices.Index(order, r.State))]
-	raw.orgs[r.Raw.OrgID()] = true
+	raw.said.add(r)
 	for _, s := range r.Sessions {
 		m.spans.tell(r.Raw.Hash(), r.Raw.OrgID(), s)
 	}
@@ -217,10 +214,10 @@ func (m *model) dropEmpty(s *modelSession) {
 // leave takes organisations off a raw, which goes with the last one.
 func (m *model) leave(r *modelRaw, orgs ...string) {
 	for _, org := range orgs {
-		delete(r.orgs, org)
+		delete(r.said, org)
 		maps.DeleteFunc(m.spans, func(key spanKey, _ *toldTimes) bool { return key.raw == r.Hash() && key.audience == org })
 	}
-	if len(r.orgs) == 0 {
+	if len(r.said) == 0 {
 		delete(m.raws, r.Hash())
 	}
 }
@@ -229,7 +226,7 @@ func (m *model) leave(r *modelRaw, orgs ...string) {
 func (m *model) removeUploads(org string, raws []tahoe.Hash) {
 	var mine []*modelRaw
 	for _, h := range raws {
-		if r := m.raws[h]; r != nil && r.orgs[org] {
+		if r := m.raws[h]; r != nil && r.said[org] != (upload{}) {
 			mine = append(mine, r)
 		}
 	}
@@ -288,7 +285,7 @@ func (m *model) clone() *model {
 		c.sessions[h] = &modelSession{s.as(m, s.Children()), maps.Clone(s.events)}
 	}
 	for h, r := range m.raws {
-		c.raws[h] = &modelRaw{r.Raw, r.state, maps.Clone(r.orgs), maps.Clone(r.of)}
+		c.raws[h] = &modelRaw{r.Raw, maps.Clone(r.said), maps.Clone(r.of)}
 	}
 	for key, t := range m.spans {
 		c.spans.merge(key, *t)

@@ -96,6 +96,9 @@ type touchedRaw struct {
 		link
 		Itype, Audience string
 	}
+	State    tahoe.RawState
+	Timezone string
+	Uploads  []string
 
 	leave []string
 	goes  bool
@@ -255,7 +258,7 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 		return nil
 	}
 	var answer struct{ Q []*touchedRaw }
-	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences rref { uid itype audience } ~span_raw { uid span_audience span_raw { uid } } } }`
+	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences state timezone uploads rref { uid itype audience } ~span_raw { uid span_audience span_raw { uid } } } }`
 	if !t.raws {
 		q = strings.Replace(q, " rref", " rref @filter(type(Session))", 1)
 	}

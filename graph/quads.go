@@ -95,7 +95,6 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.types(uid, "Session")
 	case *tahoe.Raw:
 		q.json(uid, i.Data())
-		q.text(uid, "timezone", i.Timezone())
 		q.types(uid, "Raw")
 	}
 	q.text(uid, "name", name)
@@ -136,9 +135,7 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 		q.edges(uid, "rref", it.events)
 		q.shared(uid, it, have)
 		q.tell(uid, it, have)
-		if rank(it.state) > rank(have.State) {
-			q.text(uid, "state", string(it.state))
-		}
+		q.uploaded(uid, it, have)
 		if it.received != nil {
 			if t := tahoe.UnixTime(*it.received); have.Received == nil || t.Before(*have.Received) {
 				q.time(uid, "received", t)

@@ -155,7 +155,7 @@ func (u *universe) event(org string) *tahoe.Event {
 // record is what an organisation uploads.
 func (u *universe) record() tahoe.Record {
 	org := pick(u, universeOrgs)
-	raw, err := tahoe.NewRaw("r", pick(u, u.raws), org, "UTC")
+	raw, err := tahoe.NewRaw("r", pick(u, u.raws), org, pick(u, []string{"UTC", "Asia/Tokyo"}))
 	u.check(err)
 	r := tahoe.Record{Raw: raw, State: pick(u, []tahoe.RawState{tahoe.NotSupported, tahoe.Invalid, tahoe.Kept})}
 	if u.rng.IntN(8) == 0 {

@@ -16,7 +16,7 @@ import (
 // rawsPage is how many raws come at a time: at 1 MiB each they are well below maxMessage.
 const rawsPage = 100
 
-const rawFields = `{ uid hash sub_type data timezone audiences state received }`
+const rawFields = `{ uid hash sub_type data timezone audiences uploads state received }`
 
 // Raws reads a page of the raws that q asks for, in the order of their uids. All pages are of one snapshot; where that is too old,
 // At = 0 goes on with a new one.
@@ -92,13 +92,16 @@ type rawVertex struct {
 	State    tahoe.RawState
 	Received *time.Time
 
-	Audiences []string
+	Audiences, Uploads []string
 }
 
 func (v rawVertex) raw() (tahoe.StoredRaw, error) {
 	raw := tahoe.StoredRaw{Hash: v.Hash, SubType: v.SubType, Timezone: v.Timezone, Audiences: v.Audiences, State: v.State}
 	if v.Received != nil {
 		raw.Received = float64(v.Received.UnixMicro()) / 1e6
+	}
+	if len(v.Uploads) > 0 {
+		raw.Uploads = uploadsOf(v.Uploads, v.Audiences, v.State, v.Timezone)
 	}
 	var err error
 	raw.Data, err = tahoe.ParseValue([]byte(v.Data))

@@ -152,7 +152,7 @@ func (r *recordReader) raws(ctx context.Context, function string) ([]*recordRaw,
 		function = fmt.Sprintf(function, own)
 	}
 	var answer struct{ Q []*recordRaw }
-	q := fmt.Sprintf(`q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) { uid hash sub_type data timezone audiences state %s sessions: rref @filter(type(Session)) { uid }
+	q := fmt.Sprintf(`q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) { uid hash sub_type data timezone audiences uploads state %s sessions: rref @filter(type(Session)) { uid }
 		spans: ~span_raw @filter(eq(span_audience, %s)) { %s } }`, function, own, eventsOfRaw(own, 0), own, spanFields)
 	if err := r.ask(ctx, v, q, &answer); err != nil {
 		return nil, err
@@ -334,14 +334,16 @@ func (r *recordReader) ofRaw(raw *recordRaw) ([]tahoe.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("raw %v: %w", raw.Hash, err)
 	}
+	uploads := uploadsOf(raw.Uploads, raw.Audiences, raw.State, raw.Timezone)
 	var list []tahoe.Record
 	for _, audience := range raw.Audiences {
 		if !slices.Contains(r.audiences, audience) {
 			continue
 		}
 		org, marking := tahoe.ParseAudience(audience)
-		record := tahoe.Record{State: raw.State, Marking: marking}
-		if record.Raw, err = tahoe.NewRaw(raw.SubType, data, org, raw.Timezone); err != nil {
+		said := tahoe.StoredRaw{State: raw.State, Timezone: raw.Timezone, Uploads: uploads}.Of(org)
+		record := tahoe.Record{State: said.State, Marking: marking}
+		if record.Raw, err = tahoe.NewRaw(raw.SubType, data, org, said.Timezone); err != nil {
 			return nil, err
 		}
 		if record.Raw.Hash() != raw.Hash {

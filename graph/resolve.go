@@ -43,6 +43,8 @@ type attempt struct {
 type existing struct {
 	UID      string `json:"uid"`
 	State    tahoe.RawState
+	Timezone string
+	Uploads  []string
 	Category string
 	Received *time.Time
 	Mal      []vertex `json:"mal_ref"`
@@ -286,7 +288,7 @@ func (a *attempt) readExisting(ctx context.Context) error {
 		return nil
 	}
 	var answer struct{ Q []*existing }
-	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state category received audience tlp audiences mal_ref { uid } ben_ref { uid } judged_ref { uid } ~span_raw { ` + spanFields + ` } } }`
+	q := `{ q(func: uid(` + strings.Join(uids, ",") + `)) { uid state timezone uploads category received audience tlp audiences mal_ref { uid } ben_ref { uid } judged_ref { uid } ~span_raw { ` + spanFields + ` } } }`
 	if err := ask(ctx, a.txn, q, &answer); err != nil {
 		return fmt.Errorf("read vertices: %w", err)
 	}

@@ -66,7 +66,7 @@ func (q *quads) tell(uid string, it *item, have *existing) {
 		fresh := telling{session: q.names[t.session], raws: []string{uid}, org: t.org}
 		fresh.Start, fresh.End, fresh.Duration = moment(t.start), moment(t.end), t.last
 		for _, u := range it.uploads {
-			if u.org == t.org {
+			if u.Org == t.org {
 				fresh.marking = q.strictest(it, u)
 			}
 		}

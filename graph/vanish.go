@@ -112,8 +112,12 @@ func (q *quads) removeNode(uid uint64, n *touchedNode) {
 func (q *quads) removeRaw(uid string, r *touchedRaw) {
 	if r.goes {
 		q.strip(uid, ofRaw...)
+		if len(r.Uploads) > 0 {
+			q.strip(uid, "uploads")
+		}
 		return
 	}
+	q.removeUploads(uid, r)
 	for _, a := range r.Audiences {
 		if slices.Contains(r.leave, orgOf(a)) {
 			q.unset(uid, "audiences", a)

@@ -112,6 +112,7 @@ func (r *rerun) wants(raw tahoe.StoredRaw, org string) bool {
 }
 
 func (r *rerun) one(ctx context.Context, raw tahoe.StoredRaw, org string, marking tahoe.Marking) error {
+	raw = raw.Of(org)
 	out, err := r.again(ctx, raw, org, tahoe.UnixTime(raw.Received))
 	if errors.Is(err, errLost) {
 		r.Lost++

@@ -97,5 +97,16 @@ type StoredRaw struct {
 	State    RawState
 	Received float64 // when it first came, in unix seconds; 0 if nobody knows
 
-	Audiences []string // who may see it, see Marking.Audience: one of each organisation that uploaded it
+	Audiences []string    // who may see it, see Marking.Audience: one of each organisation that uploaded it
+	Uploads   []RawUpload // of each, where they are several
+}
+
+// Of is what the raw is for one of the organisations that uploaded it.
+func (r StoredRaw) Of(org string) StoredRaw {
+	for _, u := range r.Uploads {
+		if u.Org == org {
+			r.State, r.Timezone = u.State, u.Timezone
+		}
+	}
+	return r
 }
