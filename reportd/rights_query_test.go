@@ -35,6 +35,9 @@ func drawQuery(t *rapid.T, w *world) string {
 // drawTimes draws a query about the times of sessions.
 func drawTimes(t *rapid.T, w *world) string {
 	a := &asking{T: t, world: w, hashes: w.hashes(), kind: tahoe.KindSession}
+	if a.dice("raws", 4) == 0 {
+		return a.one("from", "raws", "events | raws", "sessions | raws") + a.one("end", "", " | sort state, timezone, hash", " | fields hash, timezone, state, degree")
+	}
 	text := a.one("source", "sessions", "sessions", "sessions ssh", "raws | sessions", "events | sessions", "attributes sessionid | sessions")
 	tests := a.one("asked", " | where ", " where ") + a.time() + a.one("joint", " and ", " or not ") + a.time()
 	if text += a.one("where", "", " where "+a.time(), " | where not "+a.time(), tests); a.dice("go on", 4) == 0 {
@@ -198,6 +201,9 @@ func (a *asking) end() string {
 	case 5:
 		return " | sort " + a.one("key", "hash", "degree, hash", "timestamp desc, hash", "tlp, hash", "start_time, hash", "end_time desc, duration, hash") + fmt.Sprintf(" | limit %d", 1+a.dice("limit", 9))
 	case 6:
+		if a.kind == tahoe.KindRaw {
+			return a.one("raws", " | sort state, hash", " | sort timezone desc, hash", " | fields hash, timezone, state", "")
+		}
 		if a.kind == tahoe.KindEvent {
 			return fmt.Sprintf(" | page %d size %d", 1+a.dice("page", 3), 1+a.dice("size", 9))
 		}

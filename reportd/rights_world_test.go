@@ -79,9 +79,10 @@ func (w *world) children() []tahoe.Node {
 // that there was before, marked otherwise.
 func (w *world) record(i int) tahoe.Record {
 	org := tahoe.OrgHash(choose(w.T, "org", worldOrgs)).String()
-	raw, err := tahoe.NewRaw("cowrie", tahoe.Int(int64(rapid.IntRange(0, 30).Draw(w.T, "raw"))), org, "UTC")
+	raw, err := tahoe.NewRaw("cowrie", tahoe.Int(int64(rapid.IntRange(0, 20).Draw(w.T, "raw"))), org, choose(w.T, "zone", []string{"UTC", "Asia/Tokyo", ""}))
 	w.check(err)
-	r := tahoe.Record{Raw: raw, State: tahoe.Mapped, Received: 1.6e9, Marking: w.marking()}
+	state := choose(w.T, "state", []tahoe.RawState{tahoe.Mapped, tahoe.Mapped, tahoe.Kept, tahoe.NotSupported, tahoe.Invalid})
+	r := tahoe.Record{Raw: raw, State: state, Received: 1.6e9, Marking: w.marking()}
 	for k := range rapid.IntRange(0, 2).Draw(w.T, "events") {
 		var e *tahoe.Event
 		if earlier := w.of(org); len(earlier) > 0 && rapid.IntRange(0, 4).Draw(w.T, "again") == 0 {
@@ -167,8 +168,8 @@ func (w *world) seen(orgs []tdql.Org) []tahoe.Record {
 	}
 	shown := map[tahoe.Hash]tahoe.Record{} // the raws that are seen, as one of those sent them whom they are seen by
 	for _, r := range w.records {
-		if m := raws[upload{r.Raw.Hash(), r.Raw.OrgID()}]; slices.Contains(mine, m.Audience(r.Raw.OrgID())) {
-			shown[r.Raw.Hash()] = tahoe.Record{Raw: r.Raw, Marking: m}
+		if m := raws[upload{r.Raw.Hash(), r.Raw.OrgID()}]; slices.Contains(mine, m.Audience(r.Raw.OrgID())) && shown[r.Raw.Hash()].Raw == nil {
+			shown[r.Raw.Hash()] = tahoe.Record{Raw: r.Raw, Marking: m, State: r.State}
 		}
 	}
 	var list []tahoe.Record
@@ -177,9 +178,9 @@ func (w *world) seen(orgs []tdql.Org) []tahoe.Record {
 		m := raws[upload{r.Raw.Hash(), r.Raw.OrgID()}]
 		told := slices.Contains(mine, m.Audience(r.Raw.OrgID()))
 		if told {
-			part = tahoe.Record{Raw: r.Raw, Marking: m}
+			part = tahoe.Record{Raw: r.Raw, Marking: m, State: r.State}
 		}
-		part.State, part.Received = r.State, r.Received
+		part.Received = r.Received
 		for _, old := range r.Events {
 			if m := events[old.Hash()]; slices.Contains(mine, m.Audience(old.OrgID())) {
 				e := w.event(old.SubType(), old.OrgID(), old.Timestamp(), old.Children())

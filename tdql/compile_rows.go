@@ -16,7 +16,7 @@ func (c *compiler) rowFields(kind tahoe.Kind) []dql.Field {
 	case tahoe.KindEvent:
 		list = []string{"uid", "brief", "category", "tlp"}
 	case tahoe.KindRaw:
-		list = append(list, "timezone", "state")
+		list = append(list, "timezone", "state", "audiences", "uploads")
 	default:
 		list = append(list, "itype", "brief", "category", "tlp")
 	}
@@ -44,6 +44,9 @@ func (c *compiler) rowPhases(collect bool) []phase {
 func (c *compiler) rowPhase(s set, collect bool, level int) phase {
 	p := phase{run: c.run, paging: byUID, collect: collect, cut: c.cut, order: c.order, level: level, kind: s.kind}
 	columns := c.columns()
+	if s.kind == tahoe.KindRaw {
+		p.audiences = audiences(c.plan.orgs)
+	}
 	p.values = valueColumns(columns)
 	c.set = s
 	if c.set.edge != "" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cybexp/cybexp/ledger"
+	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/tdql/dql"
 )
 
@@ -189,6 +190,9 @@ func (g *pager) take(body []byte) (rows []record, read int, err error) {
 	}
 	for i := range rows {
 		rows[i].IType = cmp.Or(rows[i].IType, string(g.ph.kind))
+		if g.ph.kind == tahoe.KindRaw {
+			rows[i].hear(g.ph.audiences)
+		}
 	}
 	read = len(rows)
 	g.pages++

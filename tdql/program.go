@@ -43,20 +43,22 @@ type phase struct {
 	low    int64 // where the time of the set begins, in microseconds
 	small  bool  // the rows are small, so pages may be large
 
-	run     int        // phases of one run follow each other; what they collect together seeds the next run
-	kind    tahoe.Kind // of the rows
-	level   int        // of related, for the rows
-	probed  bool       // rows carry v or w when the caller may see them
-	collect bool       // the vertices are the seed of the next phase
-	marked  bool       // the first answer marks what was left alone
-	cut     *slice
-	count   bool
-	group   *tally
-	account *account // read from a ledger, if there is one
-	digest  bool
-	best    *best
-	order   *order   // of the rows, when it is not the usual one
-	values  []string // the sub-types that are columns, in the order in which they are asked for
+	run       int        // phases of one run follow each other; what they collect together seeds the next run
+	kind      tahoe.Kind // of the rows
+	level     int        // of related, for the rows
+	probed    bool       // rows carry v or w when the caller may see them
+	collect   bool       // the vertices are the seed of the next phase
+	marked    bool       // the first answer marks what was left alone
+	cut       *slice
+	count     bool
+	group     *tally
+	account   *account // read from a ledger, if there is one
+	digest    bool
+	best      *best
+	order     *order   // of the rows, when it is not the usual one
+	audiences []string // of the caller, when rows are raws
+
+	values []string // the sub-types that are columns, in the order in which they are asked for
 }
 
 // whole says whether the phase has rows only when all is read.

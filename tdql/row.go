@@ -29,6 +29,8 @@ type record struct {
 	Duration  *float64
 	Timezone  string
 	State     string
+	Audiences []string
+	Uploads   []string
 	N         uint64
 	G         uint64
 	at        int64 // Timestamp in microseconds, where it is needed; of a record without one, which stands for N of them
@@ -97,6 +99,10 @@ func (r *record) read(a *dql.Answer) error {
 			r.Timezone = a.Text()
 		case "state":
 			r.State = a.Text()
+		case "audiences":
+			a.List(func() { r.Audiences = append(r.Audiences, a.Text()) })
+		case "uploads":
+			a.List(func() { r.Uploads = append(r.Uploads, a.Text()) })
 		case "n":
 			r.N = a.Uint()
 		case "g":
@@ -120,6 +126,27 @@ func (r *record) read(a *dql.Answer) error {
 		return nil
 	}
 	return r.unfold(brief)
+}
+
+// hear leaves of what organisations said with a raw that which is for some audiences.
+func (r *record) hear(mine []string) {
+	seen := map[string]bool{}
+	for _, a := range r.Audiences {
+		if org, _ := tahoe.ParseAudience(a); slices.Contains(mine, a) {
+			seen[org] = true
+		}
+	}
+	if len(seen) == len(r.Audiences) && len(r.Uploads) == 0 {
+		return
+	}
+	var said []tahoe.RawUpload // none when an older version did not note who said what
+	for _, text := range r.Uploads {
+		if u := tahoe.ParseRawUpload(text); seen[u.Org] {
+			said = append(said, u)
+		}
+	}
+	state, timezone := tahoe.MergeRawUploads(said)
+	r.State, r.Timezone = string(state), timezone
 }
 
 // unfold fills in what an event has in brief.
