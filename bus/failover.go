@@ -58,11 +58,8 @@ func retry[T any](ctx context.Context, worth func(error) bool, try func(context.
 	}
 }
 
-// keep has a stream or bucket in memory made again when the server may have lost it.
-func (b *Bus) keep(s Storage, make func(context.Context) error) {
-	if s != Memory {
-		return
-	}
+// keep has what lies in memory made again when the server may have lost it.
+func (b *Bus) keep(make func(context.Context) error) {
 	b.fleeting.Lock()
 	defer b.fleeting.Unlock()
 	b.memory = append(b.memory, make)

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,31 +36,35 @@ type Entry struct {
 	Deleted  bool // only from Watch
 }
 
-// KV creates the bucket, or brings an existing one to c.
-func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
-	kc := jetstream.KeyValueConfig{
-		Bucket:   c.Bucket,
-		Storage:  c.Storage.kind(),
-		TTL:      c.TTL,
-		History:  uint8(min(max(c.History, 1), 64)),
-		MaxBytes: -1,
-		Replicas: max(b.replicas, 1),
+// streamOf is the stream in which a bucket lies, as NATS lays it down (its ADR-8). The client would make it itself, but with AllowDirect.
+func streamOf(c KVConfig) jetstream.StreamConfig {
+	sc := jetstream.StreamConfig{
+		Name:              "KV_" + c.Bucket,
+		Subjects:          []string{"$KV." + c.Bucket + ".>"},
+		Storage:           c.Storage.kind(),
+		MaxAge:            c.TTL,
+		MaxMsgsPerSubject: int64(min(max(c.History, 1), 64)),
+		MaxBytes:          -1,
+		Discard:           jetstream.DiscardNew,
+		AllowRollup:       true,
+		DenyDelete:        true,
+		MaxConsumers:      maxReaders, // each Watch is one
 	}
 	if c.MaxBytes > 0 {
-		kc.MaxBytes = c.MaxBytes
+		sc.MaxBytes = c.MaxBytes
 	}
-	made := func(ctx context.Context) (jetstream.KeyValue, error) {
-		return again(ctx, func(ctx context.Context) (jetstream.KeyValue, error) { return b.makeBucket(ctx, kc) })
+	if c.TTL > 0 {
+		sc.Duplicates = min(c.TTL, 2*time.Minute)
 	}
-	kv, err := made(ctx)
-	if err != nil {
+	return sc
+}
+
+// KV creates the bucket, or brings an existing one to c.
+func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
+	if _, err := b.keptStream(ctx, streamOf(c)); err != nil {
 		return nil, fmt.Errorf("make bucket %s: %w", c.Bucket, fault(err))
 	}
-	b.keep(c.Storage, func(ctx context.Context) error {
-		_, err := made(ctx)
-		return err
-	})
-	return &KV{bus: b, kv: kv}, nil
+	return b.FindKV(ctx, c.Bucket)
 }
 
 // FindKV opens a bucket that is there, whatever it is like; ErrNotFound if it is not.
@@ -74,53 +77,6 @@ func (b *Bus) FindKV(ctx context.Context, bucket string) (*KV, error) {
 		return nil, fmt.Errorf("open bucket %s: %w", bucket, fault(err))
 	}
 	return &KV{bus: b, kv: kv}, nil
-}
-
-func (b *Bus) makeBucket(ctx context.Context, kc jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
-	kv, err := b.js.KeyValue(ctx, kc.Bucket)
-	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, err
-	}
-	if err == nil {
-		st, err := kv.Status(ctx)
-		if err != nil {
-			return nil, err
-		}
-		have := st.Config()
-		kc.Replicas = cmp.Or(b.replicas, have.Replicas)
-		if sameBucket(have, kc) {
-			return b.readByLeader(ctx, kv, kc)
-		}
-	}
-	if kv, err = b.js.CreateOrUpdateKeyValue(ctx, kc); err != nil {
-		return nil, err
-	}
-	return b.readByLeader(ctx, kv, kc)
-}
-
-// readByLeader has only the leader of several replicas answer, as for streams, which the client does not offer for buckets.
-func (b *Bus) readByLeader(ctx context.Context, kv jetstream.KeyValue, kc jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
-	if kc.Replicas == 1 {
-		return kv, nil
-	}
-	s, err := b.js.Stream(ctx, "KV_"+kc.Bucket)
-	if err != nil {
-		return nil, err
-	}
-	config := s.CachedInfo().Config
-	if config.AllowDirect {
-		config.AllowDirect = false
-		if _, err := b.js.UpdateStream(ctx, config); err != nil {
-			return nil, err
-		}
-	}
-	return b.js.KeyValue(ctx, kc.Bucket) // which reads as the stream says when it is opened
-}
-
-// sameBucket tells whether a bucket needs no update; see sameStream.
-func sameBucket(have, want jetstream.KeyValueConfig) bool {
-	return have.Storage == want.Storage && have.TTL == want.TTL && have.History == want.History &&
-		have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas
 }
 
 // wrap says what went wrong with which key. stale is the error for a write that expected another revision.
@@ -139,7 +95,13 @@ func (k *KV) wrap(what, key string, err, stale error) error {
 
 // Get reads a key; ErrNotFound if there is none.
 func (k *KV) Get(ctx context.Context, key string) (Entry, error) {
-	e, err := again(ctx, func(ctx context.Context) (jetstream.KeyValueEntry, error) { return k.kv.Get(ctx, key) })
+	e, err := again(ctx, func(ctx context.Context) (jetstream.KeyValueEntry, error) {
+		e, err := k.kv.Get(ctx, key)
+		if unheard(err) {
+			_, _ = k.kv.Status(ctx) // who is to be asked may have changed with the number of replicas: the client looks again
+		}
+		return e, err
+	})
 	if err != nil {
 		return Entry{}, k.wrap("get", key, err, ErrConflict)
 	}

@@ -47,15 +47,13 @@ type Stream struct {
 // Stream creates the stream, or brings an existing one to c.
 func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	sc := jetstream.StreamConfig{
-		Name:        c.Name,
-		Subjects:    c.Subjects,
-		Storage:     c.Storage.kind(),
-		Replicas:    max(b.replicas, 1),
-		MaxAge:      c.MaxAge,
-		MaxBytes:    -1,
-		AllowDirect: b.replicas <= 1,
-		DenyDelete:  c.sealed,
-		DenyPurge:   c.sealed,
+		Name:       c.Name,
+		Subjects:   c.Subjects,
+		Storage:    c.Storage.kind(),
+		MaxAge:     c.MaxAge,
+		MaxBytes:   -1,
+		DenyDelete: c.sealed,
+		DenyPurge:  c.sealed,
 		// Each Read is a consumer. Without a number the server allows a thousand.
 		MaxConsumers: maxReaders,
 	}
@@ -72,20 +70,37 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	case c.subjectMessages > 0:
 		sc.MaxMsgsPerSubject, sc.DiscardNewPerSubject = c.subjectMessages, true
 	}
-	js, err := again(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.makeStream(ctx, sc) })
+	js, err := b.keptStream(ctx, sc)
 	if err != nil {
 		return nil, fmt.Errorf("make stream %s: %w", c.Name, fault(err))
 	}
-	b.keep(c.Storage, func(ctx context.Context) error {
-		_, err := again(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.makeStream(ctx, sc) })
-		return err
-	})
 	s := &Stream{bus: b, name: c.Name, js: js}
 	if len(c.Subjects) > 0 {
 		s.pre = c.Subjects[0]
 	}
 	return s, nil
 }
+
+// keptStream makes a stream, and makes it again when the server lost it with its memory.
+func (b *Bus) keptStream(ctx context.Context, sc jetstream.StreamConfig) (jetstream.Stream, error) {
+	sc.Replicas = max(b.replicas, 1)
+	sc.AllowDirect = direct(sc)
+	made := func(ctx context.Context) (jetstream.Stream, error) {
+		return again(ctx, func(ctx context.Context) (jetstream.Stream, error) { return b.makeStream(ctx, sc) })
+	}
+	js, err := made(ctx)
+	if err == nil && sc.Storage == jetstream.MemoryStorage {
+		b.keep(func(ctx context.Context) error {
+			_, err := made(ctx)
+			return err
+		})
+	}
+	return js, err
+}
+
+// direct tells whether any server that has the stream may be asked for a message. Of several, one that is behind might answer: what was just
+// written would not be there.
+func direct(sc jetstream.StreamConfig) bool { return sc.Replicas == 1 }
 
 // makeStream is what several processes may do at a time, as when a deployment starts.
 func (b *Bus) makeStream(ctx context.Context, sc jetstream.StreamConfig) (jetstream.Stream, error) {
@@ -108,7 +123,7 @@ func (b *Bus) makeStream(ctx context.Context, sc jetstream.StreamConfig) (jetstr
 	sc.FirstSeq = have.FirstSeq
 	sc.MaxConsumers = have.MaxConsumers // it cannot be changed
 	sc.Replicas = cmp.Or(b.replicas, have.Replicas)
-	sc.AllowDirect = sc.Replicas == 1 // of several, one that is behind might answer: what was just written would not be there
+	sc.AllowDirect = direct(sc)
 	if sameStream(have, sc) {
 		return js, nil
 	}

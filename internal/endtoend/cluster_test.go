@@ -101,9 +101,17 @@ func mainJob(t *testing.T, p *platform) {
 	}
 }
 
-// streamsAreReplicated asks NATS itself how many servers have each stream.
+// streamsAreReplicated asks NATS itself how many servers have each stream, after one came by that says nothing of replicas.
 func streamsAreReplicated(t *testing.T, d *deployment) {
 	t.Helper()
+	b, err := bus.Open(t.Context(), bus.Config{URL: "nats://" + d.port("nats3", 4222)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if _, err := b.KV(t.Context(), bus.KVConfig{Bucket: "notebook"}); err != nil {
+		t.Error(err)
+	}
 	var all struct {
 		Accounts []struct {
 			Streams []struct {
