@@ -72,7 +72,10 @@ func (b *Bus) Stream(ctx context.Context, c StreamConfig) (*Stream, error) {
 	}
 	js, err := b.keptStream(ctx, sc)
 	if err != nil {
-		return nil, fmt.Errorf("make stream %s: %w", c.Name, fault(err))
+		if err = fault(err); errors.Is(err, ErrFull) {
+			err = fmt.Errorf("%w: NATS has no room for its %d MiB; give its folder a larger disk, or raise max_file_store", err, c.MaxBytes>>20)
+		}
+		return nil, fmt.Errorf("make stream %s: %w", c.Name, err)
 	}
 	s := &Stream{bus: b, name: c.Name, js: js}
 	if len(c.Subjects) > 0 {

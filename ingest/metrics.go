@@ -75,12 +75,13 @@ func (m *metrics) count(typetag string, r result) {
 
 // askLake has the state of the lake told at each scrape. All processes that share a bus tell the same.
 func (s *Service) askLake() {
-	const chunks, bytes, oldest, dead = 0, 1, 2, 3
+	const chunks, bytes, oldest, dead, free = 0, 1, 2, 3, 4
 	s.Config.Metrics.Ask([]telemetry.Gauge{
 		chunks: {Name: "cybexp_lake_chunks", Help: "Chunks in the lake that are not in the graph yet."},
 		bytes:  {Name: "cybexp_lake_bytes", Help: "Their size, sealed."},
 		oldest: {Name: "cybexp_lake_oldest_seconds", Help: "Age of the oldest of them."},
 		dead:   {Name: "cybexp_dead_letters", Help: "Chunks and records that were given up and are kept."},
+		free:   {Name: "cybexp_disk_free_bytes", Help: "Free room on the disk of the data folder, of a process with a bus of its own."},
 	}, func(ctx context.Context, tell telemetry.Tell) error {
 		st, err := s.lake.State(ctx)
 		if err != nil {
@@ -93,6 +94,9 @@ func (s *Service) askLake() {
 			age = time.Since(st.Oldest)
 		}
 		tell(oldest, age.Seconds())
+		if room, known, err := s.Bus.Free(); err == nil && known {
+			tell(free, float64(room))
+		}
 		letters, err := s.Dead(ctx)
 		tell(dead, float64(letters))
 		return err

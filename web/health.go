@@ -39,7 +39,7 @@ type healthView struct {
 
 // partAdvice says what to do when something that /readyz asks does not answer.
 var partAdvice = map[string]string{
-	"graph": "See whether Dgraph runs and has memory and disk: its log is dgraph.log in the data folder. It is tried again by itself.",
+	"graph": "See whether Dgraph runs and has memory and disk: that of `cybexp up` logs to dgraph/log in the data folder. It is tried again by itself.",
 	"bus":   "See whether NATS runs and has disk. It is tried again by itself.",
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/graph/dgraphd"
+	"github.com/cybexp/cybexp/layout"
 	"github.com/cybexp/cybexp/web"
 )
 
@@ -106,7 +107,11 @@ func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err er
 		return err
 	}
 	if err := p.openBus(ctx); err != nil {
-		return err
+		if p.nats == "" || errors.Is(err, layout.ErrNewer) {
+			return err
+		}
+		f.fail("bus", "look whether NATS runs, and at its log", "%v", err)
+		return nil
 	}
 	diagnose := func(store *graph.Store) error {
 		p.store = store

@@ -114,7 +114,7 @@ func (p *platform) openBus(ctx context.Context) error {
 	}
 	b, err := bus.Open(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("open bus: %w", err)
+		return err
 	}
 	p.bus = b
 	p.later(b.Close)
