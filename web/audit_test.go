@@ -71,7 +71,9 @@ func deeds(t *testing.T, r *rig) []deed {
 	feed := fmt.Sprintf(`{"name":"feed","kind":"http","org":%q,"typetag":"indicators","url":"http://127.0.0.1:1/","secret":"s3cr3t-of-the-feed","stopped":true}`, r.orgName)
 	toInbox := as(r.admin, "POST", objectsOf(taxii.InboxID(r.org.Hash.String())), indicatorEnvelope)
 	toInbox.header = http.Header{"Content-Type": {taxii.MediaType}}
+	collection := objectsOf(r.save(r.reader, "polled", "events login", false))
 	return []deed{
+		{"GET /taxii2/api/collections/:id/objects/", as(r.reader, "GET", collection, ""), audit.Ask},
 		{"POST /create/org", as(r.super, "POST", "/create/org", old), audit.OrgCreate},
 		{"POST /create/user", as(r.super, "POST", "/create/user", person), audit.TokenCreate},
 		{"POST /org/add/user", as(r.admin, "POST", "/org/add/user", classic(`"add_to":"user"`)), audit.OrgMembers},
