@@ -30,14 +30,6 @@ type upload struct {
 	marking tahoe.Marking
 }
 
-// state is the one that came furthest.
-func (it *item) state() (s tahoe.RawState) {
-	for _, u := range it.uploads {
-		s = s.Later(u.State)
-	}
-	return s
-}
-
 // told is what an organisation's upload of a raw tells of the times of a session.
 type told struct {
 	session tahoe.Hash
