@@ -192,11 +192,7 @@ func segmentQuads(name, of string, s ledger.Segment) []*api.NQuad {
 	q.int(name, "segment_from", low)
 	q.int(name, "segment_to", high)
 	q.int(name, "segment_size", int64(s.Len()))
-	for i, k := range s.Keys() { // in order, so that equal audiences follow each other
-		if i == 0 || k.Audience != s.Keys()[i-1].Audience {
-			q.text(name, "segment_audiences", k.Audience)
-		}
-	}
+	q.text(name, "segment_seen_by", strings.Join(s.SeenBy(), " "))
 	q.text(name, "name", "segment")
 	q.types(name, "Segment")
 	return q.set

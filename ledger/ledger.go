@@ -8,6 +8,8 @@ package ledger
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"iter"
 	"slices"
 )
@@ -128,6 +130,23 @@ func (s Segment) Step() int64 { return s.unit() }
 
 // Keys are the keys of the entries, in order; they are not to be changed.
 func (s Segment) Keys() []Key { return s.keys }
+
+// SeenBy names the audiences of the keys, see NameOf.
+func (s Segment) SeenBy() []string {
+	var list []string
+	for i, k := range s.keys { // in order, so that equal ones follow each other
+		if i == 0 || k.Audience != s.keys[i-1].Audience {
+			list = append(list, NameOf(k.Audience))
+		}
+	}
+	return list
+}
+
+// NameOf is a short name of an audience. That two have the same one is rare, and then no more happens than that a segment is read for nothing.
+func NameOf(audience string) string {
+	sum := sha256.Sum256([]byte(audience))
+	return hex.EncodeToString(sum[:6])
+}
 
 // Entries lists times, the places of their keys among Keys, and numbers, in order.
 func (s Segment) Entries() iter.Seq2[int64, Count] {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/ledger"
@@ -20,7 +21,8 @@ import (
 type account struct {
 	low, high int64 // microseconds, both included
 	audiences []string
-	category  string // "" is all, as for the next two
+	names     []string // of them, as segments have them
+	category  string   // "" is all, as for the next two
 	context   string
 	subTypes  []string
 	by        []dim
@@ -53,6 +55,9 @@ func accountOf(p *Plan) *account {
 	if len(hop.narrow.orgs) > 0 {
 		a.audiences = audiences(hop.narrow.orgs)
 	}
+	for _, audience := range a.audiences {
+		a.names = append(a.names, ledger.NameOf(audience))
+	}
 	if w := hop.narrow.window; !w.low.IsZero() {
 		a.low = w.low.Add(time.Microsecond - 1).UnixMicro()
 	}
@@ -82,7 +87,7 @@ var rollups = map[int64]string{ledger.Exact: "segment_exact", ledger.Quarter: "s
 func (a *account) ledgerBlock(root dql.Filter) dql.Block {
 	fields := []dql.Field{
 		{Name: "uid"}, {Alias: "from", Name: "segment_from"}, {Alias: "to", Name: "segment_to"},
-		{Alias: "who", Name: "segment_audiences"}, {Alias: "delta", Name: "segment_delta"},
+		{Alias: "who", Name: "segment_seen_by"}, {Alias: "delta", Name: "segment_delta"},
 	}
 	return dql.Block{Name: "l", Func: root, Filter: hasLedger, Fields: []dql.Field{
 		{Name: "uid"}, {Alias: "s", Name: "~segment_of", Fields: fields},
@@ -188,7 +193,7 @@ func (a *accountant) take(body []byte) ([]record, error) {
 type segment struct {
 	uid      uint64
 	from, to int64
-	who      []string // may see some of it; nil if it does not say
+	who      string // names who may see some of it, with spaces in between; empty if it does not say
 	delta    string
 }
 
@@ -207,7 +212,7 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 			case "to":
 				s.to = in.Int()
 			case "who":
-				in.List(func() { s.who = append(s.who, in.Text()) })
+				s.who = in.Text()
 			case "delta":
 				s.delta = in.Text()
 			default:
@@ -215,7 +220,7 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 			}
 		})
 		a.read++
-		if s.who == nil || slices.ContainsFunc(s.who, a.sees) {
+		if s.who == "" || slices.ContainsFunc(strings.Fields(s.who), a.named) {
 			found = true
 			err = cmp.Or(err, a.segment(s))
 		}
@@ -242,6 +247,8 @@ func (a *accountant) segments(body []byte) (found bool, err error) {
 }
 
 func (a *account) sees(audience string) bool { return slices.Contains(a.audiences, audience) }
+
+func (a *account) named(name string) bool { return slices.Contains(a.names, name) }
 
 // segment counts what a segment holds, or notes that it is wanted.
 func (a *accountant) segment(s segment) error {

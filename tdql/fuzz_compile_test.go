@@ -27,7 +27,7 @@ var dqlWords = func() map[string]bool {
 		first offset after AND OR NOT eq ge gt le lt between regexp uid type val count math
 		Attribute Object Event Session Raw hash itype sub_type value data audience audiences tlp timestamp category ref mal_ref ben_ref cref
 		ocref sref sattr rref span_of span_audience span_start span_end span_duration min max timezone state uploads ip host number
-		brief seed these low high has counted segment_of segment_from segment_to segment_audiences segment_delta segment_exact segment_quarter segment_day
+		brief seed these low high has counted segment_of segment_from segment_to segment_seen_by segment_delta segment_exact segment_quarter segment_day
 		from to who delta roll events parts sessions raws aevents aparts asessions araws bevents bparts bsessions braws hub named`) {
 		own[w] = true
 	}
