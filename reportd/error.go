@@ -28,6 +28,7 @@ var (
 	errCancelled   = errors.New("cancelled by the asker")
 	errTimeLimit   = errors.New("the query passed the time limit")
 	errGivenUp     = errors.New("begun too often")
+	errNoDatabase  = errors.New("the database did not answer for too long")
 	errRowLimit    = errors.New("the query passed the row limit")
 	errWorkLimit   = errors.New("the query passed the limit of work")
 	errWatches     = errors.New("too many watches run")

@@ -146,6 +146,28 @@ func TestPassingFailureIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestDatabaseStaysAway tries as often as it may, and then says what is the matter.
+func TestDatabaseStaysAway(t *testing.T) {
+	r := start(t, openBus(t), querier(func(context.Context, dql.Query, uint64) ([]byte, uint64, error) {
+		return nil, 0, errors.New("connection refused by 192.0.2.7")
+	}), func(c *reportd.Config) {
+		c.Workers, c.Attempts = 1, 2
+		c.Retry = func(error) bool { return true }
+	})
+	rep, err := r.Submit(t.Context(), caller("alice"), reportd.Request{TDQL: "events"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lastFrame(t, r, rep.ID)
+	got, err := r.Report(t.Context(), caller("alice"), rep.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Status != reportd.StatusFailed || got.Error == nil || got.Error.Message != "the database does not answer: try again later" {
+		t.Errorf("the report is %s with %+v", got.Status, got.Error)
+	}
+}
+
 func TestFullQueueIsBusy(t *testing.T) {
 	r := start(t, openBus(t), nil, noWorkers, func(c *reportd.Config) { c.QueueBytes = 2000 })
 	for range 20 {

@@ -75,6 +75,8 @@ func failure(err error) (f Failure, ours bool) {
 		return Failure{Code: codeRights, Message: "you may no longer read all that this report is made of: ask again"}, false
 	case errors.Is(err, errWorkLimit):
 		return Failure{Code: codeWork, Message: "the query read more than the server allows before it found a row: narrow it"}, false
+	case errors.Is(err, errNoDatabase):
+		return Failure{Code: codeFailed, Message: "the database does not answer: try again later"}, true
 	case errors.Is(err, errTimeLimit):
 		return Failure{Code: codeTime, Message: "the query ran longer than the server allows"}, false
 	case errors.Is(err, ErrTooLarge):

@@ -78,6 +78,8 @@ func (s *Service) try(ctx context.Context, m bus.Message, refused error) error {
 		return s.giveBack(ctx, j, a.claimErr)
 	case err != nil && s.again(ctx, err, m.Delivered):
 		return s.giveBack(ctx, j, err)
+	case err != nil && s.passes(err):
+		err = fmt.Errorf("%w: %w", errNoDatabase, err)
 	}
 	return a.finish(ctx, out, err)
 }
@@ -87,8 +89,11 @@ func (s *Service) again(ctx context.Context, err error, delivered int) bool {
 	if cause := context.Cause(ctx); cause != nil {
 		return !errors.Is(cause, errCancelled) && !errors.Is(cause, ErrRights)
 	}
-	return delivered < s.cfg.Attempts && s.cfg.Retry != nil && s.cfg.Retry(err)
+	return delivered < s.cfg.Attempts && s.passes(err)
 }
+
+// passes tells whether a failure of the database may pass.
+func (s *Service) passes(err error) bool { return s.cfg.Retry != nil && s.cfg.Retry(err) }
 
 func (s *Service) giveBack(ctx context.Context, j job, err error) error {
 	if ctx.Err() == nil {
