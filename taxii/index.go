@@ -176,8 +176,9 @@ func (s *Service) read(ctx context.Context, key string, known view) (_ view, who
 		return known, true, nil
 	}
 	v := view{revision: revision}
-	if err := json.Unmarshal(text, &v.head); err != nil {
-		return view{}, false, fmt.Errorf("read index: %w", err)
+	if err := json.Unmarshal(text, &v.head); err != nil || v.Life == "" {
+		s.Logger.WarnContext(ctx, "index of a collection is no index, and is begun anew", "err", err)
+		return view{revision: revision}, true, nil
 	}
 	if known.Life != v.Life {
 		known = view{}
@@ -190,15 +191,15 @@ func (s *Service) read(ctx context.Context, key string, known view) (_ view, who
 			continue
 		}
 		text, _, err := s.Store.Get(ctx, chunkKey(key, v.Life, c.Number))
-		if errors.Is(err, ErrNotFound) {
-			whole = false
-			continue
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return view{}, false, fmt.Errorf("read index: %w", err)
 		}
 		if err == nil {
 			c.entries, err = decode(text)
 		}
 		if err != nil {
-			return view{}, false, fmt.Errorf("read index: %w", err)
+			s.Logger.WarnContext(ctx, "chunk of an index is gone", "err", err)
+			whole = false
 		}
 	}
 	return v, whole, nil

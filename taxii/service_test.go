@@ -189,6 +189,31 @@ func TestBoundOfAUser(t *testing.T) {
 	}
 }
 
+// TestABrokenIndexIsBegunAnew writes over what is stored: the collection is there as before, with new times.
+func TestABrokenIndexIsBegunAnew(t *testing.T) {
+	kv, rows := openBucket(t), &addresses{n: 9}
+	now := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	last := ""
+	for _, filter := range []string{"nothing.>", "index.>", "chunk.>"} {
+		keys, err := kv.Keys(t.Context(), filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range keys {
+			if _, err := kv.Put(t.Context(), k, []byte(`{"x":`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = now.Add(time.Minute)
+		s := service(t, kv, taxii.Config{Now: func() time.Time { return now }})
+		page, err := s.Objects(t.Context(), rows.source("ada", "b"), taxii.Filter{Limit: 100})
+		if err != nil || len(page.Items) != 11 || page.Items[0].DateAdded <= last {
+			t.Fatalf("%s is broken: got %d objects, %v", filter, len(page.Items), err)
+		}
+		last = page.Items[10].DateAdded
+	}
+}
+
 // TestAnIndexIsForItsBasisAndUser shows nothing of an index that was made with other rights or for somebody else.
 func TestAnIndexIsForItsBasisAndUser(t *testing.T) {
 	kv, rows, fewer := openBucket(t), &addresses{n: 9}, &addresses{n: 2}
