@@ -23,13 +23,16 @@ import (
 func TestClusterOutlivesOneOfEach(t *testing.T) {
 	t.Parallel()
 	begun := time.Now()
+	at := func(what string, args ...any) {
+		t.Logf("%5.1f s: "+what, append([]any{time.Since(begun).Seconds()}, args...)...)
+	}
 	d := deploy(t, "cluster")
 	t.Cleanup(func() {
 		if t.Failed() {
 			d.tell()
 		}
 	})
-	t.Logf("healthy after %s", time.Since(begun).Round(time.Second/10))
+	at("all are healthy")
 	first, p := d.platform(0, "http"), d.platform(1, "http")
 	first.must("org", "create", "demo")
 	if r := first.send(sample, "demo"); r["mapped"] != 622.0 {
@@ -44,7 +47,7 @@ func TestClusterOutlivesOneOfEach(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("main job done after %s", time.Since(begun).Round(time.Second/10))
+	at("the main job is done")
 
 	var files []string
 	for n := range stormFiles {
@@ -60,14 +63,15 @@ func TestClusterOutlivesOneOfEach(t *testing.T) {
 			for _, v := range victims {
 				v.kill()
 			}
-			t.Logf("killed after %s", time.Since(begun).Round(time.Second/10))
+			at("one of each is killed")
 			mainJob(t, p)
-			t.Logf("answered after %s", time.Since(begun).Round(time.Second/10))
+			at("questions are answered")
 		}
 	}
 	accepted := <-result
-	t.Logf("%d of %d uploads accepted", len(accepted), stormFiles)
+	at("%d of %d uploads are accepted", len(accepted), stormFiles)
 	checkStorm(t, p, accepted)
+	at("what was accepted is there")
 
 	var g errgroup.Group
 	for _, v := range victims {
@@ -81,10 +85,9 @@ func TestClusterOutlivesOneOfEach(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("all back after %s", time.Since(begun).Round(time.Second/10))
+	at("all are back")
 	mainJob(t, first)
 	checkStorm(t, first, accepted[len(accepted)-1:])
-	t.Logf("done after %s", time.Since(begun).Round(time.Second/10))
 }
 
 // mainJob asks about the sample: a count, what is related, and a report of many rows.
