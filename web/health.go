@@ -153,7 +153,7 @@ func (s *Server) sourcePart(ctx context.Context) part {
 	p.Detail = fmt.Sprintf("%d are kept, none fails", len(list))
 	if len(failing) > 0 {
 		p.State, p.Detail = partWarn, fmt.Sprintf("%d of %d fail: %s", len(failing), len(list), strings.Join(failing[:min(5, len(failing))], ", "))
-		p.Advice = "`cybexp source show` says why."
+		p.Advice = "`cybexp source status` says why."
 	}
 	return p
 }
