@@ -13,9 +13,11 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// Sizes of a page of records: raws at 1 MiB each and as many events of each are well below maxMessage.
+// Sizes of a page of records: recordRaws at 1 MiB each and as many events of each are well below maxMessage. Most are small; as long as they are, pages grow.
 const (
 	recordRaws   = 100
+	recordMost   = 800
+	recordSmall  = 8 << 20 // bytes of a page after which the next may be twice as large
 	recordEvents = 100  // of one raw that come with it; others are read by themselves
 	loneEvents   = 1000 // that are looked at for whether they hang on a raw
 )
@@ -36,6 +38,7 @@ type recordReader struct {
 	store     *Store
 	audiences []string
 	place     tahoe.RecordPlace
+	bytes     int // that were read
 	tree      *tree
 	sessions  map[uint64]*treeSession
 }
@@ -72,17 +75,39 @@ func (r *recordReader) page(ctx context.Context, q tahoe.RecordQuery) (page taho
 
 // next reads the page behind the place.
 func (r *recordReader) next(ctx context.Context) ([]tahoe.Record, error) {
-	if !r.place.Events {
-		raws, err := r.raws(ctx, "eq(audiences, %s), first: "+strconv.Itoa(recordRaws)+", after: "+hex(r.place.Raw))
-		if err != nil {
-			return nil, err
-		}
-		if r.place.Events = len(raws) < recordRaws; len(raws) > 0 {
-			r.place.Raw = uint64(raws[len(raws)-1].uid())
-			return r.records(ctx, raws)
-		}
+	if r.place.Events {
+		return r.lone(ctx)
 	}
-	return r.lone(ctx)
+	size := max(r.place.Size, recordRaws)
+	list, err := r.nextRaws(ctx, size)
+	if err != nil && size > recordRaws && ctx.Err() == nil { // those may be large all at once
+		size = recordRaws
+		list, err = r.nextRaws(ctx, size)
+	}
+	if r.place.Size = size; r.bytes < recordSmall {
+		r.place.Size = min(2*size, recordMost)
+	} else if r.bytes > 4*recordSmall {
+		r.place.Size = recordRaws
+	}
+	if err == nil && len(list) == 0 && r.place.Events {
+		return r.lone(ctx)
+	}
+	return list, err
+}
+
+// nextRaws reads so many raws behind the place.
+func (r *recordReader) nextRaws(ctx context.Context, size int) ([]tahoe.Record, error) {
+	r.bytes = 0
+	raws, err := r.raws(ctx, "eq(audiences, %s), first: "+strconv.Itoa(size)+", after: "+hex(r.place.Raw))
+	if err != nil || len(raws) == 0 {
+		r.place.Events = err == nil
+		return nil, err
+	}
+	list, err := r.records(ctx, raws)
+	if err == nil {
+		r.place.Raw, r.place.Events = uint64(raws[len(raws)-1].uid()), len(raws) < size
+	}
+	return list, err
 }
 
 // find puts the place behind what has a hash.
@@ -417,6 +442,6 @@ func (r *recordReader) ask(ctx context.Context, v asked, q string, answer any) e
 	if err != nil {
 		return err
 	}
-	r.place.At = at
+	r.place.At, r.bytes = at, r.bytes+len(body)
 	return json.Unmarshal(body, answer)
 }

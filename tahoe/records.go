@@ -21,6 +21,7 @@ type RecordPlace struct {
 	Raw, Event, At uint64
 	Events         bool // whether the raws are through
 	End            bool // whether all is
+	Size           int  // how many raws the next page may have
 }
 
 // RecordPage is a page of records, in a fixed order.
