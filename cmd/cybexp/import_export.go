@@ -174,11 +174,12 @@ func (m *documentsImport) line(ctx context.Context, file string, n int, line []b
 func (m *documentsImport) send(ctx context.Context, p *importPart) error {
 	delete(m.parts, p.org)
 	sum := sha256.Sum256(slices.Concat([]byte(m.salt+"\n"+p.org+"\n"), p.text.Bytes()))
-	p.id = hex.EncodeToString(sum[:])
+	key := hex.EncodeToString(sum[:])
 	q := url.Values{"typetag": {documentsTag}, "org": {p.org}, "name": {filepath.Base(p.file)}}
-	header := http.Header{"Content-Type": {"application/x-ndjson"}, "Idempotency-Key": {p.id}, "Expect": {"100-continue"}}
+	header := http.Header{"Content-Type": {"application/x-ndjson"}, "Idempotency-Key": {key}, "Expect": {"100-continue"}}
+	var receipt ingest.Receipt
 	for {
-		err := m.o.do(ctx, http.MethodPost, "/api/v1/raw?"+q.Encode(), header, bytes.NewReader(p.text.Bytes()), nil)
+		err := m.o.do(ctx, http.MethodPost, "/api/v1/raw?"+q.Encode(), header, bytes.NewReader(p.text.Bytes()), &receipt)
 		var no *refusal
 		if !errors.As(err, &no) {
 			if err != nil {
@@ -195,7 +196,7 @@ func (m *documentsImport) send(ctx context.Context, p *importPart) error {
 			return err
 		}
 	}
-	p.text = bytes.Buffer{}
+	p.id, p.text = receipt.ID, bytes.Buffer{}
 	m.sent++
 	m.ahead = append(m.ahead, *p)
 	return m.settle(ctx, documentsAhead)
