@@ -18,8 +18,8 @@ const (
 	recordRaws   = 100
 	recordMost   = 800
 	recordSmall  = 8 << 20 // bytes of a page after which the next may be twice as large
-	recordEvents = 100  // of one raw that come with it; others are read by themselves
-	loneEvents   = 1000 // that are looked at for whether they hang on a raw
+	recordEvents = 100     // of one raw that come with it; others are read by themselves
+	loneEvents   = 1000    // that are looked at for whether they hang on a raw
 )
 
 // Records reads a page of what q asks for: raws in the order of their uids, with the events and sessions that came of them, then events that hang on no raw
