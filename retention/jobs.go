@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,11 +50,14 @@ type Job struct {
 	Failed string    `json:"failed,omitempty"` // why
 }
 
-// ErrRefused, in an error of a job's work, says that it cannot be done: it is not tried again.
+// ErrRefused is in the error of a job's work that cannot be done: it is not tried again.
 var ErrRefused = errors.New("it cannot be removed")
 
 // ErrNoJob says that there is no such job, or it was too long ago.
 var ErrNoJob = errors.New("no such removal")
+
+// jobID is what a key of the bus may be made of, of which ids are.
+var jobID = regexp.MustCompile(`^[-_0-9A-Za-z]+$`)
 
 // Jobs are removals that people ask for. Any process may ask, and those that run Run work them off one at a time, also when the one is killed that had begun.
 type Jobs struct {
@@ -136,9 +140,7 @@ func (j *Jobs) All(ctx context.Context) ([]Job, error) {
 }
 
 func (j *Jobs) find(ctx context.Context, id string) (job Job, revision uint64, err error) {
-	if id == "" || strings.ContainsFunc(id, func(r rune) bool {
-		return r != '-' && r != '_' && !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	}) {
+	if !jobID.MatchString(id) {
 		return job, 0, ErrNoJob
 	}
 	e, err := j.kv.Get(ctx, id)
