@@ -149,3 +149,22 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestVariablesAreOfSettings holds a command's own flags apart from settings of the same name: CYBEXP_ADMIN is the address of a port.
+func TestVariablesAreOfSettings(t *testing.T) {
+	t.Setenv("CYBEXP_ADMIN", "127.0.0.1:9099")
+	t.Setenv("CYBEXP_USER", "cybexp")
+	a := &app{}
+	for command, want := range map[string]string{"org create": "[]", "web": "127.0.0.1:9099"} {
+		cmd, _, err := a.rootCommand().Find(strings.Fields(command))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.configure(cmd); err != nil {
+			t.Fatal(err)
+		}
+		if got := cmd.Flags().Lookup("admin").Value.String(); got != want {
+			t.Errorf("%s --admin is %s, want %s", command, got, want)
+		}
+	}
+}

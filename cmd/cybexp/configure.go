@@ -44,7 +44,7 @@ func (a *app) fromEnv(cmd *cobra.Command) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := envName(f.Name)
 		value := os.Getenv(name)
-		if f.Changed || value == "" || f.Name == "help" || strings.HasPrefix(a.origins[other(f)], "--") {
+		if f.Changed || value == "" || f.Name == "help" || f.Annotations[givenMark] != nil || strings.HasPrefix(a.origins[other(f)], "--") {
 			return
 		}
 		a.origins[f.Name] = name
@@ -57,6 +57,15 @@ func (a *app) fromEnv(cmd *cobra.Command) error {
 		errs = append(errs, misspelt(cmd.Root(), os.Environ()))
 	}
 	return errors.Join(errs...)
+}
+
+// givenMark, on a flag, says that it is of one call, and no variable's: CYBEXP_ADMIN is the address of a port, and not who administers an organisation.
+const givenMark = "cybexp_given"
+
+func onlyGiven(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		flags.Lookup(name).Annotations = map[string][]string{givenMark: {}}
+	}
 }
 
 // eitherMark, on a flag, names another one that says the same in another way.

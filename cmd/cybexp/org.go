@@ -38,6 +38,7 @@ func (a *app) orgCreateCommand() *cobra.Command {
 	f.StringVar(&body.Title, "title", "", "full name, for people")
 	f.StringSliceVar(&body.Admins, "admin", nil, "`USER` who administers it, by e-mail address or hash; may be given again (default: you)")
 	f.StringSliceVar(&body.Users, "user", nil, "`USER` who is a member; may be given again")
+	onlyGiven(f, "admin", "user")
 	return cmd
 }
 
