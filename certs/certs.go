@@ -8,6 +8,7 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -107,6 +108,23 @@ func readPair(cert, key string) ([]tls.Certificate, error) {
 		return nil, fmt.Errorf("%s and %s: %w", cert, key, err)
 	}
 	return []tls.Certificate{c}, nil
+}
+
+// Life is from when to when the certificate of a PEM file is valid: the first in it, which is its holder's own.
+func Life(path string) (begin, end time.Time, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return begin, end, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return begin, end, fmt.Errorf("%s does not begin with a certificate in PEM", path)
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return begin, end, fmt.Errorf("%s: %w", path, err)
+	}
+	return c.NotBefore, c.NotAfter, nil
 }
 
 func readCAs(path string) (*x509.CertPool, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cybexp/cybexp"
 	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/certs"
 	"github.com/cybexp/cybexp/graph"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/web"
@@ -28,6 +29,7 @@ const (
 	clockSlack  = time.Minute
 	backlogSlow = 15 * time.Minute
 	answerTime  = 5 * time.Second
+	renewBefore = 14 * 24 * time.Hour // the end of a certificate, or in the last fifth of its life when that is shorter
 )
 
 // findings gathers what is found.
@@ -51,6 +53,7 @@ func (p *platform) diagnose(ctx context.Context) []web.Finding {
 	f.ok("version", "cybexp %s", version)
 	p.checkDisk(&f)
 	p.checkKeys(&f)
+	p.checkCertificates(&f)
 	p.checkBus(ctx, &f)
 	p.checkLayout(ctx, &f)
 	p.checkGraph(ctx, &f)
@@ -120,6 +123,30 @@ func openToOthers(data string) (open []string) {
 		}
 	}
 	return open
+}
+
+// checkCertificates looks at those of this process: of its ports, and what it shows to Dgraph and NATS.
+func (p *platform) checkCertificates(f *findings) {
+	const advice = "renew it in its place: no restart is needed"
+	seen := map[string]bool{"": true}
+	for _, path := range []string{p.tls.Cert, p.dgraphTLS.Cert, p.natsTLS.Cert} {
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		begin, end, err := certs.Life(path)
+		left := time.Until(end)
+		switch {
+		case err != nil:
+			f.fail("certificates", "what was read before is used until the process ends: put a whole file there", "%v", err)
+		case left < 0 || time.Until(begin) > 0:
+			f.fail("certificates", advice, "%s is valid from %s to %s only", path, begin.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
+		case left < min(renewBefore, end.Sub(begin)/5):
+			f.warn("certificates", advice, "%s ends at %s", path, end.UTC().Format(time.RFC3339))
+		default:
+			f.ok("certificates", "%s is valid until %s", path, end.UTC().Format(time.RFC3339))
+		}
+	}
 }
 
 // checkBus looks at what waits, what was given up, and whether the clock went back since something was written.

@@ -49,8 +49,15 @@ func (ca *Authority) Path(name string) string { return filepath.Join(ca.dir, nam
 // Issue writes NAME.crt and NAME.key, valid for an hour for localhost and 127.0.0.1, in place of what is there.
 func (ca *Authority) Issue(name, subject string) {
 	ca.t.Helper()
-	key := ca.newKey()
-	der, err := x509.CreateCertificate(rand.Reader, ca.template(subject), ca.cert, &key.PublicKey, ca.key)
+	ca.IssueUntil(name, subject, time.Now().Add(time.Hour))
+}
+
+// IssueUntil is Issue with another end; the certificate is valid since an hour ago.
+func (ca *Authority) IssueUntil(name, subject string, end time.Time) {
+	ca.t.Helper()
+	key, tmpl := ca.newKey(), ca.template(subject)
+	tmpl.NotAfter = end
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca.cert, &key.PublicKey, ca.key)
 	if err != nil {
 		ca.t.Fatal(err)
 	}
