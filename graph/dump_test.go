@@ -27,9 +27,34 @@ func check(t *testing.T, records []tahoe.Record) {
 	}
 }
 
-// stored reads the whole graph, and fails if a hash has two vertices.
+// ofVertices are the predicates that only vertices with a hash have.
+var ofVertices = []string{
+	"itype", "sub_type", "data", "value", "ip", "host", "number", "brief", "audience", "audiences", "tlp", "timestamp", "category", "counted", "received", "timezone",
+	"state", "uploads", "cref", "ref", "mal_ref", "ben_ref", "judged_ref", "ocref", "sref", "sattr", "rref",
+}
+
+// whole fails if a vertex that was removed left something.
+func whole(t *testing.T) {
+	t.Helper()
+	var q strings.Builder
+	for _, p := range ofVertices {
+		fmt.Fprintf(&q, "%s(func: has(%s)) @filter(NOT has(hash)) { uid }\n", p, p)
+	}
+	var answer struct {
+		Data map[string][]struct{ UID string }
+	}
+	askDgraph(t, "{ "+q.String()+" }", &answer)
+	for p, left := range answer.Data {
+		if len(left) > 0 {
+			t.Errorf("%d vertices without a hash have %s, as %s", len(left), p, left[0].UID)
+		}
+	}
+}
+
+// stored reads the whole graph, and fails if a hash has two vertices, or something has none.
 func stored(t *testing.T) dump {
 	t.Helper()
+	whole(t)
 	type node struct{ Hash string }
 	var answer struct {
 		Data struct {

@@ -16,7 +16,7 @@ var (
 	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
 	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "audience", "timestamp", "category", "cref", "ref")
 	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref")
-	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "timezone", "state", "rref")
+	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "received", "timezone", "state", "rref")
 )
 
 // remove writes that what the plan names goes.
@@ -25,7 +25,7 @@ func (q *quads) remove(p *plan) {
 		q.removeEvent(hex(uid), e, p)
 	}
 	for uid, s := range p.sessions {
-		q.removeSession(hex(uid), s)
+		q.removeSession(hex(uid), s, p)
 	}
 	for uid, n := range p.nodes {
 		if n.goes {
@@ -55,7 +55,7 @@ func (q *quads) removeEvent(uid string, e *goingEvent, p *plan) {
 	}
 	contexts := e.contexts()
 	for _, r := range e.Raws {
-		q.unlink(hex(uint64(r.UID)), "rref", uid)
+		q.unlinkRaw(uint64(r.UID), uid, p)
 	}
 	for _, n := range e.Ref {
 		if node := p.nodes[uint64(n.UID)]; node == nil || !node.goes {
@@ -73,7 +73,7 @@ func (e *goingEvent) entry(context tahoe.Category, n int64) ledger.Entry {
 	return ledger.Entry{At: e.Timestamp.UnixMicro(), Key: key, N: n}
 }
 
-func (q *quads) removeSession(uid string, s *touchedSession) {
+func (q *quads) removeSession(uid string, s *touchedSession, p *plan) {
 	if !s.goes {
 		for e := range s.loses {
 			q.unlink(uid, "sref", hex(e))
@@ -83,7 +83,14 @@ func (q *quads) removeSession(uid string, s *touchedSession) {
 	q.strip(uid, ofSession...)
 	q.removeSpans(s.Spans)
 	for _, r := range s.Raws {
-		q.unlink(hex(uint64(r.UID)), "rref", uid)
+		q.unlinkRaw(uint64(r.UID), uid, p)
+	}
+}
+
+// unlinkRaw deletes the edge from a raw, unless the raw goes with all of them.
+func (q *quads) unlinkRaw(raw uint64, to string, p *plan) {
+	if r := p.raws[raw]; r == nil || !r.goes {
+		q.unlink(hex(raw), "rref", to)
 	}
 }
 
