@@ -34,7 +34,11 @@ func applyTAHOE(in Input) (Result, error) {
 // documentEvent makes the event of a document.
 func (r *record) documentEvent(in Input, stamp float64) *tahoe.Event {
 	data, _ := r.get("data")
-	e := r.happen(in, "data", happening{subType: r.text("sub_type"), stamp: stamp, children: r.documentNodes("data", data)})
+	children := r.documentNodes("data", data)
+	if len(children) == 0 && len(r.problems) == 0 {
+		r.problem("data", "is empty")
+	}
+	e := r.happen(in, "data", happening{subType: r.text("sub_type"), stamp: stamp, children: children})
 	if e != nil {
 		r.documentJudgements(e)
 	}
