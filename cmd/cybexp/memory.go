@@ -6,7 +6,7 @@ import (
 )
 
 // spareMemory has garbage collected when the heap has grown by half, not doubled, unless GOGC says otherwise: uploads make much garbage
-// and hold little, so that the process stays below 200 MiB however long they are.
+// and hold little. Measured figures are in docs/ingest.md.
 func spareMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
