@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cybexp/cybexp/certs"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/telemetry"
 )
@@ -23,6 +24,7 @@ const adminTime = 5 * time.Minute
 // observe makes the metrics, begins tracing if it is asked for, and serves the admin port if there is one.
 func (p *platform) observe(ctx context.Context, role string) error {
 	p.metrics = telemetry.NewMetrics(version)
+	p.askCertificates()
 	if p.trace != "" {
 		stop, err := telemetry.StartTracing(ctx, telemetry.TraceConfig{
 			URL: p.trace, Share: p.traceShare, Service: "cybexp-" + role, Version: version, Logger: p.log,
@@ -168,6 +170,27 @@ func (p *platform) askHealth() {
 				up = 0
 			}
 			tell(0, up, name)
+		}
+		return nil
+	})
+}
+
+// askCertificates has it told at each scrape from when to when the certificates on disk are valid: those that new connections have. One that cannot
+// be read has no time left, since the next start fails.
+func (p *platform) askCertificates() {
+	const begin, end = 0, 1
+	uses := []string{"use"}
+	p.metrics.Ask([]telemetry.Gauge{
+		begin: {Name: "cybexp_certificate_not_before_seconds", Help: "When a certificate begins to be valid, since 1970; 0 if it cannot be read.", Labels: uses},
+		end:   {Name: "cybexp_certificate_not_after_seconds", Help: "When it ends, since 1970; 0 if it cannot be read.", Labels: uses},
+	}, func(_ context.Context, tell telemetry.Tell) error {
+		for _, c := range p.certificates() {
+			from, to, err := certs.Life(c.path)
+			if err != nil {
+				from, to = time.Unix(0, 0), time.Unix(0, 0)
+			}
+			tell(begin, float64(from.Unix()), c.use)
+			tell(end, float64(to.Unix()), c.use)
 		}
 		return nil
 	})

@@ -125,11 +125,12 @@ func openToOthers(data string) (open []string) {
 	return open
 }
 
-// checkCertificates looks at those of this process: of its ports, and what it shows to Dgraph and NATS.
+// checkCertificates looks at each file once. The alert CybexpCertificateEnds warns at the same time.
 func (p *platform) checkCertificates(f *findings) {
 	const advice = "renew it in its place: no restart is needed"
-	seen := map[string]bool{"": true}
-	for _, path := range []string{p.tls.Cert, p.dgraphTLS.Cert, p.natsTLS.Cert} {
+	seen := map[string]bool{}
+	for _, c := range p.certificates() {
+		path := c.path
 		if seen[path] {
 			continue
 		}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cybexp/cybexp/internal/testcerts"
+	"github.com/cybexp/cybexp/telemetry"
 	"github.com/cybexp/cybexp/web"
 )
 
@@ -43,4 +47,32 @@ func TestDoctorLooksAtCertificates(t *testing.T) {
 	if len(f) != 1 || f[0].Status != web.Fail {
 		t.Errorf("a cut file: %+v", f)
 	}
+}
+
+// TestCertificatesAreMeasured renews one certificate under a process, and hurts another.
+func TestCertificatesAreMeasured(t *testing.T) {
+	ca := testcerts.New(t)
+	ends := time.Now().Add(48 * time.Hour)
+	ca.Issue("web", "web")
+	ca.IssueUntil("client", "client", ends)
+	p := &platform{metrics: telemetry.NewMetrics("test")}
+	p.tls.Cert, p.dgraphTLS.Cert, p.natsTLS.Cert = ca.Path("web.crt"), ca.Path("client.crt"), ca.Path("client.crt")
+	p.askCertificates()
+	wants := func(use string, end time.Time) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		p.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		if want := fmt.Sprintf("\ncybexp_certificate_not_after_seconds{use=%q} %g\n", use, float64(end.Unix())); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("there is no %s in\n%s", want, w.Body)
+		}
+	}
+	wants("dgraph", ends)
+	wants("nats", ends)
+	ca.IssueUntil("web", "web", ends.Add(time.Hour))
+	wants("listen", ends.Add(time.Hour))
+	if err := os.Remove(p.tls.Cert); err != nil {
+		t.Fatal(err)
+	}
+	wants("listen", time.Unix(0, 0))
+	wants("nats", ends)
 }

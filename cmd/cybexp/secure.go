@@ -52,6 +52,19 @@ func (s *settings) checkServers() error {
 	return nil
 }
 
+// certificate is a file with what this process shows of itself.
+type certificate struct{ use, path string }
+
+// certificates lists those of the settings. The admin port shows that of listen.
+func (s *settings) certificates() (list []certificate) {
+	for _, c := range []certificate{{"listen", s.tls.Cert}, {"sources", s.sources.tls.Cert}, {"dgraph", s.dgraphTLS.Cert}, {"nats", s.natsTLS.Cert}} {
+		if c.path != "" {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // openPort listens, in TLS if files are named. A taken port and wrong files are told before anything is started.
 func openPort(l net.Listener, files certs.Server, log *slog.Logger) (port, error) {
 	config, err := files.Load(log)

@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,9 +12,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/cybexp/cybexp/internal/testcerts"
 )
 
 // spans is a collector of traces: the names of spans by trace.
@@ -64,7 +68,11 @@ func TestObserved(t *testing.T) {
 	got := &spans{traces: map[string][]string{}}
 	otlp := httptest.NewServer(got)
 	defer otlp.Close()
-	p := up(t, t.TempDir(), "--admin", "127.0.0.1:0", "--trace", otlp.URL, "--log-format", "json")
+	ca := testcerts.New(t)
+	ends := time.Now().Add(48 * time.Hour)
+	ca.IssueUntil("syslog", "syslog", ends)
+	p := up(t, t.TempDir(), "--admin", "127.0.0.1:0", "--trace", otlp.URL, "--log-format", "json",
+		"--sources-cert", ca.Path("syslog.crt"), "--sources-key", ca.Path("syslog.key"))
 	if r := p.cybexp("org", "create", "demo"); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -88,6 +96,7 @@ func TestObserved(t *testing.T) {
 	for _, want := range []string{
 		`cybexp_records_total{state="mapped",typetag="cowrie"} 622`, `cybexp_events_total{typetag="cowrie"} 455`,
 		`cybexp_backend_up{backend="bus"} 1`, `cybexp_backend_up{backend="graph"} 1`, `cybexp_reports_total{status="ready"} 1`, "cybexp_lake_chunks 0",
+		fmt.Sprintf(`cybexp_certificate_not_after_seconds{use="sources"} %g`, float64(ends.Unix())),
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("/metrics lacks %s", want)
