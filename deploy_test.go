@@ -1,6 +1,7 @@
 package cybexp_test
 
 import (
+	"crypto/tls"
 	"maps"
 	"os"
 	"os/exec"
@@ -28,9 +29,8 @@ func eachDeployment(t *testing.T, check func(*testing.T, *types.Project)) {
 // TestComposeHasEveryRole counts the processes of each role, which is a service's name without its number.
 func TestComposeHasEveryRole(t *testing.T) {
 	one := map[string]int{"zero": 1, "alpha": 1, "ratel": 1, "nats": 1, "web": 1, "reportd": 2, "ingest": 1}
-	for name, want := range map[string]map[string]int{
-		"one": one, "tls": one, "cluster": {"zero": 3, "alpha": 3, "ratel": 1, "nats": 3, "web": 2, "reportd": 2, "ingest": 2},
-	} {
+	cluster := map[string]int{"zero": 3, "alpha": 3, "ratel": 1, "nats": 3, "web": 2, "reportd": 2, "ingest": 2}
+	for name, want := range map[string]map[string]int{"one": one, "tls": one, "cluster": cluster, "cluster tls": cluster} {
 		got := map[string]int{}
 		for name, s := range testdeploy.Load(t, name).Services {
 			got[strings.TrimRight(name, "123")] += s.GetScale()
@@ -143,19 +143,70 @@ func TestComposeNATSConfigIsAccepted(t *testing.T) {
 	eachDeployment(t, func(t *testing.T, project *types.Project) {
 		ca := testcerts.New(t)
 		ca.Issue("tls", "tls")
-		text := strings.ReplaceAll(project.Configs["nats"].Content, "/certs/", ca.Path("")+"/")
-		path := filepath.Join(t.TempDir(), "nats.conf")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		opts, err := server.ProcessConfigFile(path)
-		if err != nil {
-			t.Fatalf("nats refuses the config: %v", err)
-		}
+		opts := natsOptions(t, project, ca)
 		if !opts.JetStream || !opts.SyncAlways {
 			t.Errorf("jetstream %v, sync always %v; an accepted upload would not be on disk", opts.JetStream, opts.SyncAlways)
 		}
 	})
+}
+
+// natsOptions has NATS itself read its config.
+func natsOptions(t *testing.T, project *types.Project, ca *testcerts.Authority) *server.Options {
+	t.Helper()
+	text := strings.ReplaceAll(project.Configs["nats"].Content, "/certs/", ca.Path("")+"/")
+	path := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts, err := server.ProcessConfigFile(path)
+	if err != nil {
+		t.Fatalf("nats refuses the config: %v", err)
+	}
+	return opts
+}
+
+// TestComposeWithTLSLeavesNoneOut holds every service to what TLS asks of it, and the documents to its name: a certificate that does not name it
+// is no use.
+func TestComposeWithTLSLeavesNoneOut(t *testing.T) {
+	t.Setenv("NATS_NAME", "nats1")
+	docs, err := os.ReadFile("docs/tls.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^ *subjectAltName = (.*)$`).FindSubmatch(docs)
+	if line == nil {
+		t.Fatal("docs/tls.md makes no certificate")
+	}
+	named := strings.Split(string(line[1]), ", ")
+	for _, deployment := range []string{"tls", "cluster tls"} {
+		ca := testcerts.New(t)
+		ca.Issue("tls", "tls")
+		project := testdeploy.Load(t, deployment, "CYBEXP_CERTS="+ca.Path(""))
+		for name, s := range project.Services {
+			kind := strings.TrimRight(name, "123")
+			if kind == "ratel" {
+				continue // it is a page, and asks nobody
+			}
+			if !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool {
+				return v.Target == "/certs" && v.Source == ca.Path("") && v.ReadOnly
+			}) {
+				t.Errorf("%s: %s does not see the certificates", deployment, name)
+			}
+			if asked := s.HealthCheck.Test[len(s.HealthCheck.Test)-1]; kind != "nats" && !strings.HasPrefix(asked, "https://") {
+				t.Errorf("%s: the health check of %s asks %s", deployment, name, asked)
+			}
+			if kind != "reportd" && kind != "ingest" && !slices.Contains(named, "DNS:"+name) {
+				t.Errorf("%s: the certificate of docs/tls.md does not name %s", deployment, name)
+			}
+		}
+		opts := natsOptions(t, project, ca)
+		if opts.TLSConfig == nil || opts.TLSConfig.ClientAuth != tls.RequireAndVerifyClientCert {
+			t.Errorf("%s: nats takes clients without a certificate", deployment)
+		}
+		if routes := opts.Cluster.TLSConfig; len(opts.Routes) > 0 && (routes == nil || routes.ClientAuth != tls.RequireAndVerifyClientCert) {
+			t.Errorf("%s: nats takes servers without a certificate", deployment)
+		}
+	}
 }
 
 // TestDockerfileStagesExist keeps the stages that compose builds and the make targets that the Dockerfile calls.

@@ -2,8 +2,11 @@ package endtoend_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -15,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cybexp/cybexp/bus"
+	"github.com/cybexp/cybexp/certs"
 	"github.com/cybexp/cybexp/internal/testcerts"
 )
 
@@ -39,7 +43,7 @@ func TestClusterOutlivesOneOfEach(t *testing.T) {
 		t.Errorf("mapped %v of 622 records", r["mapped"])
 	}
 	mainJob(t, p)
-	streamsAreReplicated(t, d)
+	streamsAreReplicated(t, d, nil)
 	for _, replicas := range d.running {
 		for _, r := range replicas {
 			if strings.Contains(r.log.String(), "ended by itself") {
@@ -90,6 +94,86 @@ func TestClusterOutlivesOneOfEach(t *testing.T) {
 	checkStorm(t, first, accepted[len(accepted)-1:])
 }
 
+// TestClusterWithTLS runs docker-compose.cluster.yml with docker-compose.cluster.tls.yml: servers that ask each other for certificates come
+// together, one of each kind may go, and who has a certificate of somebody else's authority gets to nobody, not as a server either.
+func TestClusterWithTLS(t *testing.T) {
+	t.Parallel()
+	ca, strange := testcerts.New(t), testcerts.New(t)
+	ca.Issue("tls", "tls")
+	strange.Issue("tls", "tls")
+	d := deploy(t, "cluster tls", "CYBEXP_CERTS="+ca.Path(""))
+	t.Cleanup(func() {
+		if t.Failed() {
+			d.tell()
+		}
+	})
+	p := d.platform(1, "https")
+	p.args = []string{"--ca", ca.Path("ca.crt")}
+	d.exec("web", "/usr/local/bin/cybexp", "org", "create", "demo")
+	if r := p.send(sample, "demo"); r["mapped"] != 622.0 {
+		t.Errorf("mapped %v of 622 records", r["mapped"])
+	}
+	own := certs.Client{CA: ca.Path("ca.crt"), Cert: ca.Path("tls.crt"), Key: ca.Path("tls.key")}
+	stranger := own
+	stranger.Cert, stranger.Key = strange.Path("tls.crt"), strange.Path("tls.key")
+	ours := loaded(t, own)
+	streamsAreReplicated(t, d, ours)
+	for service, ports := range map[string][]int{"zero2": {5080, 6080}, "alpha2": {7080, 8080, 9080}, "nats2": {4222, 6222}, "web": {9099}, "ingest": {9099}} {
+		for _, port := range ports {
+			addr, greets := d.port(service, port), port == 4222
+			if err := knock(t, addr, greets, ours()); err != nil {
+				t.Errorf("%s:%d does not take its own: %v", service, port, err)
+			}
+			if knock(t, addr, greets, loaded(t, stranger)()) == nil {
+				t.Errorf("%s:%d takes a stranger", service, port)
+			}
+		}
+	}
+	for _, service := range []string{"zero1", "alpha1", "nats1"} {
+		d.running[service][0].kill()
+	}
+	mainJob(t, p)
+}
+
+func loaded(t *testing.T, files certs.Client) func() *tls.Config {
+	t.Helper()
+	config, err := files.Load(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// knock returns the refusal of a server that does not like a certificate. What it says to who talks to it so, if it hangs up or not, is another
+// matter. NATS greets clients before it speaks TLS.
+func knock(t *testing.T, addr string, greets bool, config *tls.Config) error {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(startLimit)); err != nil {
+		t.Fatal(err)
+	}
+	if greets {
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "INFO") {
+			t.Fatalf("%s greets with %q, %v", addr, line, err)
+		}
+	}
+	config.ServerName = "127.0.0.1"
+	secured := tls.Client(conn, config)
+	if _, err := secured.Write([]byte("PING / HTTP/1.0\r\n\r\n")); err != nil {
+		return err
+	}
+	_, err = secured.Read(make([]byte, 1))
+	var told *net.OpError
+	if errors.As(err, &told) && told.Op == "remote error" { // an alert of TLS
+		return err
+	}
+	return nil
+}
+
 // mainJob asks about the sample: a count, what is related, and a report of many rows.
 func mainJob(t *testing.T, p *platform) {
 	t.Helper()
@@ -105,9 +189,9 @@ func mainJob(t *testing.T, p *platform) {
 }
 
 // streamsAreReplicated asks NATS itself how many servers have each stream, after one came by that says nothing of replicas.
-func streamsAreReplicated(t *testing.T, d *deployment) {
+func streamsAreReplicated(t *testing.T, d *deployment, secured func() *tls.Config) {
 	t.Helper()
-	b, err := bus.Open(t.Context(), bus.Config{URL: "nats://" + d.port("nats3", 4222)})
+	b, err := bus.Open(t.Context(), bus.Config{URL: "nats://" + d.port("nats3", 4222), TLS: secured})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ var Deployments = map[string][]string{
 	"one":     {"docker-compose.yml"},
 	"tls":     {"docker-compose.yml", "docker-compose.tls.yml"},
 	"cluster": {"docker-compose.cluster.yml"},
+
+	"cluster tls": {"docker-compose.cluster.yml", "docker-compose.cluster.tls.yml"},
 }
 
 // Load reads a deployment, with variables of the environment given as NAME=VALUE, and fails the test where the files are not of the specification.
