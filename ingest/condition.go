@@ -6,6 +6,18 @@ import (
 	"time"
 )
 
+// When somebody should look at what waits, and at the disk. The alerts CybexpLakeOld and CybexpDiskLow say the same.
+const (
+	lateAge  = 15 * time.Minute
+	tightGiB = 5
+)
+
+// Late tells whether what came at oldest waits too long.
+func Late(oldest, now time.Time) bool { return now.Sub(oldest) > lateAge }
+
+// Tight tells whether a disk with free bytes is close to full. Of minFree bytes, those below which uploads are refused, it leaves as many again.
+func Tight(free, minFree uint64) bool { return free < max(tightGiB<<30, 2*minFree) }
+
 // Condition tells how the pipeline does.
 type Condition struct {
 	Chunks    uint64    `json:"chunks"` // in the lake, not in the graph yet

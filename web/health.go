@@ -71,9 +71,6 @@ func (s *Server) health(c echo.Context) error {
 	return c.JSON(http.StatusOK, view)
 }
 
-// oldBacklog is how long a record may wait before somebody should look.
-const oldBacklog = 10 * time.Minute
-
 func (s *Server) lakeParts(ctx context.Context) []part {
 	at, err := s.cfg.Ingest.Condition(ctx)
 	if err != nil {
@@ -83,7 +80,7 @@ func (s *Server) lakeParts(ctx context.Context) []part {
 	parts := []part{lakePart(at), deadPart(at)}
 	if at.KnowsFree {
 		disk := part{Name: "disk", State: partOK, Detail: fmt.Sprintf("%d MiB are free", at.Free>>20)}
-		if at.Free < 2*s.cfg.Ingest.MinFree {
+		if ingest.Tight(at.Free, s.cfg.Ingest.MinFree) {
 			disk.State, disk.Advice = partWarn, "Make room: uploads are refused when less is free than --min-free says."
 		}
 		parts = append(parts, disk)
@@ -96,9 +93,9 @@ func lakePart(at ingest.Condition) part {
 	if at.Chunks == 0 {
 		return p
 	}
-	age := time.Since(at.Oldest).Round(time.Second)
-	p.Detail = fmt.Sprintf("%d chunks wait, %d KiB; the oldest for %s", at.Chunks, at.Bytes>>10, age)
-	if age > oldBacklog {
+	now := time.Now()
+	p.Detail = fmt.Sprintf("%d chunks wait, %d KiB; the oldest for %s", at.Chunks, at.Bytes>>10, now.Sub(at.Oldest).Round(time.Second))
+	if ingest.Late(at.Oldest, now) {
 		p.State, p.Advice = partWarn, "See whether `cybexp ingest` runs, has the private key, and the graph answers; its log says what it does."
 	}
 	if at.Full != "" {
