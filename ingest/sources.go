@@ -10,13 +10,16 @@ import (
 	"github.com/cybexp/cybexp/ingest/source"
 )
 
+// sourceBucket has what people said of sources, and how far each has come.
+const sourceBucket = "sources"
+
 // Sources makes the service of continuous sources: kept on the bus, with secrets sealed by the keys of the lake, and handing what they
 // bring to Accept, unless c says otherwise.
 func (s *Service) Sources(ctx context.Context, c source.Config) (*source.Service, error) {
 	if c.LeaseTTL == 0 {
 		c.LeaseTTL = source.DefaultConfig().LeaseTTL
 	}
-	kept, err := s.Bus.KV(ctx, bus.KVConfig{Bucket: "sources"})
+	kept, err := s.Bus.KV(ctx, bus.KVConfig{Bucket: sourceBucket})
 	if err != nil {
 		return nil, fmt.Errorf("open sources: %w", err)
 	}
@@ -35,6 +38,18 @@ func (s *Service) Sources(ctx context.Context, c source.Config) (*source.Service
 		c.Intake = sourceIntake{s}
 	}
 	return source.New(c)
+}
+
+// SourceListeners lists the sources of a bus that listen for syslog, also if nothing runs.
+func SourceListeners(ctx context.Context, b *bus.Bus) ([]source.Source, error) {
+	kept, err := b.FindKV(ctx, sourceBucket)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open sources: %w", err)
+	}
+	return source.Listeners(ctx, sourceStore{kept})
 }
 
 // sourceIntake takes in what sources bring, as uploads are.

@@ -25,9 +25,7 @@ const dgraphVersion = "v25.4.0"
 // Where a diagnosis begins to worry.
 const (
 	sampled     = 100 // events whose hashes are checked
-	tightDisk   = 5 << 30
 	clockSlack  = time.Minute
-	backlogSlow = 15 * time.Minute
 	answerTime  = 5 * time.Second
 	renewBefore = 14 * 24 * time.Hour // the end of a certificate, or in the last fifth of its life when that is shorter
 )
@@ -74,8 +72,8 @@ func (p *platform) checkDisk(f *findings) {
 		f.ok("disk", "the bus is a server of its own: watch its disk and Dgraph's")
 	case free < least:
 		f.fail("disk", advice, "%s free: uploads are refused below %s", byteText(int64(free)), byteText(int64(least))) //nolint:gosec // no disk has so much
-	case free < tightDisk:
-		f.warn("disk", advice, "%s free", byteText(int64(free))) //nolint:gosec // less than tightDisk
+	case ingest.Tight(free, least):
+		f.warn("disk", advice, "%s free", byteText(int64(free))) //nolint:gosec // no disk has so much
 	default:
 		f.ok("disk", "%s free", byteText(int64(free))) //nolint:gosec // no disk has so much
 	}
@@ -196,9 +194,8 @@ func checkBacklog(lake bus.Stored, now time.Time, f *findings) {
 		f.ok("backlog", "nothing waits")
 		return
 	}
-	age := now.Sub(lake.Oldest).Round(time.Second)
-	text := fmt.Sprintf("%d chunks wait, %s, the oldest for %s", lake.Messages, byteText(int64(lake.Bytes)), age) //nolint:gosec // no disk has so much
-	if age > backlogSlow {
+	text := fmt.Sprintf("%d chunks wait, %s, the oldest for %s", lake.Messages, byteText(int64(lake.Bytes)), now.Sub(lake.Oldest).Round(time.Second)) //nolint:gosec // no disk has so much
+	if ingest.Late(lake.Oldest, now) {
 		f.warn("backlog", "look whether ingest runs, and at its log; a second `cybexp ingest` works beside the first", "%s", text)
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/cybexp/cybexp/bus"
 	"github.com/cybexp/cybexp/graph"
-	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/layout"
 	"github.com/cybexp/cybexp/web"
 )
@@ -133,40 +131,6 @@ func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err er
 		return err
 	}
 	return errors.Join(diagnose(store), store.Close())
-}
-
-// checkPorts looks whether a platform that does not run could have the ports that it is to have. Dgraph runs on others meanwhile.
-func (p *platform) checkPorts(ctx context.Context, f *findings) error {
-	offset, err := parseOffset(p.dgraphOffset)
-	if err != nil {
-		return err
-	}
-	p.dgraphOffset = "auto"
-	const advice = "`ss -ltnp` tells which program has it: end that one, or choose another with --"
-	var lc net.ListenConfig
-	free := true
-	for name, addr := range map[string]string{"listen": p.listen, "admin": p.admin} {
-		if addr == "" {
-			continue
-		}
-		l, err := lc.Listen(ctx, "tcp", addr)
-		if err != nil {
-			free = false
-			f.fail("ports", advice+name, "%v", err)
-			continue
-		}
-		_ = l.Close()
-	}
-	if offset != dgraphd.AutoOffset {
-		if err := dgraphd.FreePorts(offset); err != nil {
-			free = false
-			f.fail("ports", advice+"dgraph-offset", "dgraph: %v", err)
-		}
-	}
-	if free {
-		f.ok("ports", "free")
-	}
-	return nil
 }
 
 // tellFindings prints them, one a line with what to do below, and fails when one of them did.

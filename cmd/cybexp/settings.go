@@ -137,7 +137,7 @@ func (s *settings) table() []setting {
 
 	t.part = "HTTP"
 	t.add(roleUp|roleWeb|roleDoctor, textVar(&s.listen, "listen", defaultListen, "`ADDR` to serve on; port 0 is any free one"))
-	t.add(roleServers, pathVar(&s.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of --listen and --admin, which speak TLS then; read again when renewed (default: none)"))
+	t.add(roleServers|roleDoctor, pathVar(&s.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of --listen and --admin, which speak TLS then; read again when renewed (default: none)"))
 	t.add(roleServers, pathVar(&s.tls.Key, "tls-key", "", "PEM `FILE` with its private key"))
 	t.add(roleUp|roleWeb, pathVar(&s.tls.ClientCA, "tls-client-ca", "", "PEM `FILE` with CAs: who connects to --listen must have a certificate of one (default: anybody may)"))
 	t.add(roleUp|roleWeb, listVar(&s.proxies, "proxy", "`NET` of reverse proxies, such as 10.0.0.0/24, whose X-Forwarded-For and -Proto are believed"))
@@ -163,8 +163,8 @@ func (s *settings) table() []setting {
 	t.part = "Sources"
 	t.add(roleUp|roleIngest, boolVar(&s.sources.private, "sources-private", "let sources reach addresses that are not public"))
 	t.add(roleUp|roleIngest, pathVar(&s.sources.files, "sources-files", "", "`DIR` whose files sources may read (default: none)"))
-	t.add(roleUp|roleIngest, textVar(&s.sources.listen, "sources-listen", "", "`HOST` that sources of kind syslog may listen on, such as 0.0.0.0 (default: none)"))
-	t.add(roleUp|roleIngest, pathVar(&s.sources.tls.Cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again when renewed (default: none)"))
+	t.add(roleUp|roleIngest|roleDoctor, textVar(&s.sources.listen, "sources-listen", "", "`HOST` that sources of kind syslog may listen on, such as 0.0.0.0 (default: none)"))
+	t.add(roleUp|roleIngest|roleDoctor, pathVar(&s.sources.tls.Cert, "sources-cert", "", "PEM `FILE` with the certificate of syslog over TLS, read again when renewed (default: none)"))
 	t.add(roleUp|roleIngest, pathVar(&s.sources.tls.Key, "sources-key", "", "PEM `FILE` with its private key"))
 	t.add(roleUp|roleIngest, pathVar(&s.sources.tls.ClientCA, "sources-client-ca", "", "PEM `FILE` with CAs: who sends syslog over TLS must have a certificate of one (default: anybody may)"))
 

@@ -49,7 +49,7 @@ type job struct {
 
 // look brings jobs to what the store says.
 func (s *Service) look(ctx context.Context, jobs map[string]*job) error {
-	all, err := s.all(ctx)
+	all, err := all(ctx, s.Store)
 	if err != nil {
 		return err
 	}

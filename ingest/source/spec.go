@@ -35,7 +35,7 @@ type Settings struct {
 	Header string              `json:"header,omitempty"` // that carries the secret, when it is not Authorization
 	Mode   string              `json:"mode,omitempty"`   // feed or search (misp), tail or whole (file)
 	Path   string              `json:"path,omitempty"`   // a file, a folder or a pattern, under the folder that the server allows
-	Listen string              `json:"listen,omitempty"` // udp:PORT or tcp:PORT
+	Listen string              `json:"listen,omitempty"` // udp:PORT, tcp:PORT or tls:PORT
 	Since  time.Time           `json:"since,omitzero"`   // what is older is not asked for
 	Filter map[string][]string `json:"filter,omitempty"` // what the server is asked for; several values of a name mean any of them
 }

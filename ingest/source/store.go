@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cybexp/cybexp/tahoe"
@@ -129,7 +131,7 @@ func (s *Service) find(ctx context.Context, id string) (kept stored, revision ui
 
 // Sources lists the sources of the organisations, by organisation and name.
 func (s *Service) Sources(ctx context.Context, orgs ...tahoe.Hash) ([]Source, error) {
-	all, err := s.all(ctx)
+	all, err := all(ctx, s.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +147,29 @@ func (s *Service) Sources(ctx context.Context, orgs ...tahoe.Hash) ([]Source, er
 	return sources, nil
 }
 
-func (s *Service) all(ctx context.Context) ([]stored, error) {
-	texts, err := s.Store.List(ctx, sourceKeys)
+// Listeners lists the sources that a store has of kind syslog, without those that are stopped.
+func Listeners(ctx context.Context, from Store) ([]Source, error) {
+	all, err := all(ctx, from)
+	var sources []Source
+	for _, kept := range all {
+		if kept.Kind == Syslog && kept.Enabled {
+			sources = append(sources, kept.Source)
+		}
+	}
+	return sources, err
+}
+
+// Address is where a source of kind syslog listens on a host: tcp, also for TLS, or udp, and HOST:PORT.
+func (s *Source) Address(host string) (network, address string) {
+	network, port, _ := strings.Cut(s.Listen, ":")
+	if network == "tls" {
+		network = "tcp"
+	}
+	return network, net.JoinHostPort(host, port)
+}
+
+func all(ctx context.Context, from Store) ([]stored, error) {
+	texts, err := from.List(ctx, sourceKeys)
 	if err != nil {
 		return nil, fmt.Errorf("list sources: %w", err)
 	}

@@ -40,8 +40,8 @@ func (o *outlet) listenSyslog(ctx context.Context) error {
 		return fmt.Errorf("load zone: %w", err)
 	}
 	l := &syslogListener{outlet: o, zone: zone}
-	network, port, _ := strings.Cut(o.src.Listen, ":")
-	address := net.JoinHostPort(o.svc.Listen, port)
+	network, _, _ := strings.Cut(o.src.Listen, ":")
+	_, address := o.src.Address(o.svc.Listen)
 	switch {
 	case network == "udp":
 		l.records = make(chan []byte, syslogBurst)

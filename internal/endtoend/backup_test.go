@@ -1,6 +1,7 @@
 package endtoend_test
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -86,15 +87,24 @@ func TestRestoredPlatformAnswersAlike(t *testing.T) {
 	if text := restored.must("doctor"); strings.Contains(text, "fail") || !strings.Contains(text, "events are what their hashes say") || !strings.Contains(text, "ok    layout") {
 		t.Errorf("doctor says\n%s", text)
 	}
+	syslog, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syslog.Close()
+	_, port, _ := net.SplitHostPort(syslog.LocalAddr().String())
+	restored.must("source", "add", "firewall", "--kind", "syslog", "--listen", "udp:"+port, "--org", "acme", "--typetag", "syslog")
 	restored.stop()
 	if mark, err := os.ReadFile(filepath.Join(data, "layout.json")); err != nil || !strings.Contains(string(mark), `"version":1,`) {
 		t.Errorf("the restored folder is marked %s, %v", mark, err)
 	}
 	refusesToRestore(t, tar, data)
 	taken := strings.TrimPrefix(p.url, "http://")
-	r := run(t, "", "doctor", "--data", data, "--dgraph-offset", "auto", "--listen", taken)
-	if r.code != 1 || !strings.Contains(r.stdout, "fail  ports         listen tcp "+taken) || !strings.Contains(r.stdout, "no edge leads nowhere") {
-		t.Errorf("doctor of a stopped platform whose port is taken ended with %d\n%s%s", r.code, r.stdout, r.stderr)
+	r := run(t, "", "doctor", "--data", data, "--dgraph-offset", "auto", "--listen", taken, "--sources-listen", "127.0.0.1")
+	for _, want := range []string{"fail  ports         listen tcp " + taken, "fail  ports         source firewall: listen udp 127.0.0.1:" + port, "no edge leads nowhere"} {
+		if r.code != 1 || !strings.Contains(r.stdout, want) {
+			t.Errorf("doctor of a stopped platform whose ports are taken ended with %d, and lacks %s\n%s%s", r.code, want, r.stdout, r.stderr)
+		}
 	}
 
 	// The one that is stopped now is backed up from its folder, and goes to servers.
