@@ -6,9 +6,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +27,8 @@ import (
 type auditOptions struct {
 	remote
 	org, action, since, until, output string
+
+	limit uint
 }
 
 func (a *app) auditCommand() *cobra.Command {
@@ -35,7 +39,7 @@ func (a *app) auditCommand() *cobra.Command {
 		Long: "Print the audit trail, oldest first. Times are lengths back from now, such as 12h, dates, or times such as 2026-01-31T23:59:59Z. A\n" +
 			"table has the beginnings of hashes; the other forms have all of a record.\n" +
 			"As a superuser, -o ndjson prints records as they are kept, which `cybexp audit verify` can check.",
-		Example: "  cybexp audit --since 1h\n  cybexp audit --org unr --action org.members --since 2026-01-01 -o csv",
+		Example: "  cybexp audit --since 1h\n  cybexp audit --since 30d --limit 20\n  cybexp audit --org unr --action org.members --since 2026-01-01 -o csv",
 		GroupID: "client",
 		Args:    exactArgs(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.audit(cmd.Context(), &o) },
@@ -46,6 +50,7 @@ func (a *app) auditCommand() *cobra.Command {
 	f.StringVar(&o.action, "action", "", "only this action; one that ends in a dot, such as user., is all that begin so")
 	f.StringVar(&o.since, "since", "24h", "`TIME` from which on; 0 is from the beginning")
 	f.StringVar(&o.until, "until", "", "`TIME` before which")
+	f.UintVar(&o.limit, "limit", 0, "only the last `N` of them; 0 is all")
 	f.StringVarP(&o.output, "output", "o", "table", "table, ndjson, json or csv")
 	cmd.AddCommand(a.auditVerifyCommand())
 	return cmd
@@ -58,6 +63,9 @@ func (a *app) audit(ctx context.Context, o *auditOptions) error {
 	out, err := auditWriter(o.output, a.stdout)
 	if err != nil {
 		return err
+	}
+	if o.limit > 0 {
+		out = &lastRows{rowWriter: out, limit: int(min(o.limit, math.MaxInt32))} //nolint:gosec // it fits then
 	}
 	query := url.Values{"limit": {auditPage}}
 	now := time.Now()
@@ -113,6 +121,23 @@ func auditColumns(format string) []string {
 		return []string{"time", "email", "action", "outcome", "address", "object", "detail"}
 	}
 	return audit.Fields
+}
+
+// lastRows writes the last few of all rows, when they have ended.
+type lastRows struct {
+	rowWriter
+	limit int
+	kept  []json.RawMessage
+}
+
+func (w *lastRows) rows(rows []json.RawMessage) error {
+	w.kept = append(w.kept, rows...)
+	w.kept = slices.Clone(w.kept[max(0, len(w.kept)-w.limit):]) // so that none of those before is held
+	return nil
+}
+
+func (w *lastRows) end() error {
+	return errors.Join(w.rowWriter.rows(w.kept), w.rowWriter.end())
 }
 
 // plainRecords writes records as people read them in a table: times to the second, beginnings of hashes, details without the signs of JSON.

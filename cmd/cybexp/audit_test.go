@@ -40,3 +40,31 @@ func TestAuditTableIsForPeople(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditLimitKeepsTheLast writes pages of records of which the last few are asked for.
+func TestAuditLimitKeepsTheLast(t *testing.T) {
+	pages := [][]string{{`{"n":1}`, `{"n":2}`, `{"n":3}`}, {}, {`{"n":4}`}}
+	for limit, want := range map[int]string{1: `{"n":4}`, 2: `{"n":3} {"n":4}`, 3: `{"n":2} {"n":3} {"n":4}`, 9: `{"n":1} {"n":2} {"n":3} {"n":4}`} {
+		var b strings.Builder
+		inner, err := auditWriter("ndjson", &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := &lastRows{rowWriter: inner, limit: limit}
+		for _, page := range pages {
+			var rows []json.RawMessage
+			for _, r := range page {
+				rows = append(rows, json.RawMessage(r))
+			}
+			if err := out.rows(rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := out.end(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(strings.Fields(b.String()), " "); got != want {
+			t.Errorf("limit %d: got %s, want %s", limit, got, want)
+		}
+	}
+}

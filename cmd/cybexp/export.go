@@ -35,7 +35,8 @@ func (a *app) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [TDQL]",
 		Short: "Write what you may see of the graph as TAHOE documents or STIX 2.1, to be taken in elsewhere",
-		Long: "Without a query, all raws that you may see are written, each with the events and sessions that came of it, then all other events; with one, what it finds.\n" +
+		Long: "Without a query, all raws that you may see are written, each with the events and sessions that came of it, then all other events; with one, what it finds:\n" +
+			"`events | limit 1000` writes some of them.\n" +
 			"TAHOE documents stand one a line. `cybexp import` makes the same graph of them. All is of one snapshot, and streams: a graph of any size needs\n" +
 			"no memory.\n\n" +
 			"A file has its name when it is whole, until then .part behind it. What broke off goes on with --resume, behind the last whole line. What was written\n" +

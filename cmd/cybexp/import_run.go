@@ -191,7 +191,7 @@ func (r *importRun) tellProgress() (stop func()) {
 	return func() { close(done); <-gone; r.note.clear() }
 }
 
-// tellImport says what became of the records: in words on standard error, and as a line of JSON on standard output.
+// tellImport says what became of the records: in words, and for programs as a line of JSON.
 func (a *app) tellImport(r *importRun, took time.Duration) error {
 	s := r.status
 	s.Typetag, s.Org, s.Begun, s.Done, s.Name = r.up.Typetag, r.up.Org, r.received.UTC(), true, "import"
@@ -203,13 +203,12 @@ func (a *app) tellImport(r *importRun, took time.Duration) error {
 	rate := float64(s.Received) / took.Seconds()
 	fmt.Fprintf(a.stderr, "%d vertices, %d ledgers, in %s (%.0f records/s); `cybexp up` serves them\n",
 		r.bulk.Vertices(), r.ledgers, took.Round(time.Second/10), rate)
-	_, err := fmt.Fprintln(a.stdout, compactJSON(struct {
+	return a.forPrograms(struct {
 		ingest.Status
 		Vertices int     `json:"vertices"`
 		Ledgers  int     `json:"ledgers"`
 		Seconds  float64 `json:"seconds"`
-	}{s, r.bulk.Vertices(), r.ledgers, took.Seconds()}))
-	return err
+	}{s, r.bulk.Vertices(), r.ledgers, took.Seconds()})
 }
 
 // lockedWriter lets many write, one at a time.

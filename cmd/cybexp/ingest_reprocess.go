@@ -75,8 +75,7 @@ func (a *app) reprocess(ctx context.Context, r *remote, body map[string]string, 
 		return err
 	}
 	if !follow {
-		_, err := fmt.Fprintln(a.stdout, compactJSON(j))
-		return err
+		return a.printAnswer(json.RawMessage(compactJSON(j)))
 	}
 	note := newNote(a)
 	defer note.clear()

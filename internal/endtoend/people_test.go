@@ -99,6 +99,10 @@ func TestPeopleFromAShell(t *testing.T) {
 	if r := run(t, trail, "audit", "verify", "-"); r.code != 0 || !strings.Contains(r.stdout, "records are whole") {
 		t.Errorf("the trail: %s %s", r.stdout, r.stderr)
 	}
+	last := p.must("audit", "--since", "0", "-o", "ndjson", "--limit", "3")
+	if r := run(t, last, "audit", "verify", "-"); r.code != 0 || !strings.HasPrefix(r.stdout, "3 records are whole") {
+		t.Errorf("the last three of the trail: %s %s\n%s", r.stdout, r.stderr, last)
+	}
 }
 
 // names are the organisations of a list or the people of an organisation, each with their part.
