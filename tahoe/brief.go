@@ -1,6 +1,7 @@
 package tahoe
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -19,17 +20,21 @@ type Brief struct {
 
 // Brief is the event in brief, as the JSON text of an object with hash, sub_type, orgid, timestamp and data, in this order.
 func (e *Event) Brief() string {
-	data := e.Data()
-	buf := make([]byte, 0, 256)
-	buf = append(append(buf, `{"hash":"`...), e.Hash().String()...)
+	return string(e.AppendBrief(make([]byte, 0, 512)))
+}
+
+// AppendBrief appends Brief.
+func (e *Event) AppendBrief(buf []byte) []byte {
+	buf = append(buf, `{"hash":"`...)
+	buf = hex.AppendEncode(buf, e.hash[:])
 	buf = append(buf, `","sub_type":`...)
-	buf = String(e.SubType()).AppendJSON(buf)
+	buf = appendQuoted(buf, e.subType, false)
 	buf = append(buf, `,"orgid":`...)
-	buf = String(e.orgid).AppendJSON(buf)
+	buf = appendQuoted(buf, e.orgid, false)
 	buf = append(buf, `,"timestamp":`...)
 	buf = strconv.AppendFloat(buf, e.timestamp, 'f', -1, 64)
 	buf = append(buf, `,"data":`...)
-	return string(append(data.AppendJSON(buf), '}'))
+	return append(e.AppendData(buf), '}')
 }
 
 // ParseBrief reads what [Event.Brief] wrote. It takes any JSON object with these members; one that is written as Brief does is read without

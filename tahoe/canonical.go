@@ -1,6 +1,7 @@
 package tahoe
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,121 +22,129 @@ const maxWork = 2 * MaxDepth * MaxCanonical
 //
 //	{"a":[3,1,3]}  =>  {"a": "[\"1\", \"3\"]"}
 func Canonical(v Value) (string, error) {
-	c := canon{work: maxWork}
-	return c.text(v, 0)
+	text, err := appendCanonical(nil, v)
+	return string(text), err
 }
 
+// appendCanonical appends the canonical text of v.
+func appendCanonical(buf []byte, v Value) ([]byte, error) {
+	c := canon{buf: buf, work: maxWork}
+	if err := c.text(v, 0); err != nil {
+		return nil, err
+	}
+	return c.buf, nil
+}
+
+// canon writes canonical texts. Those of the elements of a value stand before its own until that is there.
 type canon struct {
+	buf  []byte
 	work int // bytes that may still be written
 }
 
-func (c *canon) text(v Value, depth int) (string, error) {
-	if v.IsScalar() {
-		s, err := scalar(v)
-		c.work -= len(s)
-		return s, err
+func (c *canon) text(v Value, depth int) (err error) {
+	begin := len(c.buf)
+	switch {
+	case v.IsScalar():
+		c.buf, err = appendScalar(c.buf, v)
+	case depth == MaxDepth:
+		return fmt.Errorf("data of more than %d levels: %w", MaxDepth, ErrTooDeep)
+	default:
+		err = c.nested(v, depth)
 	}
-	if depth == MaxDepth {
-		return "", fmt.Errorf("data of more than %d levels: %w", MaxDepth, ErrTooDeep)
-	}
-	texts := make([]string, len(v.sub.values))
-	for i, e := range v.sub.values {
-		var err error
-		if texts[i], err = c.text(e, depth+1); err != nil {
-			return "", err
-		}
-		if c.work < 0 {
-			return "", tooLarge()
-		}
-	}
-	var s string
-	var err error
-	if v.typ == TypeObject {
-		s, err = dict(v.sub.keys, texts)
-	} else {
-		s, err = list(texts)
-	}
-	c.work -= len(s)
-	return s, err
+	c.work -= len(c.buf) - begin
+	return err
 }
 
-// scalar is the canonical text of null, a truth value, a number or a string.
-func scalar(v Value) (string, error) {
-	var room [128]byte
-	buf := room[:0]
+func (c *canon) nested(v Value, depth int) (err error) {
+	begin := len(c.buf)
+	var room [16]int
+	ends := append(room[:0], begin)
+	for _, e := range v.sub.values {
+		if err := c.text(e, depth+1); err != nil {
+			return err
+		}
+		if c.work < 0 {
+			return tooLarge()
+		}
+		ends = append(ends, len(c.buf))
+	}
+	inner := c.buf
+	if c.buf, err = appendOuter(inner, v, ends); err != nil {
+		return err
+	}
+	c.buf = append(c.buf[:begin], c.buf[len(inner):]...)
+	return nil
+}
+
+// appendOuter appends the canonical text of v to those of its elements, which are at ends.
+func appendOuter(inner []byte, v Value, ends []int) (buf []byte, err error) {
+	if v.typ == TypeArray {
+		texts := make([][]byte, len(v.sub.values))
+		for i := range texts {
+			texts[i] = inner[ends[i]:ends[i+1]]
+		}
+		return appendList(inner, texts, bytes.Compare)
+	}
+	buf = append(inner, '{') //nolint:gocritic // it is told apart from what is before it
+	for i, key := range v.sub.keys {
+		if buf, err = appendField(buf, len(inner), key, inner[ends[i]:ends[i+1]]); err != nil {
+			return nil, err
+		}
+	}
+	return append(buf, '}'), nil
+}
+
+// appendScalar appends the canonical text of null, a truth value, a number or a string.
+func appendScalar(buf []byte, v Value) ([]byte, error) {
+	begin := len(buf)
 	if v.typ != TypeString {
 		buf = v.appendBare(buf)
 	} else {
 		s := strip(v.text)
 		if len(s) > MaxCanonical {
-			return "", tooLarge()
+			return nil, tooLarge()
 		}
 		buf = appendQuoted(buf, s, true)
 	}
-	if len(buf) > MaxCanonical {
-		return "", tooLarge()
-	}
-	return string(buf), nil
+	return buf, fits(buf, begin)
 }
 
-// list is the canonical text of a list whose elements have these texts. It sorts texts.
-func list(texts []string) (string, error) {
-	slices.Sort(texts)
-	texts = slices.Compact(texts)
-	size, err := measure(texts)
-	if err != nil {
-		return "", err
-	}
-	buf := make([]byte, 0, size+size/4+6*len(texts)+2)
+// appendList appends the canonical text of a list whose elements have these texts. It sorts texts.
+func appendList[T string | []byte](buf []byte, texts []T, compare func(a, b T) int) ([]byte, error) {
+	slices.SortFunc(texts, compare)
+	texts = slices.CompactFunc(texts, func(a, b T) bool { return compare(a, b) == 0 })
+	begin := len(buf)
 	buf = append(buf, '[')
 	for i, t := range texts {
 		if i > 0 {
 			buf = append(buf, ", "...)
 		}
 		buf = appendQuoted(buf, t, true)
-	}
-	return finish(append(buf, ']'))
-}
-
-// dict is the canonical text of an object with these sorted keys and texts of values.
-func dict(keys, texts []string) (string, error) {
-	size, err := measure(texts)
-	if err != nil {
-		return "", err
-	}
-	names, err := measure(keys)
-	if err != nil {
-		return "", err
-	}
-	buf := make([]byte, 0, size+size/4+names+10*len(texts)+2)
-	buf = append(buf, '{')
-	for i, t := range texts {
-		if i > 0 {
-			buf = append(buf, ", "...)
-		}
-		buf = appendQuoted(buf, keys[i], true)
-		buf = append(buf, ": "...)
-		buf = appendQuoted(buf, t, true)
-	}
-	return finish(append(buf, '}'))
-}
-
-// measure adds the lengths up, so that what would be too long is found before it is written.
-func measure(texts []string) (int, error) {
-	size := 0
-	for _, t := range texts {
-		if size += len(t); size > MaxCanonical {
-			return 0, tooLarge()
+		if err := fits(buf, begin); err != nil {
+			return nil, err
 		}
 	}
-	return size, nil
+	buf = append(buf, ']')
+	return buf, fits(buf, begin)
 }
 
-func finish(buf []byte) (string, error) {
-	if len(buf) > MaxCanonical {
-		return "", tooLarge()
+// appendField appends a field to the canonical text of an object that begins at begin.
+func appendField[T string | []byte](buf []byte, begin int, key string, text T) ([]byte, error) {
+	if len(buf) > begin+1 {
+		buf = append(buf, ", "...)
 	}
-	return string(buf), nil
+	buf = appendQuoted(buf, key, true)
+	buf = append(buf, ": "...)
+	buf = appendQuoted(buf, text, true)
+	return buf, fits(buf, begin-1) // with the bracket that is still to come
+}
+
+// fits tells whether what was written since begin may be as long as it is. It is asked often, so that what is too long is not written on.
+func fits(buf []byte, begin int) error {
+	if len(buf)-begin > MaxCanonical {
+		return tooLarge()
+	}
+	return nil
 }
 
 func tooLarge() error {

@@ -49,10 +49,9 @@ func NewEvent(subType, orgid string, timestamp float64, children ...Node) (*Even
 		return nil, fmt.Errorf("event %s: %w: orgid %q is not UTF-8", subType, ErrData, orgid)
 	}
 	e := &Event{orgid: orgid, timestamp: timestamp, category: Unknown}
-	if err := e.core.gather(KindEvent, subType, &e.family, children); err != nil {
+	if err := e.core.gather(KindEvent, subType, &e.family, children, orgid, floatText(timestamp)); err != nil {
 		return nil, err
 	}
-	e.seal(orgid, floatText(timestamp))
 	return e, nil
 }
 

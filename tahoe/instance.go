@@ -1,7 +1,10 @@
 package tahoe
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -30,6 +33,7 @@ type Node interface {
 	Instance
 	node() *core
 	value() Value
+	appendValue(buf []byte) []byte // as JSON
 }
 
 // core is what every instance has.
@@ -55,10 +59,13 @@ func (c *core) Canonical() string { return c.canonical }
 
 func (c *core) node() *core { return c }
 
-// seal gives the instance its hash. Between kind, sub_type and data an event has more.
-func (c *core) seal(more ...string) {
-	parts := append([]string{string(c.kind), c.subType}, more...)
-	c.hash = sum(append(parts, c.canonical)...)
+// imageRoom is what the images of most instances fit in.
+const imageRoom = 1024
+
+// seal gives the instance its hash and its canonical text. The image, which the hash is made of, is kind, sub_type and data, of an event with more before
+// the data, which begin at begin.
+func (c *core) seal(image []byte, begin int) {
+	c.hash, c.canonical = sha256.Sum256(image), string(image[begin:])
 }
 
 // Attribute is one typed fact: a sub_type and a scalar.
@@ -71,44 +78,66 @@ type Attribute struct {
 // whoever is first to write an attribute, it has one spelling.
 func NewAttribute(subType string, v Value) (*Attribute, error) {
 	v = v.Stripped()
-	if err := ValidSubType(subType); err != nil {
+	if err := validAttribute(subType, v); err != nil {
 		return nil, err
 	}
-	text, err := attributeText(v)
+	return newAttribute(subType, v)
+}
+
+func newAttribute(subType string, v Value) (*Attribute, error) {
+	var room [imageRoom]byte
+	image, err := appendAttribute(room[:0], subType, v)
 	if err != nil {
-		return nil, fmt.Errorf("attribute %s: %w", subType, err)
+		return nil, err
 	}
-	return &Attribute{core{sum(string(KindAttribute), subType, text), KindAttribute, subType, text, 0}, v}, nil
+	a := &Attribute{core{kind: KindAttribute, subType: subType}, v}
+	a.seal(image, len(KindAttribute)+len(subType))
+	return a, nil
 }
 
 // AttributeHash is the hash that NewAttribute would give the attribute.
 func AttributeHash(subType string, v Value) (Hash, error) {
-	if err := ValidSubType(subType); err != nil {
+	if err := validAttribute(subType, v); err != nil {
 		return Hash{}, err
 	}
-	text, err := attributeText(v)
+	var room [imageRoom]byte
+	image, err := appendAttribute(room[:0], subType, v)
 	if err != nil {
-		return Hash{}, fmt.Errorf("attribute %s: %w", subType, err)
+		return Hash{}, err
 	}
-	return sum(string(KindAttribute), subType, text), nil
+	return sha256.Sum256(image), nil
 }
 
-func attributeText(v Value) (string, error) {
+func validAttribute(subType string, v Value) error {
+	if err := ValidSubType(subType); err != nil {
+		return err
+	}
 	if !v.IsScalar() {
-		return "", fmt.Errorf("%w: an attribute holds null, a bool, a number or a string, not an %s", ErrData, v.Type())
+		return fmt.Errorf("attribute %s: %w: an attribute holds null, a bool, a number or a string, not an %s", subType, ErrData, v.Type())
 	}
 	if v.typ == TypeFloat {
 		if f, _ := v.Number(); f-f != 0 {
-			return "", ErrNotFinite
+			return fmt.Errorf("attribute %s: %w", subType, ErrNotFinite)
 		}
 	}
-	return scalar(v)
+	return nil
+}
+
+// appendAttribute appends the image of an attribute.
+func appendAttribute(buf []byte, subType string, v Value) ([]byte, error) {
+	buf, err := appendScalar(append(append(buf, KindAttribute...), subType...), v)
+	if err != nil {
+		return nil, fmt.Errorf("attribute %s: %w", subType, err)
+	}
+	return buf, nil
 }
 
 // Value is the attribute's fact, spelt as it came.
 func (a *Attribute) Value() Value { return a.data }
 
 func (a *Attribute) value() Value { return a.data }
+
+func (a *Attribute) appendValue(buf []byte) []byte { return a.data.AppendJSON(buf) }
 
 // Object groups attributes and objects.
 type Object struct {
@@ -122,16 +151,18 @@ func NewObject(subType string, children ...Node) (*Object, error) {
 	if err := o.core.gather(KindObject, subType, &o.family, children); err != nil {
 		return nil, err
 	}
-	o.seal()
 	return o, nil
 }
 
 func (o *Object) value() Value { return o.Data() }
 
+func (o *Object) appendValue(buf []byte) []byte { return o.AppendData(buf) }
+
 // family is what an object, event or session holds.
 type family struct {
 	children []Node // direct, distinct, in the order of their hashes
-	refs     []Node // all descendants, likewise
+	byName   []Node // the same in the order of their sub_types
+	refs     []Node // all descendants, distinct, in the order of their hashes
 }
 
 // Children are the direct children, distinct and in the order of their hashes.
@@ -142,15 +173,51 @@ func (f *family) Refs() []Node { return slices.Clone(f.refs) }
 
 // Data nests the data of the children in lists under their sub_types: {"file":[{"filename":["a.exe"]}],"url":["example.com"]}.
 func (f *family) Data() Value {
-	lists := map[string][]Value{}
-	for _, c := range f.children {
-		lists[c.SubType()] = append(lists[c.SubType()], c.value())
+	c := &collection{}
+	for name, nodes := range f.named() {
+		list := &collection{values: make([]Value, len(nodes))}
+		for i, n := range nodes {
+			list.values[i] = n.value()
+		}
+		c.keys, c.values = append(c.keys, name), append(c.values, Value{typ: TypeArray, sub: list})
 	}
-	fields := make(map[string]Value, len(lists))
-	for name, values := range lists {
-		fields[name] = Array(values...)
+	return Value{typ: TypeObject, sub: c}
+}
+
+// AppendData appends Data as JSON.
+func (f *family) AppendData(buf []byte) []byte {
+	buf = append(buf, '{')
+	for name, nodes := range f.named() {
+		if buf[len(buf)-1] != '{' {
+			buf = append(buf, ',')
+		}
+		buf = appendQuoted(buf, name, false)
+		buf = append(buf, ":["...)
+		for i, n := range nodes {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = n.appendValue(buf)
+		}
+		buf = append(buf, ']')
 	}
-	return Map(fields)
+	return append(buf, '}')
+}
+
+// named yields the sub_types of the children in their order, and those that have each, in the order of their hashes.
+func (f *family) named() iter.Seq2[string, []Node] {
+	return func(yield func(string, []Node) bool) {
+		for rest := f.byName; len(rest) > 0; {
+			name, n := rest[0].SubType(), 1
+			for n < len(rest) && rest[n].SubType() == name {
+				n++
+			}
+			if !yield(name, rest[:n]) {
+				return
+			}
+			rest = rest[n:]
+		}
+	}
 }
 
 // find looks a descendant up.
@@ -159,8 +226,8 @@ func (f *family) find(h Hash) bool {
 	return ok
 }
 
-// gather fills in all of an instance that holds children but its hash.
-func (c *core) gather(kind Kind, subType string, f *family, children []Node) error {
+// gather fills in all of an instance that holds children. Of an event more comes between its sub_type and data.
+func (c *core) gather(kind Kind, subType string, f *family, children []Node, more ...string) error {
 	if err := ValidSubType(subType); err != nil {
 		return err
 	}
@@ -174,11 +241,17 @@ func (c *core) gather(kind Kind, subType string, f *family, children []Node) err
 	if c.depth > MaxDepth {
 		return fmt.Errorf("%s %s: data of more than %d levels: %w", kind, subType, MaxDepth, ErrTooDeep)
 	}
-	text, err := f.text()
+	var room [imageRoom]byte
+	image := append(append(room[:0], kind...), subType...)
+	for _, m := range more {
+		image = append(image, m...)
+	}
+	begin := len(image)
+	image, err := f.appendText(image)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, subType, err)
 	}
-	c.canonical = text
+	c.seal(image, begin)
 	return nil
 }
 
@@ -186,7 +259,7 @@ func (f *family) fill(children []Node) error {
 	if len(children) == 0 {
 		return fmt.Errorf("%w: data cannot be empty", ErrData)
 	}
-	all := make([]Node, 0, 4*len(children))
+	all := 0
 	for _, c := range children {
 		switch n := c.(type) {
 		case nil:
@@ -199,23 +272,34 @@ func (f *family) fill(children []Node) error {
 			if n == nil {
 				return fmt.Errorf("%w: a child is nil", ErrData)
 			}
-			all = append(all, n.refs...)
+			all += len(n.refs)
 		}
 	}
 	var err error
 	if f.children, err = distinct(slices.Clone(children)); err != nil {
 		return err
 	}
-	f.refs, err = distinct(append(all, f.children...))
+	f.byName = slices.Clone(f.children)
+	slices.SortStableFunc(f.byName, func(a, b Node) int { return strings.Compare(a.SubType(), b.SubType()) })
+	if f.refs = f.children; all == 0 {
+		return nil
+	}
+	refs := make([]Node, 0, all+len(f.children))
+	for _, c := range f.children {
+		if o, ok := c.(*Object); ok {
+			refs = append(refs, o.refs...)
+		}
+	}
+	f.refs, err = distinct(append(refs, f.children...))
 	return err
 }
 
 // distinct sorts nodes by hash and keeps the first of those with the same one.
 func distinct(nodes []Node) ([]Node, error) {
-	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Hash().Compare(b.Hash()) })
+	slices.SortStableFunc(nodes, func(a, b Node) int { return bytes.Compare(a.node().hash[:], b.node().hash[:]) })
 	kept := nodes[:0]
 	for _, n := range nodes {
-		if len(kept) == 0 || kept[len(kept)-1].Hash() != n.Hash() {
+		if len(kept) == 0 || kept[len(kept)-1].node().hash != n.node().hash {
 			kept = append(kept, n)
 			continue
 		}
@@ -228,25 +312,24 @@ func distinct(nodes []Node) ([]Node, error) {
 	return kept, nil
 }
 
-// text is the canonical text of Data, made of those of the children.
-func (f *family) text() (string, error) {
-	byName := slices.Clone(f.children)
-	slices.SortStableFunc(byName, func(a, b Node) int { return strings.Compare(a.SubType(), b.SubType()) })
-	keys := make([]string, 0, len(byName))
-	texts := make([]string, 0, len(byName))
-	for start := 0; start < len(byName); {
-		name := byName[start].SubType()
-		var elements []string
-		end := start
-		for ; end < len(byName) && byName[end].SubType() == name; end++ {
-			elements = append(elements, byName[end].node().canonical)
+// appendText appends the canonical text of Data, made of those of the children.
+func (f *family) appendText(buf []byte) (_ []byte, err error) {
+	begin := len(buf)
+	buf = append(buf, '{')
+	var room [imageRoom]byte
+	list := room[:0]
+	texts := make([]string, 0, len(f.byName))
+	for name, nodes := range f.named() {
+		texts = texts[:0]
+		for _, n := range nodes {
+			texts = append(texts, n.node().canonical)
 		}
-		text, err := list(elements)
-		if err != nil {
-			return "", err
+		if list, err = appendList(list[:0], texts, strings.Compare); err != nil {
+			return nil, err
 		}
-		keys, texts = append(keys, name), append(texts, text)
-		start = end
+		if buf, err = appendField(buf, begin, name, list); err != nil {
+			return nil, err
+		}
 	}
-	return dict(keys, texts)
+	return append(buf, '}'), nil
 }

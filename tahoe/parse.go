@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -17,7 +18,7 @@ const (
 
 // ParseValue reads one JSON value. It keeps whole and floating numbers apart and integers of any size whole; -0 is the int 0, -0.0 a
 // float; of fields with one key the last counts. Numbers too large for a float, bytes that are not UTF-8, more than MaxDepth levels
-// and more than MaxText bytes are errors. Half a surrogate pair (`"\ud800"`) is kept, so that it hashes and prints as it came; Str
+// and more than MaxText bytes are errors. The strings share one copy of the text. Half a surrogate pair (`"\ud800"`) is kept, so that it hashes and prints as it came; Str
 // and Text show it as U+FFFD.
 func ParseValue(text []byte) (Value, error) { return parse(text, false) }
 
@@ -29,7 +30,7 @@ func parse(text []byte, notFinite bool) (Value, error) {
 	if !utf8.Valid(text) {
 		return Value{}, fmt.Errorf("%w: not UTF-8", ErrSyntax)
 	}
-	p := parser{text: text, notFinite: notFinite}
+	p := parser{text: string(text), notFinite: notFinite}
 	v, err := p.value(0)
 	if err != nil {
 		return Value{}, err
@@ -41,9 +42,12 @@ func parse(text []byte, notFinite bool) (Value, error) {
 }
 
 type parser struct {
-	text      []byte
+	text      string // which the strings of the value are parts of
 	pos       int
 	notFinite bool
+
+	fields   pairs   // of the objects that are not at their end
+	elements []Value // of such arrays
 }
 
 func (p *parser) fault(message string) error {
@@ -91,7 +95,7 @@ func (p *parser) value(depth int) (Value, error) {
 }
 
 func (p *parser) word(word string) error {
-	if p.pos+len(word) > len(p.text) || string(p.text[p.pos:p.pos+len(word)]) != word {
+	if !strings.HasPrefix(p.text[p.pos:], word) {
 		return p.fault("no value")
 	}
 	p.pos += len(word)
@@ -110,23 +114,25 @@ func (p *parser) notNumber(word string) error {
 }
 
 func (p *parser) array(depth int) (Value, error) {
-	c := &collection{}
+	begin := len(p.elements)
 	if p.space() == ']' {
 		p.pos++
-		return Value{typ: TypeArray, sub: c}, nil
+		return Array(), nil
 	}
 	for {
 		v, err := p.value(depth)
 		if err != nil {
 			return Value{}, err
 		}
-		c.values = append(c.values, v)
+		p.elements = append(p.elements, v)
 		switch p.space() {
 		case ',':
 			p.pos++
 		case ']':
 			p.pos++
-			return Value{typ: TypeArray, sub: c}, nil
+			v := Array(p.elements[begin:]...)
+			p.elements = p.elements[:begin]
+			return v, nil
 		default:
 			return Value{}, p.fault("neither comma nor ]")
 		}
@@ -134,10 +140,10 @@ func (p *parser) array(depth int) (Value, error) {
 }
 
 func (p *parser) object(depth int) (Value, error) {
-	var fields pairs
+	begin := len(p.fields)
 	if p.space() == '}' {
 		p.pos++
-		return fields.value(), nil
+		return pairs{}.value(), nil
 	}
 	for {
 		if p.space() != '"' {
@@ -155,13 +161,15 @@ func (p *parser) object(depth int) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		fields = append(fields, pair{key, v})
+		p.fields = append(p.fields, pair{key, v})
 		switch p.space() {
 		case ',':
 			p.pos++
 		case '}':
 			p.pos++
-			return fields.value(), nil
+			v := p.fields[begin:].value()
+			p.fields = p.fields[:begin]
+			return v, nil
 		default:
 			return Value{}, p.fault("neither comma nor }")
 		}
@@ -198,7 +206,7 @@ func (p *parser) number() (Value, error) {
 			return Value{}, p.fault("no digit in the exponent")
 		}
 	}
-	text := string(p.text[start:p.pos])
+	text := p.text[start:p.pos]
 	if whole {
 		return integer(text), nil
 	}
@@ -233,12 +241,18 @@ func (p *parser) str() (string, error) {
 	p.pos++
 	start := p.pos
 	var buf []byte // stays nil while the string has no escape
-	for p.pos < len(p.text) {
+	for {
+		if p.pos += plain(p.text[p.pos:]); p.pos == len(p.text) {
+			return "", p.fault("string without end")
+		}
 		switch c := p.text[p.pos]; {
 		case c == '"':
-			buf = append(buf, p.text[start:p.pos]...)
+			rest := p.text[start:p.pos]
 			p.pos++
-			return string(buf), nil
+			if buf == nil {
+				return rest, nil
+			}
+			return string(append(buf, rest...)), nil
 		case c == '\\':
 			buf = append(buf, p.text[start:p.pos]...)
 			r, err := p.escape()
@@ -250,10 +264,11 @@ func (p *parser) str() (string, error) {
 		case c < ' ':
 			return "", p.fault("control character in a string")
 		default:
-			p.pos++
+			for p.pos < len(p.text) && p.text[p.pos] >= 0x7f {
+				p.pos++
+			}
 		}
 	}
-	return "", p.fault("string without end")
 }
 
 // escape reads one escape, or two that are the halves of a surrogate pair.

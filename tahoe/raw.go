@@ -20,12 +20,14 @@ func NewRaw(subType string, data Value, orgid, timezone string) (*Raw, error) {
 	if !utf8.ValidString(orgid) || !utf8.ValidString(timezone) {
 		return nil, fmt.Errorf("raw %s: %w: orgid or timezone is not UTF-8", subType, ErrData)
 	}
-	text, err := Canonical(data)
+	var room [4 * imageRoom]byte
+	begin := len(KindRaw) + len(subType)
+	image, err := appendCanonical(append(append(room[:0], KindRaw...), subType...), data)
 	if err != nil {
 		return nil, fmt.Errorf("raw %s: %w", subType, err)
 	}
-	r := &Raw{core: core{kind: KindRaw, subType: subType, canonical: text}, data: data, orgid: orgid, timezone: timezone}
-	r.seal()
+	r := &Raw{core: core{kind: KindRaw, subType: subType}, data: data, orgid: orgid, timezone: timezone}
+	r.seal(image, begin)
 	return r, nil
 }
 

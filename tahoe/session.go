@@ -29,7 +29,6 @@ func NewSession(subType string, children ...Node) (*Session, error) {
 	if err := s.core.gather(KindSession, subType, &s.family, children); err != nil {
 		return nil, err
 	}
-	s.seal()
 	return s, nil
 }
 

@@ -129,8 +129,7 @@ func specAttribute(subType string, v Value) (Node, error) {
 	if err := ValidSubType(subType); err != nil {
 		return nil, err
 	}
-	text, err := scalar(v)
-	return &Attribute{core{sum(string(KindAttribute), subType, text), KindAttribute, subType, text, 0}, v}, err
+	return newAttribute(subType, v)
 }
 
 func specChildren(in Value) ([]Node, error) {

@@ -2,6 +2,7 @@ package tahoe
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -73,34 +74,50 @@ const hexDigits = "0123456789abcdef"
 
 // appendQuoted writes s as a JSON string; with ascii set, as Python's json.dumps does: everything from U+007F on is escaped.
 // Half a surrogate pair, which Go text cannot hold but JSON can, stands in s as the three bytes that UTF-8 would give it.
-func appendQuoted(buf []byte, s string, ascii bool) []byte {
+func appendQuoted[T string | []byte](buf []byte, s T, ascii bool) []byte {
 	buf = append(buf, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
-			i++
-			continue
+	for {
+		n := plain(s)
+		buf = append(buf, s[:n]...)
+		if s = s[n:]; len(s) == 0 {
+			return append(buf, '"')
 		}
-		if c == '"' || c == '\\' {
-			buf = append(buf, s[start:i]...)
+		if c := s[0]; c == '"' || c == '\\' {
 			buf = append(buf, '\\', c)
-			i++
-			start = i
+			s = s[1:]
 			continue
 		}
-		r, width := decode(s[i:])
+		r, width := decode(string(s[:min(len(s), utf8.UTFMax)]))
 		if r >= 0x7f && !ascii && !isSurrogate(r) {
-			i += width
-			continue
+			buf = append(buf, s[:width]...)
+		} else {
+			buf = appendEscaped(buf, r)
 		}
-		buf = append(buf, s[start:i]...)
-		buf = appendEscaped(buf, r)
-		i += width
-		start = i
+		s = s[width:]
 	}
-	buf = append(buf, s[start:]...)
-	return append(buf, '"')
+}
+
+// plain counts the bytes at the beginning of s that stand in JSON as they are: printable ASCII but quotes and backslashes. All text goes
+// through here several times, so it looks at eight bytes at once.
+func plain[T string | []byte](s T) int {
+	const ones = 0x0101010101010101
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := s[i : i+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		quote, slash, del := x^(ones*'"'), x^(ones*'\\'), x^(ones*0x7f)
+		// The top bit of a byte is set where subtracting borrows: where it was below a space, or what it is compared with. Above the
+		// first such byte a borrow may go on, so only the first counts.
+		other := (x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash | (del-ones)&^del | x
+		if other &= ones * 0x80; other != 0 {
+			return i + bits.TrailingZeros64(other)/8
+		}
+	}
+	for i < len(s) && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 func appendEscaped(buf []byte, r rune) []byte {
