@@ -86,7 +86,7 @@ type removal struct {
 
 // begin takes a snapshot, and tells whether the announcement is on the register.
 func (r *removal) begin(ctx context.Context) (a *attempt, announced bool, err error) {
-	a = &attempt{lane: r.lane}
+	a = &attempt{batch: newBatch(0), lane: r.lane}
 	for {
 		announced, err = r.beginNow(ctx, a)
 		if !errors.Is(err, errNoLane) {

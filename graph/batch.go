@@ -2,7 +2,8 @@ package graph
 
 import (
 	"fmt"
-	"hash/crc32"
+	"hash/maphash"
+	"iter"
 	"math"
 
 	"github.com/cybexp/cybexp/tahoe"
@@ -13,6 +14,10 @@ import (
 type item struct {
 	instance tahoe.Instance
 	piece    int // the first that holds it
+
+	uid   uint64 // of the vertex, as the attempt that is under way has it
+	name  string // in quads: the uid as text, most often
+	fresh bool   // the attempt makes it
 
 	malicious, benign []tahoe.Hash  // event
 	marking           tahoe.Marking // event
@@ -63,9 +68,45 @@ type batch struct {
 	order []tahoe.Hash // children before their parents, events before what points at them
 }
 
+func newBatch(size int) *batch {
+	return &batch{items: make(map[tahoe.Hash]*item, size), order: make([]tahoe.Hash, 0, size)}
+}
+
+// of is the item of a hash, and an empty one for what is not in the batch.
+func (b *batch) of(h tahoe.Hash) *item {
+	if it := b.items[h]; it != nil {
+		return it
+	}
+	return &item{}
+}
+
+// forget makes the batch ready for another attempt.
+func (b *batch) forget() {
+	for _, it := range b.items {
+		it.uid, it.fresh = 0, false
+	}
+}
+
+func (b *batch) nameByUID() {
+	for _, it := range b.items {
+		it.name = hex(it.uid)
+	}
+}
+
+// made lists the vertices that the attempt makes.
+func (b *batch) made() iter.Seq2[tahoe.Hash, *item] {
+	return func(yield func(tahoe.Hash, *item) bool) {
+		for _, h := range b.order {
+			if it := b.items[h]; it.fresh && !yield(h, it) {
+				return
+			}
+		}
+	}
+}
+
 // gather makes a batch of the pieces. It fails when two instances in them have one hash.
 func gather(pieces []*piece) (*batch, error) {
-	b := &batch{items: make(map[tahoe.Hash]*item, 512)}
+	b := newBatch(512)
 	for i, p := range pieces {
 		if err := b.record(i, p.record); err != nil {
 			return nil, err
@@ -128,6 +169,9 @@ func (b *batch) nodes(piece int, nodes []tahoe.Node) error {
 }
 
 func (b *batch) event(piece int, e *tahoe.Event) error {
+	if it := b.items[e.Hash()]; it != nil && it.instance == e {
+		return nil // the session has what the record has
+	}
 	if err := b.nodes(piece, e.Refs()); err != nil {
 		return err
 	}
@@ -194,7 +238,9 @@ func collision(h tahoe.Hash, a, b string) error {
 	return fmt.Errorf("%w: %v is a %s and a %s", tahoe.ErrCollision, h, a, b)
 }
 
-func digest(subType string) uint32 { return crc32.ChecksumIEEE([]byte(subType)) }
+func digest(subType string) uint32 { return uint32(maphash.String(digestSeed, subType)) } //nolint:gosec // half of it will do
+
+var digestSeed = maphash.MakeSeed()
 
 // best picks one of two numbers, either of which may be missing. Numbers that no date can hold are missing.
 func best(a, b *float64, pick func(a, b float64) float64) *float64 {

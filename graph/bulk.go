@@ -13,8 +13,8 @@ import (
 // sessions, and events with contexts.
 //
 //	b := graph.NewBulk()
-//	for _, r := range records {
-//		part, err := b.Add(r)       // in the order of the records
+//	for some := range slices.Chunk(records, 300) {
+//		part, err := b.Add(some...)  // in the order of the records
 //		text = part.AppendRDF(text) // in any order, by many goroutines
 //	}
 //	text = b.AppendRest(text)
@@ -100,17 +100,18 @@ func NewBulk() *Bulk {
 	}
 }
 
-// Part is what one record adds to the graph.
+// Part is what some records add to the graph.
 type Part struct{ attempt *attempt }
 
-// Add takes a record in. Of the parts of one instance, the first that comes counts as the first. It fails, and takes nothing of the
-// record, when two instances have one hash. It must not be called concurrently.
-func (b *Bulk) Add(r tahoe.Record) (*Part, error) {
-	batch := &batch{items: make(map[tahoe.Hash]*item, 32)}
-	if err := batch.record(0, r); err != nil {
-		return nil, err
+// Add takes records in. Of the parts of one instance, the first that comes counts as the first. It fails, and takes nothing of the
+// records, when two instances have one hash. It must not be called concurrently.
+func (b *Bulk) Add(records ...tahoe.Record) (*Part, error) {
+	batch := newBatch(8 * len(records))
+	for _, r := range records {
+		if err := batch.record(0, r); err != nil {
+			return nil, err
+		}
 	}
-	a := &attempt{batch: batch, uids: make(map[tahoe.Hash]uint64, len(batch.order)), fresh: map[tahoe.Hash]bool{}}
 	for _, h := range batch.order {
 		if at, ok := b.place[h]; ok && b.seen[at].sub != digest(batch.items[h].instance.SubType()) {
 			return nil, collision(h, "another sub_type", batch.items[h].instance.SubType())
@@ -120,25 +121,22 @@ func (b *Bulk) Add(r tahoe.Record) (*Part, error) {
 		return nil, fmt.Errorf("more than %d vertices", uint32(math.MaxUint32))
 	}
 	for _, h := range batch.order {
-		if err := b.vertex(a, h, batch.items[h]); err != nil {
+		if err := b.vertex(batch, h, batch.items[h]); err != nil {
 			return nil, err
 		}
 	}
-	a.unmarked = true
-	return &Part{a}, nil
+	return &Part{&attempt{batch: batch, unmarked: true}}, nil
 }
 
 // vertex finds or makes the vertex of h, and takes from the item what can only be spelled at the end, or was before.
-func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) error {
+func (b *Bulk) vertex(of *batch, h tahoe.Hash, it *item) error {
 	at, known := b.place[h]
 	if !known {
 		at = uint32(len(b.seen)) //nolint:gosec // Add bounds it
 		b.place[h] = at
 		b.seen = append(b.seen, seen{sub: digest(it.instance.SubType())})
-		a.fresh[h] = true
 	}
-	uid := uint64(at) + 1
-	a.uids[h] = uid
+	it.uid, it.fresh = uint64(at)+1, !known
 	switch i := it.instance.(type) {
 	case *tahoe.Attribute, *tahoe.Object:
 		b.seen[at].kind = seenNode
@@ -154,7 +152,7 @@ func (b *Bulk) vertex(a *attempt, h tahoe.Hash, it *item) error {
 				b.seen[b.place[n.Hash()]].n++
 			}
 		}
-		b.addContexts(a, &b.seen[at], it)
+		b.addContexts(of, &b.seen[at], it)
 	case *tahoe.Session:
 	case *tahoe.Raw:
 		return b.addUploads(at, it)
@@ -245,7 +243,7 @@ func (b *Bulk) upload(raw uint32, org uint16) *seenUpload {
 }
 
 // addContexts leaves those contexts in the item that are new to the event.
-func (b *Bulk) addContexts(a *attempt, s *seen, it *item) {
+func (b *Bulk) addContexts(of *batch, s *seen, it *item) {
 	if len(it.malicious)+len(it.benign) == 0 {
 		return
 	}
@@ -257,7 +255,7 @@ func (b *Bulk) addContexts(a *attempt, s *seen, it *item) {
 	before := len(has) // what the item itself tells is in no other context
 	add := func(list []tahoe.Hash, benign bool) []tahoe.Hash {
 		return slices.DeleteFunc(list, func(h tahoe.Hash) bool {
-			uid := a.uids[h]
+			uid := of.items[h].uid
 			if slices.ContainsFunc(has[:before], func(c contextOf) bool { return c.uid == uid }) {
 				return true
 			}
@@ -288,22 +286,17 @@ func (b *Bulk) addTold(raw uint32, t told) error {
 
 // AppendRDF appends the part's N-Quads to text.
 func (p *Part) AppendRDF(text []byte) []byte {
-	for _, q := range p.attempt.spell().set {
-		text = appendQuad(text, q, appendUID)
-	}
-	return text
+	p.attempt.batch.nameByUID()
+	q := &quads{attempt: p.attempt, rdf: &rdf{text: text}}
+	q.spellBatch()
+	q.spellRest()
+	return q.rdf.text
 }
 
 // AppendRest appends what is known for sure after the last record: the times of sessions, the states of raws, and who may see what. What has no hash,
 // as the times have not, has uids beyond those of the vertices.
 func (b *Bulk) AppendRest(text []byte) []byte {
-	q := &quads{}
-	flush := func() {
-		for _, one := range q.set {
-			text = appendQuad(text, one, appendUID)
-		}
-		q.set = q.set[:0]
-	}
+	q := &quads{rdf: &rdf{text: text}}
 	b.hideRaws()
 	for i, s := range b.spans {
 		uid := hex(uint64(len(b.seen)) + uint64(i) + 1)
@@ -311,7 +304,6 @@ func (b *Bulk) AppendRest(text []byte) []byte {
 		q.edge(uid, "span_of", hex(uint64(s.session)+1))
 		q.edge(uid, "span_raw", hex(uint64(s.raw)+1))
 		q.span(uid, &span{Start: moment(s.start), End: moment(s.end), Duration: s.last})
-		flush()
 	}
 	for at, s := range b.seen {
 		uid := hex(uint64(at) + 1)
@@ -328,9 +320,8 @@ func (b *Bulk) AppendRest(text []byte) []byte {
 			q.uploads(uid, said, nil, "", "", false)
 		case seenNode, seenSession:
 		}
-		flush()
 	}
-	return text
+	return q.rdf.text
 }
 
 // hideRaws marks raws as their events are marked.

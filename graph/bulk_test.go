@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -154,8 +155,8 @@ func loadBulk(t *testing.T, records []tahoe.Record) (*dgraphd.Server, *graph.Bul
 	b := graph.NewBulk()
 	if err := dgraphd.Load(t.Context(), c, func(w io.Writer) error {
 		var text []byte
-		for _, r := range records {
-			part, err := b.Add(r)
+		for some := range slices.Chunk(records, 7) {
+			part, err := b.Add(some...)
 			if err != nil {
 				return err
 			}

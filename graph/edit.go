@@ -116,7 +116,7 @@ func (w *writer) settle(ctx context.Context, a *attempt, r tahoe.Record) error {
 	if err != nil {
 		return err
 	}
-	a.batch, a.uids, a.fresh = b, map[tahoe.Hash]uint64{}, map[tahoe.Hash]bool{}
+	a.batch = b
 	select {
 	case w.turn <- struct{}{}:
 		defer func() { <-w.turn }()
@@ -124,18 +124,19 @@ func (w *writer) settle(ctx context.Context, a *attempt, r tahoe.Record) error {
 		return ctx.Err()
 	}
 	for _, h := range b.order {
+		it := b.items[h]
 		v, ok := found[h]
 		if !ok {
-			if a.uids[h], err = w.lease.take(ctx); err != nil {
+			if it.uid, err = w.lease.take(ctx); err != nil {
 				return err
 			}
-			a.fresh[h] = true
+			it.fresh = true
 			continue
 		}
-		if err := collision(h, v.SubType, b.items[h].instance.SubType()); err != nil {
+		if err := collision(h, v.SubType, it.instance.SubType()); err != nil {
 			return err
 		}
-		if a.uids[h], err = v.number(); err != nil {
+		if it.uid, err = v.number(); err != nil {
 			return err
 		}
 	}
@@ -297,13 +298,13 @@ func (c *change) moved(s *treeSession) (events []uint64) {
 // target is what the change leaves behind.
 func (c *change) target(a *attempt) target {
 	t := target{moved: map[uint64][]uint64{}, cut: map[uint64][]uint64{}, held: map[uint64]bool{}}
-	for h, uid := range a.uids {
-		if !a.fresh[h] {
-			t.held[uid] = true
+	for _, it := range a.batch.items {
+		if !it.fresh {
+			t.held[it.uid] = true
 		}
 	}
 	for uid, e := range c.events {
-		if a.uids[e.Hash()] != uid {
+		if a.batch.of(e.Hash()).uid != uid {
 			t.events = append(t.events, uid)
 		}
 	}
@@ -353,7 +354,7 @@ func (c *change) shared(s *treeSession, raw number, rref []link, audiences []str
 // follow writes the edges that others have to what is new.
 func (c *change) follow(q *quads) {
 	for _, v := range c.old {
-		uid := q.names[c.events[uint64(v.UID)].Hash()]
+		uid := q.name(c.events[uint64(v.UID)].Hash())
 		for _, s := range v.Sessions {
 			if c.sessions[uint64(s.UID)] == nil {
 				q.edge(hex(uint64(s.UID)), "sref", uid)
@@ -362,18 +363,18 @@ func (c *change) follow(q *quads) {
 		for _, r := range v.Raws {
 			q.edge(hex(uint64(r.UID)), "rref", uid)
 		}
-		if q.fresh[c.events[uint64(v.UID)].Hash()] {
+		if q.batch.of(c.events[uint64(v.UID)].Hash()).fresh {
 			for _, h := range c.judged[uint64(v.UID)] {
-				q.edge(uid, "judged_ref", q.names[h])
+				q.edge(uid, "judged_ref", q.name(h))
 			}
 		}
 	}
 	for _, v := range c.held {
-		uid := q.names[c.sessions[uint64(v.UID)].Hash()]
+		uid := q.name(c.sessions[uint64(v.UID)].Hash())
 		for _, e := range c.moved(v) {
 			to := hex(e)
 			if made := c.events[e]; made != nil {
-				to = q.names[made.Hash()]
+				to = q.name(made.Hash())
 			}
 			q.edge(uid, "sref", to)
 		}

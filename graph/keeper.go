@@ -50,13 +50,13 @@ func (k *keeper) written(a *attempt) {
 		}
 	}
 	probe := max(1, k.hot/probeShare)
-	for h := range a.fresh {
-		e, ok := a.batch.items[h].instance.(*tahoe.Event)
+	for _, it := range a.batch.made() {
+		e, ok := it.instance.(*tahoe.Event)
 		if !ok {
 			continue
 		}
 		for _, n := range e.Refs() {
-			uid := a.uids[n.Hash()]
+			uid := a.batch.of(n.Hash()).uid
 			if a.register.counted[uid] {
 				continue
 			}

@@ -131,7 +131,7 @@ func (a *attempt) beat() *api.NQuad {
 // note says that n events more have the vertex of h in a context.
 func (q *quads) note(h tahoe.Hash, e *tahoe.Event, audience, category, context string, n int64) {
 	key := ledger.Key{Audience: audience, Category: category, Context: context, SubType: e.SubType()}
-	q.tally(q.uids[h], ledger.Entry{At: e.Time().UnixMicro(), Key: key, N: n})
+	q.tally(q.batch.of(h).uid, ledger.Entry{At: e.Time().UnixMicro(), Key: key, N: n})
 }
 
 // tally adds an entry to the ledger of a vertex, if it has one.

@@ -49,8 +49,8 @@ func (q *quads) remark(h tahoe.Hash, e *tahoe.Event, it *item, have *existing) {
 	known(tahoe.Benign, have.Ben)
 	added := func(c tahoe.Category, list []tahoe.Hash) {
 		for _, h := range list {
-			uid := number(q.uids[h])
-			judged := slices.ContainsFunc(have.Judged, func(v vertex) bool { return v.UID == q.names[h] })
+			uid := number(q.batch.of(h).uid)
+			judged := slices.ContainsFunc(have.Judged, func(v vertex) bool { return v.UID == q.name(h) })
 			if contexts[uid] == "" && !judged {
 				contexts[uid] = c
 			}
@@ -60,9 +60,9 @@ func (q *quads) remark(h tahoe.Hash, e *tahoe.Event, it *item, have *existing) {
 	added(tahoe.Benign, it.benign)
 	event := &goingEvent{Audience: have.Audience, Timestamp: e.Time(), Category: have.Category, SubType: e.SubType(), Raws: have.Raws}
 	for _, n := range e.Refs() {
-		event.Ref = append(event.Ref, link{number(q.uids[n.Hash()])})
+		event.Ref = append(event.Ref, link{number(q.batch.of(n.Hash()).uid)})
 	}
-	q.mark(q.names[h], event, contexts, m)
+	q.mark(q.name(h), event, contexts, m)
 }
 
 // mark changes the marking of an event, tells the ledgers, and hides its raws from who must not see it any more. It writes the category

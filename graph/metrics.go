@@ -33,7 +33,9 @@ func (m *metrics) wrote(begun time.Time, a *attempt, err error) {
 	m.writes.Observe(time.Since(begun))
 	switch {
 	case err == nil:
-		m.vertices.Add(len(a.fresh))
+		for range a.batch.made() {
+			m.vertices.Add(1)
+		}
 	case !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrClosed):
 		m.refused.Add(1)
 	}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	base16 "encoding/hex"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -19,9 +20,10 @@ const (
 // quads spells an attempt for Dgraph.
 type quads struct {
 	*attempt
-	names  map[tahoe.Hash]string // uids as text
 	set    []*api.NQuad
+	rdf    *rdf // takes what is else for set, for a loader
 	slab   []cell
+	room   []byte // for what is spelled into something else first
 	del    []*api.NQuad
 	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
 	raised map[string]*raised        // raws that are there, by uid, of which fewer may see something from now on
@@ -44,25 +46,31 @@ func (q *quads) spellRest() {
 
 // spelt is spell before the rest is.
 func (a *attempt) spelt() *quads {
-	q := &quads{attempt: a, names: make(map[tahoe.Hash]string, len(a.uids)), set: make([]*api.NQuad, 0, 12*len(a.fresh)+16)}
-	for h, uid := range a.uids {
-		q.names[h] = hex(uid)
-	}
-	for _, h := range a.batch.order {
-		it := a.batch.items[h]
-		if a.fresh[h] {
-			q.vertex(h, it)
-		}
-		q.merge(h, it)
-		q.hold(h, it)
-	}
+	q := &quads{attempt: a, set: make([]*api.NQuad, 0, 4*len(a.batch.order)+16)}
+	a.batch.nameByUID()
+	q.spellBatch()
 	return q
 }
 
+// spellBatch spells what the attempt writes of each item by itself.
+func (q *quads) spellBatch() {
+	for _, h := range q.batch.order {
+		it := q.batch.items[h]
+		if it.fresh {
+			q.vertex(h, it)
+		}
+		q.merge(h, it)
+		q.hold(it)
+	}
+}
+
+// name is how the quads name an instance of the batch.
+func (q *quads) name(h tahoe.Hash) string { return q.batch.of(h).name }
+
 // vertex writes what the hash stands for; it never changes.
 func (q *quads) vertex(h tahoe.Hash, it *item) {
-	i, uid := it.instance, q.names[h]
-	q.text(uid, "hash", h.String())
+	i, uid := it.instance, it.name
+	q.bytes(uid, "hash", base16.AppendEncode(q.room[:0], h[:]))
 	q.text(uid, "itype", string(i.Kind()))
 	q.text(uid, "sub_type", i.SubType())
 	name := i.SubType()
@@ -72,14 +80,14 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		name = cutRunes(text, maxName)
 		q.text(uid, "value", cutBytes(text, maxValue))
 		q.ordered(uid, i.SubType(), i.Value())
-		q.json(uid, i.Value())
+		q.bytes(uid, "data", i.Value().AppendJSON(q.room[:0]))
 		q.types(uid, "Attribute", "Node")
 	case *tahoe.Object:
-		q.json(uid, i.Data())
+		q.bytes(uid, "data", i.AppendData(q.room[:0]))
 		q.nodes(uid, "ocref", i.Children())
 		q.types(uid, "Object", "Node")
 	case *tahoe.Event:
-		q.text(uid, "brief", i.Brief())
+		q.bytes(uid, "brief", i.AppendBrief(q.room[:0]))
 		if !q.unmarked {
 			q.marked(uid, it.marking, i.OrgID())
 		}
@@ -90,11 +98,11 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.noteFresh(i, it)
 		q.types(uid, "Event")
 	case *tahoe.Session:
-		q.json(uid, i.Data())
+		q.bytes(uid, "data", i.AppendData(q.room[:0]))
 		q.nodes(uid, "sattr", i.Refs())
 		q.types(uid, "Session")
 	case *tahoe.Raw:
-		q.json(uid, i.Data())
+		q.bytes(uid, "data", i.Data().AppendJSON(q.room[:0]))
 		q.types(uid, "Raw")
 	}
 	q.text(uid, "name", name)
@@ -123,7 +131,7 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 	if have == nil {
 		have = &existing{}
 	}
-	uid := q.names[h]
+	uid := it.name
 	switch i := it.instance.(type) {
 	case *tahoe.Attribute, *tahoe.Object:
 	case *tahoe.Event:
@@ -145,9 +153,9 @@ func (q *quads) merge(h tahoe.Hash, it *item) {
 }
 
 // hold writes something of a vertex again that a removal is about to take, so that one of both starts over.
-func (q *quads) hold(h tahoe.Hash, it *item) {
-	if q.register.doomed[q.uids[h]] {
-		q.text(q.names[h], "itype", string(it.instance.Kind()))
+func (q *quads) hold(it *item) {
+	if q.register.doomed[it.uid] {
+		q.text(it.name, "itype", string(it.instance.Kind()))
 	}
 }
 
@@ -161,10 +169,10 @@ func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 	before := len(q.set)
 	add := func(predicate string, context tahoe.Category, list []tahoe.Hash) {
 		for _, h := range list {
-			if taken[q.names[h]] {
+			if taken[q.name(h)] {
 				continue
 			}
-			q.edge(uid, predicate, q.names[h])
+			q.edge(uid, predicate, q.name(h))
 			if have.UID != "" {
 				q.noteContext(h, e, have, context)
 			}
@@ -179,18 +187,23 @@ func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 
 func (q *quads) nodes(uid, predicate string, nodes []tahoe.Node) {
 	for _, n := range nodes {
-		q.edge(uid, predicate, q.names[n.Hash()])
+		q.edge(uid, predicate, q.name(n.Hash()))
 	}
 }
 
 func (q *quads) edges(uid, predicate string, to []tahoe.Hash) {
-	to = slices.SortedFunc(slices.Values(to), tahoe.Hash.Compare) // a copy: the batch may be tried again
+	to = slices.Clone(to) // the batch may be tried again
+	slices.SortFunc(to, tahoe.Hash.Compare)
 	for _, h := range slices.Compact(to) {
-		q.edge(uid, predicate, q.names[h])
+		q.edge(uid, predicate, q.name(h))
 	}
 }
 
 func (q *quads) edge(uid, predicate, to string) {
+	if q.rdf != nil {
+		q.rdf.edge(uid, predicate, to)
+		return
+	}
 	quad := &q.cell().quad
 	quad.Subject, quad.Predicate, quad.ObjectId = uid, predicate, to
 	q.set = append(q.set, quad)
@@ -202,7 +215,21 @@ func (q *quads) value(uid, predicate string, v *api.Value) {
 	q.set = append(q.set, quad)
 }
 
+// bytes is text of what stands in room, which it takes back.
+func (q *quads) bytes(uid, predicate string, text []byte) {
+	q.room = text[:0]
+	if q.rdf != nil {
+		literal(q.rdf, uid, predicate, text)
+		return
+	}
+	q.text(uid, predicate, string(text))
+}
+
 func (q *quads) text(uid, predicate, text string) {
+	if q.rdf != nil {
+		literal(q.rdf, uid, predicate, text)
+		return
+	}
 	c := q.cell()
 	c.text.StrVal, c.value.Val = text, &c.text
 	c.quad.Subject, c.quad.Predicate, c.quad.ObjectValue = uid, predicate, &c.value
@@ -232,15 +259,19 @@ func (q *quads) types(uid string, names ...string) {
 	}
 }
 
-func (q *quads) json(uid string, v tahoe.Value) {
-	q.text(uid, "data", string(v.AppendJSON(nil)))
-}
-
 func (q *quads) float(uid, predicate string, f float64) {
+	if q.rdf != nil {
+		q.rdf.float(uid, predicate, f)
+		return
+	}
 	q.value(uid, predicate, &api.Value{Val: &api.Value_DoubleVal{DoubleVal: f}})
 }
 
 func (q *quads) time(uid, predicate string, t time.Time) {
+	if q.rdf != nil {
+		q.rdf.time(uid, predicate, t)
+		return
+	}
 	binary, err := t.MarshalBinary()
 	if err != nil {
 		panic("time in UTC: " + err.Error())

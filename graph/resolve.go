@@ -25,8 +25,6 @@ type attempt struct {
 	batch *batch
 	lane  *lane
 	txn   *dgo.Txn
-	uids  map[tahoe.Hash]uint64
-	fresh map[tahoe.Hash]bool      // vertices that this attempt makes
 	have  map[tahoe.Hash]*existing // what the graph knows of those that merge
 	needs map[*attempt]struct{}    // attempts that make vertices which this one points at
 
@@ -81,7 +79,10 @@ func (v vertex) number() (uint64, error) {
 	return strconv.ParseUint(strings.TrimPrefix(v.UID, "0x"), 16, 64)
 }
 
-func hex(uid uint64) string { return "0x" + strconv.FormatUint(uid, 16) }
+func hex(uid uint64) string {
+	var room [18]byte
+	return string(strconv.AppendUint(append(room[:0], "0x"...), uid, 16))
+}
 
 // resolve finds or makes a uid for every hash of the batch. What it makes is claimed until finish.
 func (w *writer) resolve(ctx context.Context, b *batch, l *lane) (*attempt, error) {
@@ -124,8 +125,8 @@ func (w *writer) resolveNow(ctx context.Context, a *attempt) (wait *attempt, err
 	}
 	a.txn = w.store.transaction()
 	for {
-		a.uids = make(map[tahoe.Hash]uint64, len(a.batch.order))
-		a.fresh, a.needs = map[tahoe.Hash]bool{}, map[*attempt]struct{}{}
+		a.batch.forget()
+		a.needs = map[*attempt]struct{}{}
 		missing, wait, err := w.recall(a)
 		if err != nil || wait != nil {
 			return wait, err
@@ -168,7 +169,7 @@ func (w *writer) recall(a *attempt) (missing []tahoe.Hash, wait *attempt, err er
 		if e.sub != digest(it.instance.SubType()) {
 			return nil, nil, collision(h, "another sub_type", it.instance.SubType())
 		}
-		a.uids[h] = e.uid
+		it.uid = e.uid
 	}
 	return missing, nil, nil
 }
@@ -176,30 +177,31 @@ func (w *writer) recall(a *attempt) (missing []tahoe.Hash, wait *attempt, err er
 // claim remembers what was found and gives the rest uids of their own.
 func (w *writer) claim(ctx context.Context, a *attempt, missing []tahoe.Hash, found map[tahoe.Hash]vertex) error {
 	for _, h := range missing {
-		subType := a.batch.items[h].instance.SubType()
+		it := a.batch.items[h]
 		v, ok := found[h]
 		if !ok {
 			uid, err := w.lease.take(ctx)
 			if err != nil {
 				return err
 			}
-			a.uids[h], a.fresh[h] = uid, true
+			it.uid, it.fresh = uid, true
 			continue
 		}
-		if err := collision(h, v.SubType, subType); err != nil {
+		if err := collision(h, v.SubType, it.instance.SubType()); err != nil {
 			return err
 		}
 		uid, err := v.number()
 		if err != nil {
 			return fmt.Errorf("uid of %v: %w", h, err)
 		}
-		a.uids[h] = uid
+		it.uid = uid
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, h := range missing {
-		e := entry{uid: a.uids[h], sub: digest(a.batch.items[h].instance.SubType())}
-		if a.fresh[h] {
+		it := a.batch.items[h]
+		e := entry{uid: it.uid, sub: digest(it.instance.SubType())}
+		if it.fresh {
 			w.claims[h] = claim{entry: e, owner: a}
 		} else {
 			w.known.put(h, e)
@@ -212,7 +214,7 @@ func (w *writer) claim(ctx context.Context, a *attempt, missing []tahoe.Hash, fo
 func (w *writer) finish(a *attempt, committed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for h := range a.fresh {
+	for h := range a.batch.made() {
 		c, ok := w.claims[h]
 		if !ok || c.owner != a {
 			continue
@@ -279,8 +281,8 @@ func (a *attempt) readExisting(ctx context.Context) error {
 	var uids []string
 	byUID := map[string]tahoe.Hash{}
 	for _, h := range a.batch.order {
-		if !a.fresh[h] && a.batch.items[h].merges() {
-			uid := hex(a.uids[h])
+		if it := a.batch.items[h]; !it.fresh && it.merges() {
+			uid := hex(it.uid)
 			uids, byUID[uid] = append(uids, uid), h
 		}
 	}

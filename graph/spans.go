@@ -3,6 +3,7 @@ package graph
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dgraph-io/dgo/v230/protos/api"
@@ -33,7 +34,7 @@ const (
 )
 
 // newSpan begins the names of spans that are new.
-const newSpan = "_:t"
+const newSpan = blank + "t"
 
 // telling is a span that is new.
 type telling struct {
@@ -59,11 +60,11 @@ func (q *quads) tell(uid string, it *item, have *existing) {
 		return
 	}
 	for _, t := range it.told {
-		if known := have.span(q.uids[t.session], t.org); known != nil {
+		if known := have.span(q.batch.of(t.session).uid, t.org); known != nil {
 			q.times(hex(uint64(known.UID)), t.times, known)
 			continue
 		}
-		fresh := telling{session: q.names[t.session], raws: []string{uid}, org: t.org}
+		fresh := telling{session: q.name(t.session), raws: []string{uid}, org: t.org}
 		fresh.Start, fresh.End, fresh.Duration = moment(t.start), moment(t.end), t.last
 		for _, u := range it.uploads {
 			if u.Org == t.org {
@@ -100,6 +101,9 @@ func (q *quads) spellTold() {
 			}
 		}
 		name := newSpan + strconv.Itoa(i)
+		if q.rdf != nil { // texts may be put together
+			name = t.session + strings.TrimPrefix(t.raws[0], blank) + t.org
+		}
 		q.text(name, "span_audience", m.Audience(t.org))
 		q.edge(name, "span_of", t.session)
 		for _, raw := range t.raws {

@@ -348,8 +348,8 @@ func discard(txn *dgo.Txn) {
 // counts tells how many vertices each of n pieces made.
 func (a *attempt) counts(n int) []int {
 	added := make([]int, n)
-	for h := range a.fresh {
-		added[a.batch.items[h].piece]++
+	for _, it := range a.batch.made() {
+		added[it.piece]++
 	}
 	return added
 }

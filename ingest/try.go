@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -77,21 +78,23 @@ func (b *Batch) Records() int { return b.chunk.records + len(b.tooLong) }
 
 // Map runs the filter, and gives an outcome for each record.
 func (b *Batch) Map() []Outcome {
-	out := b.tooLong
+	out := slices.Grow(b.tooLong, b.chunk.records)
 	for line, text := range entries(b.chunk.plain) {
 		out = append(out, b.mapper.record(line, text))
 	}
 	return out
 }
 
-// Count adds what became of a record to a status that is kept by hand.
-func (s *Status) Count(o Outcome) {
+// Count adds what became of records to a status that is kept by hand.
+func (s *Status) Count(list ...Outcome) {
 	var r result
-	r.count(o)
-	if o.Record.State == "" {
-		s.Rejected++ // too long
-	} else {
-		s.Received++
+	for _, o := range list {
+		r.count(o)
+		if o.Record.State == "" {
+			s.Rejected++ // too long
+		} else {
+			s.Received++
+		}
 	}
 	s.sum(r)
 }

@@ -327,11 +327,11 @@ func (p *parser) unit() (rune, bool) {
 	for _, c := range p.text[p.pos : p.pos+4] {
 		switch {
 		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
+			r = r<<4 | (c - '0')
 		case c >= 'a' && c <= 'f':
-			r = r<<4 | rune(c-'a'+10)
+			r = r<<4 | (c - 'a' + 10)
 		case c >= 'A' && c <= 'F':
-			r = r<<4 | rune(c-'A'+10)
+			r = r<<4 | (c - 'A' + 10)
 		default:
 			return 0, false
 		}

@@ -72,6 +72,9 @@ func appendFloat(buf []byte, f float64) []byte {
 
 const hexDigits = "0123456789abcdef"
 
+// AppendQuoted appends s, which must be UTF-8, as a JSON string.
+func AppendQuoted[T string | []byte](buf []byte, s T) []byte { return appendQuoted(buf, s, false) }
+
 // appendQuoted writes s as a JSON string; with ascii set, as Python's json.dumps does: everything from U+007F on is escaped.
 // Half a surrogate pair, which Go text cannot hold but JSON can, stands in s as the three bytes that UTF-8 would give it.
 func appendQuoted[T string | []byte](buf []byte, s T, ascii bool) []byte {

@@ -112,21 +112,9 @@ func (r *importRun) spellBatch(ctx context.Context, b batchTurn, text []byte) ([
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	parts := make([]*graph.Part, 0, len(outcomes))
-	for _, o := range outcomes {
-		if o.Record.Raw != nil {
-			part, err := r.bulk.Add(o.Record)
-			switch {
-			case errors.Is(err, tahoe.ErrCollision):
-				r.count(b.file, func() { r.status.CountDead(o.Line, err) })
-				continue
-			case err != nil:
-				return nil, err
-			default:
-				parts = append(parts, part)
-			}
-		}
-		r.count(b.file, func() { r.status.Count(o) })
+	parts, err := r.take(b.file, outcomes)
+	if err != nil {
+		return nil, err
 	}
 	r.vertices.Store(int64(r.bulk.Vertices()))
 	close(b.end)
@@ -135,6 +123,36 @@ func (r *importRun) spellBatch(ctx context.Context, b batchTurn, text []byte) ([
 		text = p.AppendRDF(text)
 	}
 	return text, nil
+}
+
+// take adds what a batch became to the graph: all at once, or one by one if there is something in it that the graph does not take.
+func (r *importRun) take(file string, outcomes []ingest.Outcome) ([]*graph.Part, error) {
+	records := make([]tahoe.Record, 0, len(outcomes))
+	for _, o := range outcomes {
+		if o.Record.Raw != nil {
+			records = append(records, o.Record)
+		}
+	}
+	part, err := r.bulk.Add(records...)
+	switch {
+	case err == nil:
+		r.count(file, func() { r.status.Count(outcomes...) })
+		return []*graph.Part{part}, nil
+	case !errors.Is(err, tahoe.ErrCollision):
+		return nil, err
+	case len(outcomes) == 1:
+		r.count(file, func() { r.status.CountDead(outcomes[0].Line, err) })
+		return nil, nil
+	}
+	var parts []*graph.Part
+	for i := range outcomes {
+		one, err := r.take(file, outcomes[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, one...)
+	}
+	return parts, nil
 }
 
 // count lets f add to the status, and tells the first problems with their file.
