@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,8 @@ func (s *Server) readBody(c echo.Context) ([]byte, error) {
 	return body, nil
 }
 
-// decode reads a JSON body into v; a member that v does not have is an error.
+// decode reads a JSON body into v, which points to a struct. A member that the struct does not have is an error, and so is one that is not there
+// or null, unless its tag says omitzero. The document of the API is made of the same tags.
 func (s *Server) decode(c echo.Context, v any) error {
 	body, err := s.readBody(c)
 	if err != nil {
@@ -35,7 +38,30 @@ func (s *Server) decode(c echo.Context, v any) error {
 	if err := decodeStrict(body, v); err != nil {
 		return badRequest("Invalid JSON: " + jsonFault(err))
 	}
+	if name := missing(body, v); name != "" {
+		return badRequest("'" + name + "' is missing.")
+	}
 	return nil
+}
+
+// missing is the first member that a body has not and v, into which it was read, must have.
+func missing(body []byte, v any) string {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(body, &members) // it was read already; null has no members
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(v).Elem()) {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || slices.ContainsFunc(strings.Split(options, ","), func(o string) bool { return o == "omitzero" || o == "omitempty" }) {
+			continue
+		}
+		there := false
+		for key, value := range members { // in whatever case, as the members of v are found
+			there = there || strings.EqualFold(key, name) && string(value) != "null"
+		}
+		if !there {
+			return name
+		}
+	}
+	return ""
 }
 
 // jsonFault says what is wrong with a JSON body in words of whoever sent it, who knows nothing of the server's types.

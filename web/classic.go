@@ -35,10 +35,7 @@ func (s *Server) orgDocument(c echo.Context, org identity.Org) (identity.Documen
 
 // classicCreateOrg is POST /create/org.
 func (s *Server) classicCreateOrg(c echo.Context) error {
-	b, err := decodeOld[orgBody](s, c)
-	if err == nil {
-		err = need(member{"orgname", b.Orgname == nil}, member{"user", b.User == nil}, member{"admin", b.Admin == nil}, member{"name", b.Name == nil})
-	}
+	b, err := decodeOld[oldCreateOrg](s, c, keyError)
 	if err != nil {
 		return err
 	}
@@ -46,15 +43,15 @@ func (s *Server) classicCreateOrg(c echo.Context) error {
 	if !user.Super {
 		return forbidden("Only CYBEX-P admin can create org!")
 	}
-	users, err1 := hashesOf(*b.User)
-	admins, err2 := hashesOf(*b.Admin)
+	users, err1 := hashesOf(b.User)
+	admins, err2 := hashesOf(b.Admin)
 	if err := errors.Join(err1, err2); err != nil {
 		return classicProblem(err)
 	}
-	made := identity.Org{Name: *b.Orgname, Title: *b.Name, Users: users, Admins: admins}
+	made := identity.Org{Name: b.Orgname, Title: b.Name, Users: users, Admins: admins}
 	org, err := s.cfg.Identity.CreateOrg(c.Request().Context(), user.Hash, made)
 	if errors.Is(err, identity.ErrExists) {
-		return badRequest(fmt.Sprintf("Orgname = %s already exists!", *b.Orgname))
+		return badRequest(fmt.Sprintf("Orgname = %s already exists!", b.Orgname))
 	}
 	if err != nil {
 		return classicProblem(err)
@@ -68,25 +65,22 @@ func (s *Server) classicCreateOrg(c echo.Context) error {
 
 // classicCreateUser is POST /create/user.
 func (s *Server) classicCreateUser(c echo.Context) error {
-	b, err := decodeOld[userBody](s, c)
-	if err == nil {
-		err = need(member{"email", b.Email == nil}, member{"password", b.Password == nil}, member{"password2", b.Password2 == nil}, member{"name", b.Name == nil})
-	}
+	b, err := decodeOld[oldCreateUser](s, c, keyError)
 	if err != nil {
 		return err
 	}
-	if *b.Password != *b.Password2 {
+	if b.Password != b.Password2 {
 		return badRequest("Passwords do not match!")
 	}
 	if !caller(c).Super {
 		return forbidden("Only CYBEX-P admin can create user!")
 	}
-	if err := identity.CheckPassword(identity.User{Email: *b.Email, Name: *b.Name}, *b.Password); err != nil {
+	if err := identity.CheckPassword(identity.User{Email: b.Email, Name: b.Name}, b.Password); err != nil {
 		return classicProblem(err)
 	}
-	user, err := s.newUser(c, identity.User{Email: *b.Email, Name: *b.Name}, *b.Password)
+	user, err := s.newUser(c, identity.User{Email: b.Email, Name: b.Name}, b.Password)
 	if errors.Is(err, identity.ErrExists) {
-		return badRequest(fmt.Sprintf("Username/email = %s already exists!", *b.Email))
+		return badRequest(fmt.Sprintf("Username/email = %s already exists!", b.Email))
 	}
 	if err != nil {
 		return classicProblem(err)
@@ -119,14 +113,11 @@ func (s *Server) runsOrg(c echo.Context, text, unknown, refused string) (identit
 
 // classicAdd is POST /org/add/user.
 func (s *Server) classicAdd(c echo.Context) error {
-	b, err := decodeOld[orgBody](s, c)
-	if err == nil {
-		err = need(member{"org_hash", b.OrgHash == nil}, member{"user", b.User == nil}, member{"add_to", b.AddTo == nil})
-	}
+	b, err := decodeOld[oldAdd](s, c, keyError)
 	if err != nil {
 		return err
 	}
-	org, err := s.runsOrg(c, *b.OrgHash, "Invalid org hash.", "You are not an admin of this org.")
+	org, err := s.runsOrg(c, b.OrgHash, "Invalid org hash.", "You are not an admin of this org.")
 	if err != nil {
 		return err
 	}
@@ -141,7 +132,7 @@ func (s *Server) classicAdd(c echo.Context) error {
 	default:
 		return badRequest("Invalid 'add_to'!")
 	}
-	users, err := hashesOf(*b.User)
+	users, err := hashesOf(b.User)
 	if err == nil {
 		_, err = s.cfg.Identity.Add(c.Request().Context(), org.Hash, users, role)
 	}
@@ -153,24 +144,21 @@ func (s *Server) classicAdd(c echo.Context) error {
 
 // classicDelete is POST /org/del/user.
 func (s *Server) classicDelete(c echo.Context) error {
-	b, err := decodeOld[orgBody](s, c)
-	if err == nil {
-		err = need(member{"org_hash", b.OrgHash == nil}, member{"user", b.User == nil}, member{"del_from", b.DelFrom == nil})
-	}
+	b, err := decodeOld[oldDelete](s, c, keyError)
 	if err != nil {
 		return err
 	}
-	org, err := s.runsOrg(c, *b.OrgHash, "Invalid org hash!", "You are not an admin of this org!")
+	org, err := s.runsOrg(c, b.OrgHash, "Invalid org hash!", "You are not an admin of this org!")
 	if err != nil {
 		return err
 	}
-	from := *b.DelFrom
+	from := b.DelFrom
 	odd := func(s string) bool { return !slices.Contains([]string{"acl", "user", "admin", "all"}, s) }
 	if len(from) == 0 || slices.ContainsFunc(from, odd) {
 		return badRequest("Invalid 'del_from'!")
 	}
 	what := identity.Removal{Reader: from.has("acl"), Member: from.has("user"), Admin: from.has("admin"), All: from.has("all")}
-	users, err := hashesOf(*b.User)
+	users, err := hashesOf(b.User)
 	if err == nil {
 		_, err = s.cfg.Identity.Remove(c.Request().Context(), org.Hash, users, what)
 	}
@@ -182,14 +170,11 @@ func (s *Server) classicDelete(c echo.Context) error {
 
 // classicInfo is POST /org/info.
 func (s *Server) classicInfo(c echo.Context) error {
-	b, err := decodeOld[orgBody](s, c)
+	b, err := decodeOld[oldInfo](s, c, "Invalid input: "+keyError+" '%[1]s'!")
 	if err != nil {
 		return err
 	}
-	if b.OrgHash == nil {
-		return badRequest("Invalid input: KeyError('org_hash') 'org_hash'!")
-	}
-	org, err := s.runsOrg(c, *b.OrgHash, "Invalid Org hash!", "You are not an admin of this Org!")
+	org, err := s.runsOrg(c, b.OrgHash, "Invalid Org hash!", "You are not an admin of this Org!")
 	if err != nil {
 		return err
 	}

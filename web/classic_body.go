@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -33,56 +34,55 @@ func (w words) has(any ...string) bool {
 	return slices.ContainsFunc(w, func(s string) bool { return slices.Contains(any, s) })
 }
 
-// orgBody is the body of the classic calls about an organisation; members that are missing are nil.
-type orgBody struct {
-	OrgHash    *string `json:"org_hash"`
-	User       *words  `json:"user"`
-	AddTo      *words  `json:"add_to"`
-	DelFrom    *words  `json:"del_from"`
-	ReturnType *words  `json:"return_type"`
+// Bodies of the classic calls about people, by the names of the calls. Members are asked for in this order.
+type (
+	oldCreateOrg struct {
+		Orgname string `json:"orgname"`
+		User    words  `json:"user"`
+		Admin   words  `json:"admin"`
+		Name    string `json:"name"`
+	}
+	oldCreateUser struct {
+		Email     string `json:"email"`
+		Password  string `json:"password"`
+		Password2 string `json:"password2"`
+		Name      string `json:"name"`
+	}
+	oldAdd struct {
+		OrgHash string `json:"org_hash"`
+		User    words  `json:"user"`
+		AddTo   words  `json:"add_to"`
+	}
+	oldDelete struct {
+		OrgHash string `json:"org_hash"`
+		User    words  `json:"user"`
+		DelFrom words  `json:"del_from"`
+	}
+	oldInfo struct {
+		OrgHash    string `json:"org_hash"`
+		ReturnType *words `json:"return_type,omitzero"` // without, all
+	}
+)
 
-	Orgname *string `json:"orgname"`
-	Admin   *words  `json:"admin"`
-	Name    *string `json:"name"`
-}
+// keyError is how the original says that a member is missing.
+const keyError = "KeyError('%[1]s')"
 
-// userBody is the body of POST /create/user.
-type userBody struct {
-	Email     *string `json:"email"`
-	Password  *string `json:"password"`
-	Password2 *string `json:"password2"`
-	Name      *string `json:"name"`
-}
-
-// decodeOld decodes a classic body. Like the original it looks over members that it does not know.
-func decodeOld[T any](s *Server, c echo.Context) (T, error) {
+// decodeOld decodes a classic body. Like the original it looks over members that it does not know; without is the text about a member that is missing.
+func decodeOld[T any](s *Server, c echo.Context, without string) (T, error) {
 	var v T
 	body, err := s.readBody(c)
 	if err != nil {
 		return v, err
 	}
-	return v, decodeOldBody(body, &v)
+	return v, decodeOldBody(body, &v, without)
 }
 
-func decodeOldBody(body []byte, v any) error {
+func decodeOldBody(body []byte, v any, without string) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return badRequest("Invalid input: " + jsonFault(err) + "!")
 	}
-	return nil
-}
-
-// member is a part of a body: its name, and whether it is missing.
-type member struct {
-	name    string
-	missing bool
-}
-
-// need names the first member that is missing as the original did.
-func need(members ...member) error {
-	for _, m := range members {
-		if m.missing {
-			return badRequest("KeyError('" + m.name + "')")
-		}
+	if name := missing(body, v); name != "" {
+		return badRequest(fmt.Sprintf(without, name))
 	}
 	return nil
 }

@@ -62,12 +62,15 @@ func (s *Server) comments(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"comments": views})
 }
 
+// commentBody is the body of POST /api/v1/instances/{hash}/comments.
+type commentBody struct {
+	Text string `json:"text"`
+	Org  string `json:"org"` // name or hash
+}
+
 // addComment is POST /api/v1/instances/{hash}/comments.
 func (s *Server) addComment(c echo.Context) error {
-	var body struct {
-		Text string `json:"text"`
-		Org  string `json:"org"` // name or hash
-	}
+	var body commentBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

@@ -39,11 +39,14 @@ func (s *Server) export(c echo.Context) error {
 	return s.exported(c, q, map[string]string{"after": c.QueryParam("after")})
 }
 
+// exportBody is the body of POST /api/v1/export.
+type exportBody struct {
+	Hashes []tahoe.Hash `json:"hashes"`
+}
+
 // exportThese is POST /api/v1/export: the same of the raws and events with some hashes.
 func (s *Server) exportThese(c echo.Context) error {
-	var body struct {
-		Hashes []tahoe.Hash `json:"hashes"`
-	}
+	var body exportBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

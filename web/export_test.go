@@ -28,12 +28,11 @@ func (s *Server) Routes() iter.Seq[string] {
 
 // DecodeOrgBody decodes the body of a classic call about an organisation, and tells its users' hashes.
 func DecodeOrgBody(body []byte) ([]tahoe.Hash, error) {
-	var b orgBody
-	if err := decodeOldBody(body, &b); err != nil {
+	var b struct {
+		User words `json:"user"`
+	}
+	if err := decodeOldBody(body, &b, keyError); err != nil {
 		return nil, err
 	}
-	if err := need(member{"user", b.User == nil}); err != nil {
-		return nil, err
-	}
-	return hashesOf(*b.User)
+	return hashesOf(b.User)
 }

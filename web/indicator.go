@@ -22,11 +22,14 @@ type foundIndicator struct {
 	TDQL    string `json:"tdql"`
 }
 
+// indicatorBody is the body of POST /api/v1/tdql/indicator.
+type indicatorBody struct {
+	Text string `json:"text"`
+}
+
 // indicators is POST /api/v1/tdql/indicator: what a pasted text may name, as starts of queries. It looks nothing up.
 func (s *Server) indicators(c echo.Context) error {
-	var q struct {
-		Text string `json:"text"`
-	}
+	var q indicatorBody
 	if err := s.decode(c, &q); err != nil {
 		return err
 	}

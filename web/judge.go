@@ -42,11 +42,20 @@ func (s *Server) eventToChange(c echo.Context) (instanceRow, error) {
 	return event, forbidden("You do not administer the organisation that recorded the event.").denying(org)
 }
 
+// categoryBody is the body of PUT /api/v1/events/{hash}/category.
+type categoryBody struct {
+	Category string `json:"category"`
+}
+
+// contextBody is the body of PUT /api/v1/events/{hash}/context.
+type contextBody struct {
+	Instance string `json:"instance"` // hash
+	Context  string `json:"context"`
+}
+
 // classify is PUT /api/v1/events/{hash}/category: what the event is held to be from now on, whatever filters say.
 func (s *Server) classify(c echo.Context) error {
-	var body struct {
-		Category string `json:"category"`
-	}
+	var body categoryBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}
@@ -70,10 +79,7 @@ func (s *Server) classify(c echo.Context) error {
 
 // setContext is PUT /api/v1/events/{hash}/context: what an attribute or object is held to be in the event from now on.
 func (s *Server) setContext(c echo.Context) error {
-	var body struct {
-		Instance string `json:"instance"`
-		Context  string `json:"context"`
-	}
+	var body contextBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

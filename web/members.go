@@ -75,12 +75,15 @@ func (s *Server) answerOrg(c echo.Context, org identity.Org) error {
 	}{viewOf(org, caller(c)), members})
 }
 
+// memberBody is the body of PUT /api/v1/orgs/{org}/members/{user}.
+type memberBody struct {
+	Role  string `json:"role"`
+	Reads *bool  `json:"reads,omitzero"` // false keeps a member off the reading list
+}
+
 // setMember is PUT /api/v1/orgs/{org}/members/{user}: what the user is to the organisation from now on.
 func (s *Server) setMember(c echo.Context) error {
-	var body struct {
-		Role  string `json:"role"`
-		Reads *bool  `json:"reads"` // false keeps a member off the reading list
-	}
+	var body memberBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

@@ -146,13 +146,12 @@ func newSchemas() *schemas {
 		reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
 		reflect.TypeFor[tahoe.Marking]():   text,
 		reflect.TypeFor[source.Period]():   text,
+		reflect.TypeFor[words]():           {OneOf: []*jsonschema.Schema{text, {Type: "array", Items: text}}},
 	}
 	return &schemas{all: map[string]json.RawMessage{}, reflector: &jsonschema.Reflector{
-		// omitzero is not known to the library, so that it would require what may be missing.
-		RequiredFromJSONSchemaTags: true,
-		Anonymous:                  true,
-		Namer:                      schemaName,
-		Mapper:                     func(t reflect.Type) *jsonschema.Schema { return own[t] },
+		Anonymous: true,
+		Namer:     schemaName,
+		Mapper:    func(t reflect.Type) *jsonschema.Schema { return own[t] },
 	}}
 }
 

@@ -23,11 +23,15 @@ type apiDocument struct {
 	t        *testing.T
 	compiler *jsonschema.Compiler
 	paths    map[string]map[string]struct {
+		RequestBody struct {
+			Content map[string]struct{ Schema json.RawMessage }
+		}
 		Responses map[string]struct {
 			Content map[string]struct{ Schema json.RawMessage }
 		}
 	}
-	seen map[string]bool
+	schemas map[string]struct{ Required []string } // by name
+	seen    map[string]bool
 }
 
 func (r *rig) document() *apiDocument {
@@ -35,11 +39,13 @@ func (r *rig) document() *apiDocument {
 	got := r.get(person{}, "/openapi.json")
 	d := &apiDocument{t: r.t, compiler: jsonschema.NewCompiler(), seen: map[string]bool{}}
 	var doc struct {
-		OpenAPI string
-		Paths   json.RawMessage
+		OpenAPI    string
+		Paths      json.RawMessage
+		Components struct{ Schemas json.RawMessage }
 	}
 	check(r.t, json.Unmarshal(got.body, &doc))
 	check(r.t, json.Unmarshal(doc.Paths, &d.paths))
+	check(r.t, json.Unmarshal(doc.Components.Schemas, &d.schemas))
 	if got.status != http.StatusOK || doc.OpenAPI != "3.1.0" {
 		r.t.Fatalf("got %d %.200s", got.status, got.body)
 	}

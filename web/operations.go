@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/cybexp/cybexp/identity"
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/ingest/source"
 	"github.com/cybexp/cybexp/reportd"
 	"github.com/cybexp/cybexp/retention"
-	"github.com/cybexp/cybexp/tahoe"
 	"github.com/cybexp/cybexp/taxii"
 	"github.com/cybexp/cybexp/tdql"
 )
@@ -25,7 +23,7 @@ const (
 	superToken = "a full token of a superuser"
 )
 
-// Bodies and answers that handlers make in place.
+// Answers that handlers make in place.
 type (
 	messageAnswer struct {
 		Message string `json:"message"`
@@ -37,24 +35,12 @@ type (
 		Message string `json:"message"`
 		Result  any    `json:"result"`
 	}
-	passwordBody struct {
-		Password string `json:"password"`
-	}
 	orgDetail struct {
 		orgView
 		Members []memberView `json:"members"`
 	}
-	tdqlBody struct {
-		TDQL   string                 `json:"tdql"`
-		Params map[string]tahoe.Value `json:"params"`
-	}
 	tdqlAnswer struct {
 		TDQL string `json:"tdql"`
-	}
-	tokenBody struct {
-		Label string `json:"label"`
-		Right string `json:"right"`
-		TTL   string `json:"ttl"`
 	}
 )
 
@@ -85,46 +71,21 @@ func serverOperations() []operation {
 
 func classicOperations() []operation {
 	created := http.StatusCreated
-	orgUsers := struct {
-		OrgHash string `json:"org_hash"`
-		User    any    `json:"user"`
-		AddTo   any    `json:"add_to"`
-		DelFrom any    `json:"del_from"`
-	}{}
 	return []operation{
 		{Route: "GET /ping", Summary: "pong", Out: messageAnswer{}, Status: http.StatusOK},
 		{Route: "POST /raw", Summary: "Upload a file, as a form", Rights: sendToken, InMedia: "multipart/form-data", Out: struct {
 			Message string         `json:"message"`
 			Upload  ingest.Receipt `json:"upload"`
 		}{}, Status: created},
-		{Route: "POST /query", Summary: "Ask, and wait five seconds for the report", Rights: readToken, In: struct {
-			Type   string                 `json:"type"`
-			Data   json.RawMessage        `json:"data"`
-			TDQL   string                 `json:"tdql"`
-			Params map[string]tahoe.Value `json:"params"`
-			Redo   bool                   `json:"redo"`
-		}{}, Out: reportDocument{}, Status: created},
-		{Route: "POST /create/org", Summary: "Make an organisation", Rights: superToken, In: struct {
-			OrgName string `json:"orgname"`
-			User    any    `json:"user"`
-			Admin   any    `json:"admin"`
-			Name    string `json:"name"`
-		}{}, Out: resultAnswer{}, Status: created},
-		{Route: "POST /create/user", Summary: "Make a user", Rights: superToken, In: struct {
-			Email     string `json:"email"`
-			Password  string `json:"password"`
-			Password2 string `json:"password2"`
-			Name      string `json:"name"`
-		}{}, Out: struct {
+		{Route: "POST /query", Summary: "Ask, and wait five seconds for the report", Rights: readToken, In: queryBody{}, Out: reportDocument{}, Status: created},
+		{Route: "POST /create/org", Summary: "Make an organisation", Rights: superToken, In: oldCreateOrg{}, Out: resultAnswer{}, Status: created},
+		{Route: "POST /create/user", Summary: "Make a user", Rights: superToken, In: oldCreateUser{}, Out: struct {
 			resultAnswer
 			Token string `json:"token"`
 		}{}, Status: created},
-		{Route: "POST /org/add/user", Summary: "Give users a role", Rights: fullToken, In: orgUsers, Out: resultAnswer{}, Status: created},
-		{Route: "POST /org/del/user", Summary: "Take a role from users", Rights: fullToken, In: orgUsers, Out: resultAnswer{}, Status: created},
-		{Route: "POST /org/info", Summary: "Who is in an organisation", Rights: fullToken, In: struct {
-			OrgHash    string `json:"org_hash"`
-			ReturnType any    `json:"return_type"`
-		}{}, Out: resultAnswer{}, Status: http.StatusOK},
+		{Route: "POST /org/add/user", Summary: "Give users a role", Rights: fullToken, In: oldAdd{}, Out: messageAnswer{}, Status: created},
+		{Route: "POST /org/del/user", Summary: "Take a role from users", Rights: fullToken, In: oldDelete{}, Out: messageAnswer{}, Status: created},
+		{Route: "POST /org/info", Summary: "Who is in an organisation", Rights: fullToken, In: oldInfo{}, Out: resultAnswer{}, Status: http.StatusOK},
 		{Route: "GET /orgs/admin_of", Summary: "What I administer", Rights: readToken, Out: resultAnswer{}, Status: http.StatusOK},
 		{Route: "GET /orgs/user_of", Summary: "What I am a member of", Rights: readToken, Out: resultAnswer{}, Status: http.StatusOK},
 		{Route: "GET /user/info/self", Summary: "Who I am", Rights: anyToken, Out: resultAnswer{}, Status: http.StatusOK},
@@ -142,49 +103,27 @@ func peopleOperations() []operation {
 	}{}
 	return []operation{
 		{Route: "GET /api/v1/me", Summary: "Who is signed in", Rights: anyToken, Out: identity.User{}, Status: ok},
-		{Route: "PUT /api/v1/me/password", Summary: "Change my password", Rights: fullToken, In: struct {
-			Old      string `json:"old"`
-			Password string `json:"password"`
-		}{}, Status: none},
-		{Route: "POST /api/v1/session", Summary: "Sign in", In: struct {
-			Email    string `json:"email"`
-			Password string `json:"password"`
-			Token    bool   `json:"token"`
-		}{}, Out: json.RawMessage{}, Status: created},
+		{Route: "PUT /api/v1/me/password", Summary: "Change my password", Rights: fullToken, In: changedPassword{}, Status: none},
+		{Route: "POST /api/v1/session", Summary: "Sign in", In: signInBody{}, Out: json.RawMessage{}, Status: created},
 		{Route: "DELETE /api/v1/session", Summary: "Sign out", Rights: anyToken, Status: none},
 		{Route: "GET /api/v1/tokens", Summary: "My tokens", Rights: fullToken, Out: tokens, Status: ok},
-		{Route: "POST /api/v1/tokens", Summary: "Make a token", Rights: fullToken, In: tokenBody{}, Out: token, Status: created},
+		{Route: "POST /api/v1/tokens", Summary: "Make a token", Rights: fullToken, In: newToken{}, Out: token, Status: created},
 		{Route: "DELETE /api/v1/tokens/:id", Summary: "Revoke a token", Rights: fullToken, Status: none},
 		{Route: "GET /api/v1/orgs", Summary: "The organisations whose data I may read, or in which I have a role", Rights: readToken, Query: []string{"role"}, Out: struct {
 			Orgs []orgView `json:"orgs"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/orgs", Summary: "Make an organisation", Rights: superToken, In: struct {
-			Name   string   `json:"name"`
-			Title  string   `json:"title"`
-			Users  []string `json:"users"`
-			Admins []string `json:"admins"`
-		}{}, Out: orgView{}, Status: created},
+		{Route: "POST /api/v1/orgs", Summary: "Make an organisation", Rights: superToken, In: newOrg{}, Out: orgView{}, Status: created},
 		{Route: "GET /api/v1/orgs/:org", Summary: "Who is in an organisation", Rights: fullToken, Out: orgDetail{}, Status: ok},
-		{Route: "PUT /api/v1/orgs/:org/members/:user", Summary: "Say what somebody is to it", Rights: fullToken, In: struct {
-			Role  string `json:"role"`
-			Reads bool   `json:"reads"`
-		}{}, Out: orgDetail{}, Status: ok},
+		{Route: "PUT /api/v1/orgs/:org/members/:user", Summary: "Say what somebody is to it", Rights: fullToken, In: memberBody{}, Out: orgDetail{}, Status: ok},
 		{Route: "DELETE /api/v1/orgs/:org/members/:user", Summary: "Take somebody out", Rights: fullToken, Out: orgDetail{}, Status: ok},
 		{Route: "GET /api/v1/users", Summary: "All users", Rights: superToken, Out: struct {
 			Users []identity.User `json:"users"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/users", Summary: "Make a user", Rights: superToken, In: struct {
-			Email    string `json:"email"`
-			Name     string `json:"name"`
-			Password string `json:"password"`
-			Super    bool   `json:"super"`
-		}{}, Out: identity.User{}, Status: created},
+		{Route: "POST /api/v1/users", Summary: "Make a user", Rights: superToken, In: newUserBody{}, Out: identity.User{}, Status: created},
 		{Route: "PUT /api/v1/users/:user/password", Summary: "Give somebody a new password", Rights: superToken, In: passwordBody{}, Status: none},
-		{Route: "PUT /api/v1/users/:user/disabled", Summary: "Lock somebody out, or let them in again", Rights: superToken, In: struct {
-			Disabled bool `json:"disabled"`
-		}{}, Out: identity.User{}, Status: ok},
+		{Route: "PUT /api/v1/users/:user/disabled", Summary: "Lock somebody out, or let them in again", Rights: superToken, In: disabledBody{}, Out: identity.User{}, Status: ok},
 		{Route: "GET /api/v1/users/:user/tokens", Summary: "Somebody's tokens", Rights: superToken, Out: tokens, Status: ok},
-		{Route: "POST /api/v1/users/:user/tokens", Summary: "Make a token for somebody", Rights: superToken, In: tokenBody{}, Out: token, Status: created},
+		{Route: "POST /api/v1/users/:user/tokens", Summary: "Make a token for somebody", Rights: superToken, In: newToken{}, Out: token, Status: created},
 		{Route: "DELETE /api/v1/users/:user/tokens/:id", Summary: "Revoke somebody's token", Rights: superToken, Status: none},
 	}
 }
@@ -219,12 +158,7 @@ func dataOperations() []operation {
 		}{}, Status: ok},
 		{Route: "POST /api/v1/dead/:id/retry", Summary: "Work on it again", Rights: fullToken, Status: accepted},
 		{Route: "DELETE /api/v1/dead/:id", Summary: "Delete it for good", Rights: fullToken, Status: none},
-		{Route: "POST /api/v1/reprocess", Summary: "Run a filter again over raws", Rights: fullToken, In: struct {
-			Typetag string    `json:"typetag"`
-			Org     string    `json:"org"`
-			Since   time.Time `json:"since"`
-			Until   time.Time `json:"until"`
-		}{}, Out: ingest.Job{}, Status: accepted},
+		{Route: "POST /api/v1/reprocess", Summary: "Run a filter again over raws", Rights: fullToken, In: newJob{}, Out: ingest.Job{}, Status: accepted},
 		{Route: "GET /api/v1/reprocess", Summary: "Such jobs", Rights: fullToken, Out: struct {
 			Jobs []ingest.Job `json:"jobs"`
 		}{}, Status: ok},
@@ -257,39 +191,27 @@ func queryOperations() []operation {
 		{Route: "DELETE /api/v1/reports/:id", Summary: "Cancel it", Rights: readToken, Status: http.StatusNoContent},
 		{Route: "GET /api/v1/export", Summary: "All that I may see, as TAHOE documents", Rights: readToken, Query: []string{"after"},
 			Media: []string{mediaNDJSON}, Status: ok},
-		{Route: "POST /api/v1/export", Summary: "Raws and events as TAHOE documents", Rights: readToken, In: struct {
-			Hashes []tahoe.Hash `json:"hashes"`
-		}{}, Media: []string{mediaNDJSON}, Status: ok},
-		{Route: "POST /api/v1/tdql/check", Summary: "Check a query", Rights: readToken, In: tdqlBody{}, Out: struct {
+		{Route: "POST /api/v1/export", Summary: "Raws and events as TAHOE documents", Rights: readToken, In: exportBody{}, Media: []string{mediaNDJSON}, Status: ok},
+		{Route: "POST /api/v1/tdql/check", Summary: "Check a query", Rights: readToken, In: question{}, Out: struct {
 			Canonical string      `json:"canonical"`
 			Hash      string      `json:"hash"`
 			Warnings  tdql.Errors `json:"warnings"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/tdql/format", Summary: "Tidy a query", Rights: readToken, In: tdqlBody{}, Out: tdqlAnswer{}, Status: ok},
-		{Route: "POST /api/v1/tdql/explain", Summary: "How a query would run", Rights: readToken, In: tdqlBody{}, Out: struct {
+		{Route: "POST /api/v1/tdql/format", Summary: "Tidy a query", Rights: readToken, In: question{}, Out: tdqlAnswer{}, Status: ok},
+		{Route: "POST /api/v1/tdql/explain", Summary: "How a query would run", Rights: readToken, In: question{}, Out: struct {
 			Canonical string      `json:"canonical"`
 			Explain   string      `json:"explain"`
 			Warnings  tdql.Errors `json:"warnings"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/tdql/complete", Summary: "What may stand at a place, and what the word there takes", Rights: readToken, In: struct {
-			TDQL string `json:"tdql"`
-			Pos  int    `json:"pos"`
-		}{}, Out: struct {
+		{Route: "POST /api/v1/tdql/complete", Summary: "What may stand at a place, and what the word there takes", Rights: readToken, In: completeBody{}, Out: struct {
 			Candidates []tdql.Candidate `json:"candidates"`
 			Help       tdql.Help        `json:"help,omitzero"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/tdql/indicator", Summary: "What a pasted text names, as queries", Rights: readToken, In: struct {
-			Text string `json:"text"`
-		}{}, Out: struct {
+		{Route: "POST /api/v1/tdql/indicator", Summary: "What a pasted text names, as queries", Rights: readToken, In: indicatorBody{}, Out: struct {
 			Candidates []foundIndicator `json:"candidates"`
 			Together   []foundIndicator `json:"together"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/tdql/rewrite", Summary: "A query in another range of time", Rights: readToken, In: struct {
-			TDQL string `json:"tdql"`
-			Last string `json:"last"`
-			From string `json:"from"`
-			To   string `json:"to"`
-		}{}, Out: tdqlAnswer{}, Status: ok},
+		{Route: "POST /api/v1/tdql/rewrite", Summary: "A query in another range of time", Rights: readToken, In: rewriteBody{}, Out: tdqlAnswer{}, Status: ok},
 	}
 }
 
@@ -304,18 +226,10 @@ func noteOperations() []operation {
 		{Route: "GET /api/v1/instances/:hash/comments", Summary: "What was said of it", Rights: readToken, Out: struct {
 			Comments []commentView `json:"comments"`
 		}{}, Status: ok},
-		{Route: "POST /api/v1/instances/:hash/comments", Summary: "Say something of it", Rights: fullToken, In: struct {
-			Text string `json:"text"`
-			Org  string `json:"org"`
-		}{}, Out: commentView{}, Status: created},
+		{Route: "POST /api/v1/instances/:hash/comments", Summary: "Say something of it", Rights: fullToken, In: commentBody{}, Out: commentView{}, Status: created},
 		{Route: "DELETE /api/v1/comments/:id", Summary: "Delete a comment", Rights: fullToken, Status: none},
-		{Route: "PUT /api/v1/events/:hash/category", Summary: "Say what an event is held to be", Rights: fullToken, In: struct {
-			Category string `json:"category"`
-		}{}, Out: json.RawMessage{}, Status: ok},
-		{Route: "PUT /api/v1/events/:hash/context", Summary: "Say what something is held to be in an event", Rights: fullToken, In: struct {
-			Instance string `json:"instance"`
-			Context  string `json:"context"`
-		}{}, Out: json.RawMessage{}, Status: ok},
+		{Route: "PUT /api/v1/events/:hash/category", Summary: "Say what an event is held to be", Rights: fullToken, In: categoryBody{}, Out: json.RawMessage{}, Status: ok},
+		{Route: "PUT /api/v1/events/:hash/context", Summary: "Say what something is held to be in an event", Rights: fullToken, In: contextBody{}, Out: json.RawMessage{}, Status: ok},
 		{Route: "PUT /api/v1/events/:hash/marking", Summary: "Say how far an event may be shared", Rights: fullToken, In: markingBody{}, Out: markingBody{}, Status: ok},
 		{Route: "DELETE /api/v1/events/:hash", Summary: "Remove an event", Rights: fullToken, Out: removalAnswer{}, Status: ok},
 		{Route: "GET /api/v1/saved", Summary: "Saved queries that I may see", Rights: readToken, Out: struct {

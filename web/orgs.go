@@ -52,23 +52,23 @@ func (s *Server) orgs(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"orgs": views})
 }
 
+// newOrg is the body of POST /api/v1/orgs. People are named by e-mail address or hash.
+type newOrg struct {
+	Name   string   `json:"name"`
+	Title  string   `json:"title,omitzero"`
+	Users  []string `json:"users,omitzero"`
+	Admins []string `json:"admins,omitzero"`
+}
+
 // createOrg is POST /api/v1/orgs, for superusers only. Unless administrators are named, the creator administers what they create.
 func (s *Server) createOrg(c echo.Context) error {
 	user := caller(c)
 	if !user.Super {
 		return forbidden("Only superusers may make organisations.")
 	}
-	var body struct {
-		Name   string   `json:"name"`
-		Title  string   `json:"title"`
-		Users  []string `json:"users"`
-		Admins []string `json:"admins"`
-	}
+	var body newOrg
 	if err := s.decode(c, &body); err != nil {
 		return err
-	}
-	if body.Name == "" {
-		return badRequest("'name' is missing.")
 	}
 	admins, err1 := s.findUsers(c, body.Admins)
 	users, err2 := s.findUsers(c, body.Users)

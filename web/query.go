@@ -31,15 +31,18 @@ type classicQuestion struct {
 	Redo   bool
 }
 
+// queryBody is the body of POST /query, in either form.
+type queryBody struct {
+	Type   *string                `json:"type,omitzero"`
+	Data   json.RawMessage        `json:"data,omitzero"`
+	TDQL   *string                `json:"tdql,omitzero"`
+	Params map[string]tahoe.Value `json:"params,omitzero"`
+	Redo   bool                   `json:"redo,omitzero"`
+}
+
 // decodeClassic reads the body of POST /query. Like the original it looks over members that it does not know.
 func decodeClassic(body []byte) (classicQuestion, error) {
-	var q struct {
-		Type   *string                `json:"type"`
-		Data   json.RawMessage        `json:"data"`
-		TDQL   *string                `json:"tdql"`
-		Params map[string]tahoe.Value `json:"params"`
-		Redo   bool                   `json:"redo"`
-	}
+	var q queryBody
 	if err := json.Unmarshal(body, &q); err != nil {
 		return classicQuestion{}, badRequest("Invalid query format! " + jsonFault(err))
 	}

@@ -19,8 +19,8 @@ import (
 // A question is the body of everything that takes a query as text.
 type question struct {
 	TDQL   string                 `json:"tdql"`
-	Params map[string]tahoe.Value `json:"params"`
-	Redo   bool                   `json:"redo"`
+	Params map[string]tahoe.Value `json:"params,omitzero"`
+	Redo   bool                   `json:"redo,omitzero"`
 }
 
 // asker is the caller as reportd knows callers: with what they may read at this moment.

@@ -15,14 +15,17 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
+// newJob is the body of POST /api/v1/reprocess.
+type newJob struct {
+	Typetag string    `json:"typetag"`
+	Org     string    `json:"org,omitzero"` // name or hash; without, all
+	Since   time.Time `json:"since,omitzero"`
+	Until   time.Time `json:"until,omitzero"`
+}
+
 // reprocess is POST /api/v1/reprocess: the filter of a format runs again over the raws of an organisation, or, for superusers, of all.
 func (s *Server) reprocess(c echo.Context) error {
-	var body struct {
-		Typetag string    `json:"typetag"`
-		Org     string    `json:"org"`
-		Since   time.Time `json:"since"`
-		Until   time.Time `json:"until"`
-	}
+	var body newJob
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ type savedView struct {
 type savedBody struct {
 	Name   string                 `json:"name"`
 	TDQL   string                 `json:"tdql"`
-	Params map[string]tahoe.Value `json:"params"`
-	Org    string                 `json:"org"` // name or hash
-	Watch  bool                   `json:"watch"`
+	Params map[string]tahoe.Value `json:"params,omitzero"`
+	Org    string                 `json:"org,omitzero"` // name or hash
+	Watch  bool                   `json:"watch,omitzero"`
 }
 
 // notesReader is the caller as the notebook knows readers, and the organisations.

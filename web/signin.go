@@ -36,6 +36,13 @@ func (s *Server) setCookie(c echo.Context, token string) {
 	c.SetCookie(cookie)
 }
 
+// signInBody is the body of POST /api/v1/session.
+type signInBody struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Token    bool   `json:"token,omitzero"` // the answer has it, and there is no cookie
+}
+
 // openSession is POST /api/v1/session: sign-in by e-mail address and password. The page gets a cookie; a program, which asks with
 // "token", gets the token in the answer. A page that has a token itself, in the Authorization header, has it put into the cookie, so
 // that its scripts need not keep it.
@@ -43,11 +50,7 @@ func (s *Server) openSession(c echo.Context) error {
 	if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
 		return s.withAny(s.keepToken)(c)
 	}
-	var body struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-		Token    bool   `json:"token"`
-	}
+	var body signInBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}
@@ -148,12 +151,15 @@ func (s *Server) closeSession(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
+// changedPassword is the body of PUT /api/v1/me/password.
+type changedPassword struct {
+	Old      string `json:"old"`
+	Password string `json:"password"`
+}
+
 // changePassword is PUT /api/v1/me/password. It ends all sessions of the caller, and opens a new one for a page.
 func (s *Server) changePassword(c echo.Context) error {
-	var body struct {
-		Old      string `json:"old"`
-		Password string `json:"password"`
-	}
+	var body changedPassword
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

@@ -20,13 +20,13 @@ type newSource struct {
 	Kind     source.Kind   `json:"kind"`
 	Org      string        `json:"org"` // name or hash
 	Typetag  string        `json:"typetag"`
-	Timezone string        `json:"timezone"`
-	Marking  tahoe.Marking `json:"tlp"`
-	Period   source.Period `json:"period"`
+	Timezone string        `json:"timezone,omitzero"`
+	Marking  tahoe.Marking `json:"tlp,omitzero"`
+	Period   source.Period `json:"period,omitzero"`
 	source.Settings
 
-	Secret  string `json:"secret"`
-	Stopped bool   `json:"stopped"` // it is not started yet
+	Secret  string `json:"secret,omitzero"`
+	Stopped bool   `json:"stopped,omitzero"` // it is not started yet
 }
 
 // addSource is POST /api/v1/sources, for who administers the organisation.

@@ -71,8 +71,10 @@ func TestSourcesThroughTheAPI(t *testing.T) {
 func TestBadSourcesAreRefused(t *testing.T) {
 	r := newRig(t)
 	for body, want := range map[string]string{
-		`{"name":"x"}`: "'org' is missing",
-		`{"org":"ORG","kind":"http","typetag":"csv","url":"http://a.example/"}`:                                                           "the name",
+		`{"name":"x"}`: "'kind' is missing",
+		`{"org":"","name":"x","kind":"http","typetag":"csv"}`:                                                                             "'org' is missing",
+		`{"org":"ORG","name":"","kind":"http","typetag":"csv","url":"http://a.example/"}`:                                                 "the name",
+		`{"org":"ORG","kind":"http","typetag":"csv","url":"http://a.example/"}`:                                                           "'name' is missing",
 		`{"org":"ORG","name":"x","kind":"gopher","typetag":"csv"}`:                                                                        "no kind of source",
 		`{"org":"ORG","name":"x","kind":"stdin","typetag":"csv"}`:                                                                         "cybexp send -",
 		`{"org":"ORG","name":"x","kind":"http","typetag":"csv","url":"file:///etc/passwd"}`:                                               "needs a URL",

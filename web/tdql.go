@@ -45,12 +45,15 @@ func (s *Server) explain(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"canonical": plan.Canonical(), "explain": text, "warnings": warnings})
 }
 
+// completeBody is the body of POST /api/v1/tdql/complete.
+type completeBody struct {
+	TDQL string `json:"tdql"`
+	Pos  *int   `json:"pos,omitzero"` // in characters; without, the end
+}
+
 // complete is POST /api/v1/tdql/complete: what may stand at a place in a query. Places count characters.
 func (s *Server) complete(c echo.Context) error {
-	var q struct {
-		TDQL string `json:"tdql"`
-		Pos  *int   `json:"pos"`
-	}
+	var q completeBody
 	if err := s.decode(c, &q); err != nil {
 		return err
 	}
@@ -79,14 +82,17 @@ func (s *Server) complete(c echo.Context) error {
 	return c.JSON(http.StatusOK, body)
 }
 
+// rewriteBody is the body of POST /api/v1/tdql/rewrite.
+type rewriteBody struct {
+	TDQL string `json:"tdql"`
+	Last string `json:"last,omitzero"`
+	From string `json:"from,omitzero"`
+	To   string `json:"to,omitzero"`
+}
+
 // rewrite is POST /api/v1/tdql/rewrite: the same query in another range of time.
 func (s *Server) rewrite(c echo.Context) error {
-	var q struct {
-		TDQL string `json:"tdql"`
-		Last string `json:"last"`
-		From string `json:"from"`
-		To   string `json:"to"`
-	}
+	var q rewriteBody
 	if err := s.decode(c, &q); err != nil {
 		return err
 	}

@@ -30,14 +30,17 @@ func (s *Server) tokens(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"tokens": tokens})
 }
 
+// newToken is the body of POST /api/v1/tokens.
+type newToken struct {
+	Label string `json:"label,omitzero"`
+	Right string `json:"right,omitzero"` // without, full
+	TTL   string `json:"ttl,omitzero"`   // such as 720h
+}
+
 // createToken is POST /api/v1/tokens, and for superusers POST /api/v1/users/{user}/tokens. The answer is the only place that ever
 // shows the token's text.
 func (s *Server) createToken(c echo.Context) error {
-	var body struct {
-		Label string `json:"label"`
-		Right string `json:"right"`
-		TTL   string `json:"ttl"`
-	}
+	var body newToken
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}

@@ -60,14 +60,17 @@ func superuser(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// newUserBody is the body of POST /api/v1/users.
+type newUserBody struct {
+	Email    string `json:"email"`
+	Name     string `json:"name,omitzero"`
+	Password string `json:"password,omitzero"`
+	Super    bool   `json:"super,omitzero"`
+}
+
 // createUser is POST /api/v1/users. A user without a password, such as a program, signs in with tokens only.
 func (s *Server) createUser(c echo.Context) error {
-	var body struct {
-		Email    string `json:"email"`
-		Name     string `json:"name"`
-		Password string `json:"password"`
-		Super    bool   `json:"super"`
-	}
+	var body newUserBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}
@@ -95,11 +98,14 @@ func (s *Server) users(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"users": users})
 }
 
+// passwordBody is the body of PUT /api/v1/users/{user}/password.
+type passwordBody struct {
+	Password string `json:"password"`
+}
+
 // setPassword is PUT /api/v1/users/{user}/password, for somebody who forgot theirs.
 func (s *Server) setPassword(c echo.Context) error {
-	var body struct {
-		Password string `json:"password"`
-	}
+	var body passwordBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}
@@ -113,11 +119,14 @@ func (s *Server) setPassword(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
+// disabledBody is the body of PUT /api/v1/users/{user}/disabled.
+type disabledBody struct {
+	Disabled bool `json:"disabled"`
+}
+
 // disableUser is PUT /api/v1/users/{user}/disabled: whether a user may do anything. Nobody disables themself, so that a superuser is left.
 func (s *Server) disableUser(c echo.Context) error {
-	var body struct {
-		Disabled *bool `json:"disabled"`
-	}
+	var body disabledBody
 	if err := s.decode(c, &body); err != nil {
 		return err
 	}
@@ -125,12 +134,10 @@ func (s *Server) disableUser(c echo.Context) error {
 	switch {
 	case err != nil:
 		return identityProblem(err)
-	case body.Disabled == nil:
-		return badRequest("'disabled' is missing: true or false.")
-	case *body.Disabled && user.Hash == caller(c).Hash:
+	case body.Disabled && user.Hash == caller(c).Hash:
 		return refuse(http.StatusConflict, "self", "You cannot disable yourself. Another superuser can.")
 	}
-	if user, err = s.cfg.Identity.Disable(c.Request().Context(), user.Hash, *body.Disabled); err != nil {
+	if user, err = s.cfg.Identity.Disable(c.Request().Context(), user.Hash, body.Disabled); err != nil {
 		return identityProblem(err)
 	}
 	return c.JSON(http.StatusOK, user)
