@@ -1,5 +1,12 @@
 package identity
 
+import "context"
+
+// CreateUserDigest is CreateUserWith for whom the digest of the password is made already.
+func (s *Service) CreateUserDigest(ctx context.Context, u User, digest string) (User, error) {
+	return s.createUser(ctx, u, digest)
+}
+
 // TakeTurns takes all turns of hashing for users at new addresses, until the function that it returns is called.
 func (s *Service) TakeTurns() (release func()) {
 	for range cap(s.hashes.others) {

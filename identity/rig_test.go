@@ -43,17 +43,19 @@ func withBus(m *testing.M) int {
 
 // store is a bucket. With down set it answers nothing.
 type store struct {
-	kv   *bus.KV
-	down error
+	kv     *bus.KV
+	bucket string
+	down   error
 }
 
 func newStore(tb testing.TB) *store {
 	tb.Helper()
-	kv, err := nats.KV(tb.Context(), bus.KVConfig{Bucket: fmt.Sprintf("identity%d", buckets.Add(1)), Storage: bus.Memory})
+	bucket := fmt.Sprintf("identity%d", buckets.Add(1))
+	kv, err := nats.KV(tb.Context(), bus.KVConfig{Bucket: bucket, Storage: bus.Memory})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &store{kv: kv}
+	return &store{kv: kv, bucket: bucket}
 }
 
 func (s *store) Get(ctx context.Context, key string) ([]byte, uint64, error) {

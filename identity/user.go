@@ -27,11 +27,11 @@ type User struct {
 // CreateUser adds u, whose hash it fills in. An e-mail address is one user's, in whatever case it is written and whether or not they
 // are a superuser. Whether the caller may do so is the caller's to check.
 func (s *Service) CreateUser(ctx context.Context, u User) (User, error) {
-	return s.createUser(ctx, u, func() error { return nil })
+	return s.createUser(ctx, u, "")
 }
 
-// CreateUserWith is CreateUser with a password. The password is stored first, so that there is no user who lacks it: what broke off before there
-// is a user is done again from the beginning, with the password that is given then.
+// CreateUserWith is CreateUser with a password. What broke off before there is a user is done again from the beginning, with the password that is
+// given then.
 func (s *Service) CreateUserWith(ctx context.Context, u User, password string) (User, error) {
 	if err := CheckPassword(u, password); err != nil {
 		return User{}, err
@@ -40,25 +40,34 @@ func (s *Service) CreateUserWith(ctx context.Context, u User, password string) (
 	if err := s.hashes.run(ctx, false, func() { text = hashPassword(password).String() }); err != nil {
 		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
 	}
-	return s.createUser(ctx, u, func() error {
-		_, err := update(ctx, s, keyOf(passwordKeys, tahoe.UserHash(u.Email, u.Super)), func(v *string) ([]audit.Entry, error) { *v = text; return nil, nil })
-		return err
-	})
+	return s.createUser(ctx, u, text)
 }
 
-// createUser makes a user; first does what comes before they are there. Of two who make the same user at once only one does.
-func (s *Service) createUser(ctx context.Context, u User, first func() error) (User, error) {
+// createUser makes a user with the digest of a password, or with none. Of two who make the same user at once, in this process or another, only one does,
+// and it is their password. It is stored first, so that there is no user who lacks it, and once more when the user is there: whoever lost meanwhile has
+// overwritten it before that, or does so never, since they found no user after they had read the revision that they write behind.
+func (s *Service) createUser(ctx context.Context, u User, password string) (User, error) {
 	s.creating.Lock()
 	defer s.creating.Unlock()
 	if err := errors.Join(checkEmail(u.Email), checkText("user's name", u.Name, 0, maxTitle)); err != nil {
 		return User{}, err
 	}
 	u.Hash = tahoe.UserHash(u.Email, u.Super)
-	if err := s.claim(ctx, u); err != nil {
-		return User{}, err
-	}
-	if err := first(); err != nil {
-		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+	key := keyOf(passwordKeys, u.Hash)
+	for written := false; !written; {
+		var before string
+		revision, err := s.load(ctx, key, &before)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+		}
+		if err := s.claim(ctx, u); err != nil {
+			return User{}, err
+		}
+		err = s.save(ctx, key, password, revision)
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+		}
+		written = err == nil
 	}
 	deed := audit.Entry{Action: audit.UserCreate, Object: u.Hash.String(), Detail: map[string]string{"email": u.Email, "super": strconv.FormatBool(u.Super)}}
 	if err := s.commit(ctx, []audit.Entry{deed}, keyOf(userKeys, u.Hash), u, 0); err != nil {
@@ -66,6 +75,9 @@ func (s *Service) createUser(ctx context.Context, u User, first func() error) (U
 			return User{}, fmt.Errorf("user %s: %w", u.Email, ErrExists)
 		}
 		return User{}, fmt.Errorf("create user %s: %w", u.Email, err)
+	}
+	if _, err := update(ctx, s, key, func(v *string) ([]audit.Entry, error) { *v = password; return nil, nil }); err != nil {
+		return User{}, fmt.Errorf("keep password of user %s: %w", u.Email, err)
 	}
 	return u, nil
 }
