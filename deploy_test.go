@@ -1,6 +1,7 @@
 package cybexp_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"maps"
 	"os"
@@ -173,11 +174,11 @@ func TestComposeWithTLSLeavesNoneOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^ *subjectAltName = (.*)$`).FindSubmatch(docs)
+	line := regexp.MustCompile(`(?m)^ *subjectAltName = (.*)$`).FindSubmatch(bytes.ReplaceAll(docs, []byte("\\\n"), nil))
 	if line == nil {
 		t.Fatal("docs/tls.md makes no certificate")
 	}
-	named := strings.Split(string(line[1]), ", ")
+	named := regexp.MustCompile(`,\s*`).Split(string(line[1]), -1)
 	for _, deployment := range []string{"tls", "cluster tls"} {
 		ca := testcerts.New(t)
 		ca.Issue("tls", "tls")
