@@ -13,13 +13,16 @@ import (
 	"syscall"
 )
 
-// maxMappers bounds the goroutines of the loader: each holds a share of the data in memory.
-const maxMappers = 8
+const (
+	maxMappers = 8       // bounds the goroutines of the loader: each holds a share of the data in memory
+	startShare = 64      // of the memory that Dgraph gets is the most that is held of a source while zero starts, which takes two to four seconds
+	loadRoom   = 4 << 20 // bytes that are held when the loader reads
+)
 
 // ErrNotEmpty is returned by Load for a folder that has a graph.
 var ErrNotEmpty = errors.New("there is a graph in the data folder")
 
-// Source writes RDF, which Load reads while it is written. What it gives for an error ends the load.
+// Source writes RDF, which Load reads while it is written. It begins before Dgraph runs. What it gives for an error ends the load.
 type Source func(w io.Writer) error
 
 // Load fills an empty data folder with Dgraph's bulk loader, which writes the files of an alpha directly. Schema is in DQL, and has no
@@ -56,20 +59,22 @@ func (s *Server) load(ctx context.Context, c Config, source Source, schema strin
 	if err := os.WriteFile(schemaFile, []byte(schema), 0o600); err != nil {
 		return err
 	}
+	text, stop := newFeed(source, c.memory()<<20/startShare)
+	defer stop()
 	if s.stopZero, err = s.supervise(s.zero); err != nil {
 		return err
 	}
 	if err := s.until(ctx, "wait for zero", s.zeroHealthy); err != nil {
 		return err
 	}
-	if err := s.bulk(ctx, c, source, schemaFile, work); err != nil {
+	if err := s.bulk(ctx, c, text, schemaFile, work); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(work, "out", "0", "p"), posting)
 }
 
-// bulk runs the loader on what the source writes.
-func (s *Server) bulk(ctx context.Context, c Config, source Source, schema, work string) error {
+// bulk runs the loader on the text.
+func (s *Server) bulk(ctx context.Context, c Config, text *feed, schema, work string) error {
 	log, err := openLog(filepath.Join(s.dir, "log", "bulk.log"))
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func (s *Server) bulk(ctx context.Context, c Config, source Source, schema, work
 	if err := s.forker.start(cmd); err != nil {
 		return err
 	}
-	told := source(in)
+	told := text.drain(in, loadRoom)
 	if told != nil {
 		cancel() // before it sees the end of its input
 	}
