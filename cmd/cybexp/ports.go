@@ -66,7 +66,7 @@ func (p *platform) syslogPorts(ctx context.Context, f *findings) (list []wanted)
 		return nil
 	}
 	if len(sources) > 0 && p.sources.listen == "" {
-		f.warn("sources", "name the host with --sources-listen, for `cybexp up` too", "%d of kind syslog listen nowhere, such as %s", len(sources), printable(sources[0].Name))
+		f.warn("sources", "name the host with --sources-listen, for `cybexp up` too", "%s of kind syslog would listen nowhere: %s", counted(len(sources), "source"), printable(sources[0].Name))
 		return nil
 	}
 	for i := range sources {
