@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"strings"
 
 	"github.com/cybexp/cybexp/graph/dgraphd"
 	"github.com/cybexp/cybexp/ingest"
@@ -66,7 +67,11 @@ func (p *platform) syslogPorts(ctx context.Context, f *findings) (list []wanted)
 		return nil
 	}
 	if len(sources) > 0 && p.sources.listen == "" {
-		f.warn("sources", "name the host with --sources-listen, for `cybexp up` too", "%s of kind syslog would listen nowhere: %s", counted(len(sources), "source"), printable(sources[0].Name))
+		var names []string
+		for _, s := range sources {
+			names = append(names, printable(s.Name))
+		}
+		f.warn("sources", "name the host with --sources-listen, for `cybexp up` too", "nobody listens to syslog for %s", strings.Join(names, ", "))
 		return nil
 	}
 	for i := range sources {

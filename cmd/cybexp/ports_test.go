@@ -39,7 +39,7 @@ func TestDoctorTriesPortsOfSyslog(t *testing.T) {
 		want       []string // STATUS and what is told, by line
 	}{
 		{"no source", "", nil, []string{"ok free"}},
-		{"not asked for", "", []string{"one syslog tcp:" + portOf(t, tcp.Addr())}, []string{"warn 1 source of kind syslog would listen nowhere: one", "ok free"}},
+		{"not asked for", "", []string{"one syslog tcp:" + portOf(t, tcp.Addr())}, []string{"warn nobody listens to syslog for one", "ok free"}},
 		{"taken", "127.0.0.1", []string{"one syslog tls:" + portOf(t, tcp.Addr()), "two syslog udp:" + taken},
 			[]string{"fail source one: listen tcp 127.0.0.1:", "fail source two: listen udp 127.0.0.1:" + taken}},
 		{"other protocol, other kind", "127.0.0.1", []string{"one syslog udp:" + portOf(t, tcp.Addr()), "two file udp:" + taken, "off syslog udp:" + taken}, []string{"ok free"}},
