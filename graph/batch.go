@@ -159,8 +159,8 @@ func (b *batch) add(piece int, i tahoe.Instance) (it *item, fresh bool, err erro
 	return it, true, nil
 }
 
-func (b *batch) nodes(piece int, nodes []tahoe.Node) error {
-	for _, n := range nodes {
+func (b *batch) nodes(piece int, nodes iter.Seq[tahoe.Node]) error {
+	for n := range nodes {
 		if _, _, err := b.add(piece, n); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (b *batch) event(piece int, e *tahoe.Event) error {
 	if it := b.items[e.Hash()]; it != nil && it.instance == e {
 		return nil // the session has what the record has
 	}
-	if err := b.nodes(piece, e.Refs()); err != nil {
+	if err := b.nodes(piece, e.EachRef()); err != nil {
 		return err
 	}
 	it, _, err := b.add(piece, e)
@@ -186,7 +186,7 @@ func (b *batch) event(piece int, e *tahoe.Event) error {
 }
 
 func (b *batch) session(piece int, s *tahoe.Session) error {
-	if err := b.nodes(piece, s.Refs()); err != nil {
+	if err := b.nodes(piece, s.EachRef()); err != nil {
 		return err
 	}
 	it, _, err := b.add(piece, s)

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -17,7 +18,7 @@ import (
 //		part, err := b.Add(some...)  // in the order of the records
 //		text = part.AppendRDF(text) // in any order, by many goroutines
 //	}
-//	text = b.AppendRest(text)
+//	err := b.WriteRest(w)
 type Bulk struct {
 	place    map[tahoe.Hash]uint32 // of the vertex in seen; its uid is one more
 	seen     []seen
@@ -106,7 +107,7 @@ type Part struct{ attempt *attempt }
 // Add takes records in. Of the parts of one instance, the first that comes counts as the first. It fails, and takes nothing of the
 // records, when two instances have one hash. It must not be called concurrently.
 func (b *Bulk) Add(records ...tahoe.Record) (*Part, error) {
-	batch := newBatch(8 * len(records))
+	batch := newBatch(5 * len(records))
 	for _, r := range records {
 		if err := batch.record(0, r); err != nil {
 			return nil, err
@@ -148,7 +149,7 @@ func (b *Bulk) vertex(of *batch, h tahoe.Hash, it *item) error {
 		b.seen[at].kind, b.seen[at].org = seenEvent, org
 		b.seen[at].mark(it.marking)
 		if !known {
-			for _, n := range i.Refs() {
+			for n := range i.EachRef() {
 				b.seen[b.place[n.Hash()]].n++
 			}
 		}
@@ -293,35 +294,59 @@ func (p *Part) AppendRDF(text []byte) []byte {
 	return q.rdf.text
 }
 
-// AppendRest appends what is known for sure after the last record: the times of sessions, the states of raws, and who may see what. What has no hash,
+// restSize is how much text of the rest is written at once.
+const restSize = 1 << 20
+
+// WriteRest writes what is known for sure after the last record: the times of sessions, the states of raws, and who may see what. What has no hash,
 // as the times have not, has uids beyond those of the vertices.
-func (b *Bulk) AppendRest(text []byte) []byte {
-	q := &quads{rdf: &rdf{text: text}}
+func (b *Bulk) WriteRest(w io.Writer) error {
+	q := &quads{rdf: &rdf{text: make([]byte, 0, restSize+restSize/8)}}
+	flush := func(size int) error {
+		if len(q.rdf.text) < size {
+			return nil
+		}
+		_, err := w.Write(q.rdf.text)
+		q.rdf.text = q.rdf.text[:0]
+		return err
+	}
 	b.hideRaws()
 	for i, s := range b.spans {
-		uid := hex(uint64(len(b.seen)) + uint64(i) + 1)
-		q.text(uid, "span_audience", b.upload(s.raw, s.org).is().Audience(b.orgs[s.org]))
-		q.edge(uid, "span_of", hex(uint64(s.session)+1))
-		q.edge(uid, "span_raw", hex(uint64(s.raw)+1))
-		q.span(uid, &span{Start: moment(s.start), End: moment(s.end), Duration: s.last})
-	}
-	for at, s := range b.seen {
-		uid := hex(uint64(at) + 1)
-		switch s.kind {
-		case seenEvent:
-			q.marked(uid, s.is(), b.orgs[s.org])
-		case seenRaw:
-			first := otherUpload{s.seenUpload, tahoe.RankedState(int(s.n)), s.from}
-			var said []tahoe.RawUpload
-			for _, u := range append(b.uploads[uint32(at)], first) { //nolint:gosec // Add bounds it
-				q.text(uid, "audiences", u.is().Audience(b.orgs[u.org]))
-				said = append(said, tahoe.RawUpload{Org: b.orgs[u.org], State: u.state, Timezone: b.zones[u.zone]})
-			}
-			q.uploads(uid, said, nil, "", "", false)
-		case seenNode, seenSession:
+		b.spanRest(q, hex(uint64(len(b.seen))+uint64(i)+1), s)
+		if err := flush(restSize); err != nil {
+			return err
 		}
 	}
-	return q.rdf.text
+	for at, s := range b.seen {
+		b.vertexRest(q, uint32(at), s) //nolint:gosec // Add bounds it
+		if err := flush(restSize); err != nil {
+			return err
+		}
+	}
+	return flush(1)
+}
+
+func (b *Bulk) spanRest(q *quads, uid string, s seenSpan) {
+	q.text(uid, "span_audience", b.upload(s.raw, s.org).is().Audience(b.orgs[s.org]))
+	q.edge(uid, "span_of", hex(uint64(s.session)+1))
+	q.edge(uid, "span_raw", hex(uint64(s.raw)+1))
+	q.span(uid, &span{Start: moment(s.start), End: moment(s.end), Duration: s.last})
+}
+
+func (b *Bulk) vertexRest(q *quads, at uint32, s seen) {
+	uid := hex(uint64(at) + 1)
+	switch s.kind {
+	case seenEvent:
+		q.marked(uid, s.is(), b.orgs[s.org])
+	case seenRaw:
+		first := otherUpload{s.seenUpload, tahoe.RankedState(int(s.n)), s.from}
+		var said []tahoe.RawUpload
+		for _, u := range append(b.uploads[at], first) {
+			q.text(uid, "audiences", u.is().Audience(b.orgs[u.org]))
+			said = append(said, tahoe.RawUpload{Org: b.orgs[u.org], State: u.state, Timezone: b.zones[u.zone]})
+		}
+		q.uploads(uid, said, nil, "", "", false)
+	case seenNode, seenSession:
+	}
 }
 
 // hideRaws marks raws as their events are marked.

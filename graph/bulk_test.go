@@ -162,8 +162,10 @@ func loadBulk(t *testing.T, records []tahoe.Record) (*dgraphd.Server, *graph.Bul
 			}
 			text = part.AppendRDF(text)
 		}
-		_, err := w.Write(b.AppendRest(text))
-		return err
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+		return b.WriteRest(w)
 	}, graph.Predicates); err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (k *keeper) written(a *attempt) {
 		if !ok {
 			continue
 		}
-		for _, n := range e.Refs() {
+		for n := range e.EachRef() {
 			uid := a.batch.of(n.Hash()).uid
 			if a.register.counted[uid] {
 				continue

@@ -158,7 +158,7 @@ func (q *quads) noteFresh(e *tahoe.Event, it *item) {
 		context[h] = string(tahoe.Benign)
 	}
 	audience := it.marking.Audience(e.OrgID())
-	for _, n := range e.Refs() {
+	for n := range e.EachRef() {
 		h := n.Hash()
 		q.note(h, e, audience, string(e.Category()), cmp.Or(context[h], string(tahoe.Unknown)), 1)
 	}

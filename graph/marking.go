@@ -59,7 +59,7 @@ func (q *quads) remark(h tahoe.Hash, e *tahoe.Event, it *item, have *existing) {
 	added(tahoe.Malicious, it.malicious)
 	added(tahoe.Benign, it.benign)
 	event := &goingEvent{Audience: have.Audience, Timestamp: e.Time(), Category: have.Category, SubType: e.SubType(), Raws: have.Raws}
-	for _, n := range e.Refs() {
+	for n := range e.EachRef() {
 		event.Ref = append(event.Ref, link{number(q.batch.of(n.Hash()).uid)})
 	}
 	q.mark(q.name(h), event, contexts, m)

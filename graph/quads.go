@@ -2,6 +2,7 @@ package graph
 
 import (
 	base16 "encoding/hex"
+	"iter"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -84,7 +85,7 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		q.types(uid, "Attribute", "Node")
 	case *tahoe.Object:
 		q.bytes(uid, "data", i.AppendData(q.room[:0]))
-		q.nodes(uid, "ocref", i.Children())
+		q.nodes(uid, "ocref", i.EachChild())
 		q.types(uid, "Object", "Node")
 	case *tahoe.Event:
 		q.bytes(uid, "brief", i.AppendBrief(q.room[:0]))
@@ -93,13 +94,13 @@ func (q *quads) vertex(h tahoe.Hash, it *item) {
 		}
 		q.time(uid, "timestamp", i.Time())
 		q.text(uid, "category", string(i.Category()))
-		q.nodes(uid, "cref", i.Children())
-		q.nodes(uid, "ref", i.Refs())
+		q.nodes(uid, "cref", i.EachChild())
+		q.nodes(uid, "ref", i.EachRef())
 		q.noteFresh(i, it)
 		q.types(uid, "Event")
 	case *tahoe.Session:
 		q.bytes(uid, "data", i.AppendData(q.room[:0]))
-		q.nodes(uid, "sattr", i.Refs())
+		q.nodes(uid, "sattr", i.EachRef())
 		q.types(uid, "Session")
 	case *tahoe.Raw:
 		q.bytes(uid, "data", i.Data().AppendJSON(q.room[:0]))
@@ -185,8 +186,8 @@ func (q *quads) contexts(uid string, e *tahoe.Event, it *item, have *existing) {
 	}
 }
 
-func (q *quads) nodes(uid, predicate string, nodes []tahoe.Node) {
-	for _, n := range nodes {
+func (q *quads) nodes(uid, predicate string, nodes iter.Seq[tahoe.Node]) {
+	for n := range nodes {
 		q.edge(uid, predicate, q.name(n.Hash()))
 	}
 }

@@ -46,7 +46,10 @@ func batches(u Upload, received time.Time, r io.Reader, most int) iter.Seq2[*Bat
 		next := records(u.Typetag, r, limit)
 		m := newMapper(u.Typetag, u.Org.String(), u.Timezone, received, slog.New(slog.DiscardHandler))
 		m.marking = u.Marking
-		b := &Batch{mapper: m}
+		newBatch := func() *Batch {
+			return &Batch{mapper: m, chunk: chunk{plain: make([]byte, 0, min(most*1024, maxChunk))}}
+		}
+		b := newBatch()
 		for {
 			p, err := next()
 			if err != nil {
@@ -62,7 +65,7 @@ func batches(u Upload, received time.Time, r io.Reader, most int) iter.Seq2[*Bat
 				if !yield(b, nil) {
 					return
 				}
-				b = &Batch{mapper: m}
+				b = newBatch()
 			}
 			if p.tooLong {
 				b.tooLong = append(b.tooLong, Outcome{Line: p.line, Problems: []Problem{tooLong(p, limit)}})

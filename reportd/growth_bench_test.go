@@ -73,8 +73,7 @@ func mailGraph(n int) benchgraph.Recipe {
 					return err
 				}
 			}
-			_, err := w.Write(bulk.AppendRest(text[:0]))
-			return err
+			return bulk.WriteRest(w)
 		},
 		Then: func(s *graph.Store) error {
 			for _, h := range bulk.Hot(graph.DefaultConfig().HotDegree) {

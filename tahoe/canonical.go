@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -22,23 +23,33 @@ const maxWork = 2 * MaxDepth * MaxCanonical
 //
 //	{"a":[3,1,3]}  =>  {"a": "[\"1\", \"3\"]"}
 func Canonical(v Value) (string, error) {
-	text, err := appendCanonical(nil, v)
-	return string(text), err
-}
-
-// appendCanonical appends the canonical text of v.
-func appendCanonical(buf []byte, v Value) ([]byte, error) {
-	c := canon{buf: buf, work: maxWork}
+	c := newCanon()
+	defer c.free()
 	if err := c.text(v, 0); err != nil {
-		return nil, err
+		return "", err
 	}
-	return c.buf, nil
+	return string(c.buf), nil
 }
 
 // canon writes canonical texts. Those of the elements of a value stand before its own until that is there.
 type canon struct {
 	buf  []byte
 	work int // bytes that may still be written
+}
+
+var canons = sync.Pool{New: func() any { return &canon{} }}
+
+func newCanon() *canon {
+	c := canons.Get().(*canon) //nolint:forcetypeassert // it holds nothing else
+	c.buf, c.work = c.buf[:0], maxWork
+	return c
+}
+
+// free lets another use the buffer, unless it is one that few need.
+func (c *canon) free() {
+	if cap(c.buf) <= 64<<10 {
+		canons.Put(c)
+	}
 }
 
 func (c *canon) text(v Value, depth int) (err error) {

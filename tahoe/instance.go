@@ -171,6 +171,12 @@ func (f *family) Children() []Node { return slices.Clone(f.children) }
 // Refs are all descendants, distinct and in the order of their hashes.
 func (f *family) Refs() []Node { return slices.Clone(f.refs) }
 
+// EachChild yields Children.
+func (f *family) EachChild() iter.Seq[Node] { return slices.Values(f.children) }
+
+// EachRef yields Refs.
+func (f *family) EachRef() iter.Seq[Node] { return slices.Values(f.refs) }
+
 // Data nests the data of the children in lists under their sub_types: {"file":[{"filename":["a.exe"]}],"url":["example.com"]}.
 func (f *family) Data() Value {
 	c := &collection{}

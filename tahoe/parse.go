@@ -140,11 +140,14 @@ func (p *parser) array(depth int) (Value, error) {
 }
 
 func (p *parser) object(depth int) (Value, error) {
-	begin := len(p.fields)
 	if p.space() == '}' {
 		p.pos++
 		return pairs{}.value(), nil
 	}
+	if p.fields == nil {
+		p.fields = make(pairs, 0, 16) // most records have as many
+	}
+	begin := len(p.fields)
 	for {
 		if p.space() != '"' {
 			return Value{}, p.fault("no key")

@@ -20,14 +20,15 @@ func NewRaw(subType string, data Value, orgid, timezone string) (*Raw, error) {
 	if !utf8.ValidString(orgid) || !utf8.ValidString(timezone) {
 		return nil, fmt.Errorf("raw %s: %w: orgid or timezone is not UTF-8", subType, ErrData)
 	}
-	var room [4 * imageRoom]byte
-	begin := len(KindRaw) + len(subType)
-	image, err := appendCanonical(append(append(room[:0], KindRaw...), subType...), data)
-	if err != nil {
+	c := newCanon()
+	defer c.free()
+	c.buf = append(append(c.buf, KindRaw...), subType...)
+	begin := len(c.buf)
+	if err := c.text(data, 0); err != nil {
 		return nil, fmt.Errorf("raw %s: %w", subType, err)
 	}
 	r := &Raw{core: core{kind: KindRaw, subType: subType}, data: data, orgid: orgid, timezone: timezone}
-	r.seal(image, begin)
+	r.seal(c.buf, begin)
 	return r, nil
 }
 

@@ -1,8 +1,10 @@
 package tahoe
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -80,9 +82,21 @@ func AppendQuoted[T string | []byte](buf []byte, s T) []byte { return appendQuot
 func appendQuoted[T string | []byte](buf []byte, s T, ascii bool) []byte {
 	buf = append(buf, '"')
 	for {
-		n := plain(s)
-		buf = append(buf, s[:n]...)
-		if s = s[n:]; len(s) == 0 {
+		n := 8
+		for ; n == 8 && len(s) >= 8; s = s[n:] {
+			if cap(buf)-len(buf) < 8 {
+				buf = slices.Grow(buf, len(s)+64)
+			}
+			word := load(s)
+			binary.LittleEndian.PutUint64(buf[len(buf):len(buf)+8], word) // some of it in vain
+			n = plainOf(word)
+			buf = buf[:len(buf)+n]
+		}
+		if n == 8 {
+			n = plain(s)
+			buf, s = append(buf, s[:n]...), s[n:]
+		}
+		if len(s) == 0 {
 			return append(buf, '"')
 		}
 		if c := s[0]; c == '"' || c == '\\' {
@@ -100,27 +114,34 @@ func appendQuoted[T string | []byte](buf []byte, s T, ascii bool) []byte {
 	}
 }
 
-// plain counts the bytes at the beginning of s that stand in JSON as they are: printable ASCII but quotes and backslashes. All text goes
-// through here several times, so it looks at eight bytes at once.
+// plain counts the bytes at the beginning of s that stand in JSON as they are: printable ASCII but quotes and backslashes.
 func plain[T string | []byte](s T) int {
-	const ones = 0x0101010101010101
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		w := s[i : i+8]
-		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
-			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-		quote, slash, del := x^(ones*'"'), x^(ones*'\\'), x^(ones*0x7f)
-		// The top bit of a byte is set where subtracting borrows: where it was below a space, or what it is compared with. Above the
-		// first such byte a borrow may go on, so only the first counts.
-		other := (x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash | (del-ones)&^del | x
-		if other &= ones * 0x80; other != 0 {
-			return i + bits.TrailingZeros64(other)/8
+		if n := plainOf(load(s[i:])); n < 8 {
+			return i + n
 		}
 	}
 	for i < len(s) && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' && s[i] != '\\' {
 		i++
 	}
 	return i
+}
+
+// load reads eight bytes. All text is read several times on its way, so it is read in words.
+func load[T string | []byte](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// plainOf is plain of the bytes of a word.
+func plainOf(x uint64) int {
+	const ones = 0x0101010101010101
+	quote, slash, del := x^(ones*'"'), x^(ones*'\\'), x^(ones*0x7f)
+	// The top bit of a byte is set where subtracting borrows: where it is below a space, or equal to what it is compared with. In the bytes
+	// above the first such one a borrow may go on, so only the first counts.
+	other := (x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash | (del-ones)&^del | x
+	return bits.TrailingZeros64(other&(ones*0x80)) / 8
 }
 
 func appendEscaped(buf []byte, r rune) []byte {

@@ -78,8 +78,7 @@ func (r *importRun) spell(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	r.stageIs("building the graph")
-	_, err := w.Write(r.bulk.AppendRest(nil))
-	return err
+	return r.bulk.WriteRest(w)
 }
 
 // read cuts the files up and hands the batches out in order.

@@ -48,7 +48,11 @@ func (r *record) moment(field string, in Input) (float64, bool) {
 // number is a number, or text that is one.
 func number(v tahoe.Value) (float64, bool) {
 	if text, isText := v.Str(); isText {
-		if parsed, err := tahoe.ParseValue([]byte(strings.TrimSpace(text))); err == nil {
+		text = strings.TrimSpace(text)
+		if strings.Trim(text, "+-.0123456789eE") != "" { // most often a date
+			return 0, false
+		}
+		if parsed, err := tahoe.ParseValue([]byte(text)); err == nil {
 			v = parsed
 		}
 	}
