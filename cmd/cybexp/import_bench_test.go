@@ -22,7 +22,8 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// importRecords is how many records are imported: enough that starting the loader is little of it.
+// importRecords is how many records are imported. They take a few seconds, and a new zero takes two to four to elect itself, so that the clock of
+// a single run tells little.
 const importRecords = 30_000
 
 // BenchmarkImport maps records and loads them, and beside it Dgraph's bulk loader loads the same quads from a zipped file, as somebody
