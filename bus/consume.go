@@ -36,6 +36,10 @@ type ConsumerConfig struct {
 	MaxDeliver  int                               // tries before a message is dead; 0 is no limit
 	DeadLetter  *Stream                           // where dead messages go, under its first subject, which ends in ".>"; nil drops them with a log line
 	Retry       func(delivered int) time.Duration // pause after a failed try; nil is Backoff
+
+	// Gather is how often the server is told that messages were handled that had waited for longer than five seconds. It saves memory of
+	// the server while very many come and go. Well below AckWait; 0 tells of each at once.
+	Gather time.Duration
 }
 
 // Handler handles one message. Nil acknowledges it; an error brings it back after a pause; Permanent makes it a dead letter.
@@ -61,6 +65,10 @@ func (s *Stream) Consume(ctx context.Context, c ConsumerConfig, handle Handler) 
 		}
 		return fmt.Errorf("consume %s as %s: %w", s.name, c.Name, fault(err))
 	}
+	if c.Gather > 0 {
+		w.stale = &gatherer{nc: s.bus.nc, log: s.bus.log.With("stream", s.name, "consumer", c.Name)}
+		defer w.stale.run(c.Gather)()
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	for range max(c.Concurrency, 1) {
 		g.Go(func() error { return w.run(gctx) })
@@ -76,6 +84,7 @@ type worker struct {
 
 	stream *Stream
 	cons   jetstream.Consumer // of a stream
+	stale  *gatherer          // nil when none gathers
 	handle Handler
 }
 
@@ -218,6 +227,8 @@ func (w *worker) settle(ctx context.Context, jm jetstream.Msg, m Message, err er
 	defer cancel()
 	var told error
 	switch dead := (permanent{}); {
+	case err == nil && w.stale != nil && time.Since(m.Time) > staleAfter:
+		w.stale.add(jm.Reply())
 	case err == nil:
 		told = jm.DoubleAck(actx)
 	case errors.As(err, &dead), w.MaxDeliver > 0 && m.Delivered >= w.MaxDeliver && ctx.Err() == nil:
