@@ -26,13 +26,18 @@ type attempt struct {
 	lane  *lane
 	txn   *dgo.Txn
 	have  map[tahoe.Hash]*existing // what the graph knows of those that merge
-	needs map[*attempt]struct{}    // attempts that make vertices which this one points at
+	needs map[*ending]struct{}     // of attempts that make vertices which this one points at
 
 	unmarked bool // who may see what it writes is written elsewhere
 
 	register register // of ledgers, at the snapshot of txn
 	changed  []uint64 // whose ledgers it changes
 
+	*ending
+}
+
+// ending is how an attempt ends. Others keep it, and not the attempt, which would keep those before it in turn: all that a long upload wrote.
+type ending struct {
 	done      chan struct{} // closed when it has ended; committed is set before
 	committed bool
 }
@@ -86,7 +91,7 @@ func hex(uid uint64) string {
 
 // resolve finds or makes a uid for every hash of the batch. What it makes is claimed until finish.
 func (w *writer) resolve(ctx context.Context, b *batch, l *lane) (*attempt, error) {
-	a := &attempt{batch: b, lane: l, done: make(chan struct{})}
+	a := &attempt{batch: b, lane: l, ending: &ending{done: make(chan struct{})}}
 	for {
 		owner, err := w.resolveNow(ctx, a)
 		if errors.Is(err, errNoLane) {
@@ -126,7 +131,7 @@ func (w *writer) resolveNow(ctx context.Context, a *attempt) (wait *attempt, err
 	a.txn = w.store.transaction()
 	for {
 		a.batch.forget()
-		a.needs = map[*attempt]struct{}{}
+		a.needs = map[*ending]struct{}{}
 		missing, wait, err := w.recall(a)
 		if err != nil || wait != nil {
 			return wait, err
@@ -159,7 +164,7 @@ func (w *writer) recall(a *attempt) (missing []tahoe.Hash, wait *attempt, err er
 				if it.merges() || c.owner.register.announced < w.register.announced {
 					return nil, c.owner, nil
 				}
-				e, a.needs[c.owner] = c.entry, struct{}{}
+				e, a.needs[c.owner.ending] = c.entry, struct{}{}
 			}
 		}
 		if !ok {
