@@ -172,7 +172,7 @@ func TestAWatchLooksAtEverythingWhenAnnouncementsAreLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := b.Stream(t.Context(), bus.StreamConfig{
-		Name: "graph-written", Subjects: []string{"graph.written"}, Storage: bus.Memory, MaxAge: 10 * time.Minute, MaxBytes: 64 << 20,
+		Name: "graph-written", Subjects: []string{"graph.written"}, Storage: bus.Memory, MaxAge: 10 * time.Minute, MaxBytes: 16 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)

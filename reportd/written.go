@@ -16,9 +16,9 @@ import (
 const (
 	writtenSubject = "graph.written"
 	writtenAge     = 10 * time.Minute
-	writtenBytes   = 64 << 20
-	writtenEvents  = 500     // of one announcement, at most
-	writtenRefs    = 200_000 // bytes of what they hold, about
+	writtenBytes   = 16 << 20 // of 60,000 events, about a minute at full speed; who falls further behind looks at everything
+	writtenEvents  = 500      // of one announcement, at most
+	writtenRefs    = 200_000  // bytes of what they hold, about
 )
 
 func openWritten(ctx context.Context, b *bus.Bus) (*bus.Stream, error) {
