@@ -125,7 +125,7 @@ func TestFullLakeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ingest.New(t.Context(), ingest.Config{Bus: openBus(t, t.TempDir()), Keys: k, Backlog: 1000})
+	s, err := ingest.New(t.Context(), ingest.Config{Bus: openBus(t, t.TempDir()), Keys: k, Backlog: 500})
 	if err != nil {
 		t.Fatal(err)
 	}

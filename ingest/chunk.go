@@ -7,7 +7,10 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/klauspost/compress/s2"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -22,6 +25,20 @@ const (
 type chunk struct {
 	plain   []byte
 	records int
+	packed  []byte // room to pack in
+}
+
+// chunks that were sealed are filled again: an upload makes no garbage of its own length.
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+func newChunk() *chunk { return chunks.Get().(*chunk) } //nolint:forcetypeassert // nothing else is in there
+
+// release gives the chunk up. One that had a long record is not kept.
+func (c *chunk) release() {
+	if cap(c.plain) <= 2*maxChunk {
+		c.plain, c.records = c.plain[:0], 0
+		chunks.Put(c)
+	}
 }
 
 func (c *chunk) fits(text []byte) bool {
@@ -36,6 +53,49 @@ func (c *chunk) add(line int, text []byte) {
 }
 
 var errChunk = errors.New("chunk is not of our making")
+
+// packedMark is the first byte of a chunk that is packed. Older versions did not pack: then it begins with the number of a line, from 1.
+const packedMark = 0
+
+// maxPlain is longer than any chunk, in bytes.
+const maxPlain = tahoe.MaxText + overhead
+
+// pack is the chunk as it is sealed: compressed, since logs shrink to a tenth. It counts until the chunk is released.
+func (c *chunk) pack() []byte {
+	if n := 1 + s2.MaxEncodedLen(len(c.plain)); cap(c.packed) < n {
+		c.packed = make([]byte, n)
+	}
+	c.packed = c.packed[:cap(c.packed)]
+	c.packed[0] = packedMark
+	return c.packed[:1+len(s2.Encode(c.packed[1:], c.plain))]
+}
+
+// unpack undoes pack, and leaves what was not packed as it is.
+func unpack(opened []byte) ([]byte, error) {
+	if len(opened) == 0 || opened[0] != packedMark {
+		return opened, nil
+	}
+	if n, err := s2.DecodedLen(opened[1:]); err != nil || n > maxPlain {
+		return nil, errChunk
+	}
+	plain, err := s2.Decode(nil, opened[1:])
+	if err != nil {
+		return nil, errChunk
+	}
+	return plain, nil
+}
+
+// sealChunk packs and seals a chunk.
+func (s *Service) sealChunk(c *chunk) ([]byte, error) { return s.Keys.Seal(c.pack()) }
+
+// openChunk undoes sealChunk. The error is one of the envelope's or errChunk if nobody can ever use the chunk.
+func (s *Service) openChunk(sealed []byte) ([]byte, error) {
+	opened, err := s.Keys.Open(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return unpack(opened)
+}
 
 // entries yields line and text of every record of an opened chunk. The second value is nil after a fault, which ends it.
 func entries(plain []byte) iter.Seq2[int, []byte] {

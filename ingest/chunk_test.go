@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +29,26 @@ func FuzzLabel(f *testing.F) {
 		key, n, err := ingest.ReadSubject(subject)
 		if err == nil && (n < 0 || !strings.HasPrefix(key, "chunk.") || strings.Count(key, ".") != 3) {
 			t.Errorf("%q is taken for chunk %q of %d records", subject, key, n)
+		}
+	})
+}
+
+// FuzzChunk packs records and reads them again, from a chunk of this version and of an older one, one after the other in the same room. It reads the
+// text itself as a chunk, too, which may be none.
+func FuzzChunk(f *testing.F) {
+	f.Add(1, `{"a":1}`, 2, "", []byte{0})
+	f.Add(7, strings.Repeat("0123456789", 20_000), 1<<30, "x", []byte{0, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	packed, _ := ingest.Pack([]ingest.Entry{{Line: 1, Text: "x"}})
+	f.Add(3, "\x00", 4, "\n", packed)
+	f.Fuzz(func(t *testing.T, line int, text string, line2 int, text2 string, opened []byte) {
+		ingest.Unpack(opened)
+		for _, want := range [][]ingest.Entry{{{Line: max(line, 1), Text: text}, {Line: max(line2, 1), Text: text2}}, {{Line: max(line2, 1), Text: text2}}} {
+			packed, plain := ingest.Pack(want)
+			for _, opened := range [][]byte{packed, plain} {
+				if got, ok := ingest.Unpack(opened); !ok || !slices.Equal(got, want) {
+					t.Errorf("%+q is read as %+v, %v", fmt.Sprint(want), got, ok)
+				}
+			}
 		}
 	})
 }

@@ -121,7 +121,7 @@ func (s *Service) LetterRecords(ctx context.Context, id uint64) ([]LetterRecord,
 	if err != nil {
 		return nil, err
 	}
-	plain, err := s.Keys.Open(m.Data)
+	plain, err := s.openChunk(m.Data)
 	if err != nil {
 		return nil, fmt.Errorf("open dead letter %d: %w", id, err)
 	}

@@ -1,6 +1,9 @@
 package ingest
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // LabelRoundTrip reads a label as a worker does, and again from what it prints; ok is false if it is refused.
 func LabelRoundTrip(header map[string]string) (same, ok bool) {
@@ -24,3 +27,34 @@ func SubjectRoundTrip(header map[string]string) (same, ok bool) {
 
 // ReadSubject reads the subject of a chunk.
 var ReadSubject = readSubject
+
+// Entry is a record of a chunk.
+type Entry struct {
+	Line int
+	Text string
+}
+
+// Pack makes a chunk of records: as it is sealed, and as older versions sealed it.
+func Pack(records []Entry) (packed, plain []byte) {
+	c := newChunk()
+	defer c.release()
+	for _, r := range records {
+		c.add(r.Line, []byte(r.Text))
+	}
+	return bytes.Clone(c.pack()), bytes.Clone(c.plain)
+}
+
+// Unpack reads the records of an opened chunk; ok is false if it is not of our making.
+func Unpack(opened []byte) (records []Entry, ok bool) {
+	plain, err := unpack(opened)
+	if err != nil {
+		return nil, false
+	}
+	for line, text := range entries(plain) {
+		if text == nil {
+			return records, false
+		}
+		records = append(records, Entry{line, string(text)})
+	}
+	return records, true
+}

@@ -84,17 +84,18 @@ func (in *intake) beat(ctx context.Context, stop context.CancelCauseFunc) {
 func (in *intake) fill(ctx context.Context, body io.Reader) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // that many chunks are sealed and synced at a time
-	err := in.chunks(gctx, body, func(l label, plain []byte) error {
+	err := in.chunks(gctx, body, func(l label, c *chunk) error {
 		if err := in.waitForRoom(gctx); err != nil {
 			return err
 		}
-		weight := min(int64(len(plain)), inFlight)
+		weight := min(int64(len(c.plain)), inFlight)
 		if err := in.flight.Acquire(gctx, weight); err != nil {
 			return err
 		}
 		g.Go(func() error {
 			defer in.flight.Release(weight)
-			if err := in.append(gctx, l, plain); err != nil {
+			defer c.release()
+			if err := in.append(gctx, l, c); err != nil {
 				return err
 			}
 			in.mu.Lock()
@@ -118,8 +119,8 @@ func (in *intake) fill(ctx context.Context, body io.Reader) error {
 }
 
 // chunks cuts body up. If body breaks off, what came before is in a chunk too.
-func (in *intake) chunks(ctx context.Context, body io.Reader, send func(label, []byte) error) error {
-	c, number := &chunk{}, 0
+func (in *intake) chunks(ctx context.Context, body io.Reader, send func(label, *chunk) error) error {
+	c, number := newChunk(), 0
 	flush := func() error {
 		if c.records == 0 {
 			return nil
@@ -128,9 +129,9 @@ func (in *intake) chunks(ctx context.Context, body io.Reader, send func(label, [
 			Upload: in.ID, Try: in.Try, Number: number, Records: c.records,
 			Typetag: in.Typetag, Org: in.Org.String(), Timezone: in.Timezone, Marking: in.Marking,
 		}
-		plain := c.plain
-		c, number = &chunk{}, number+1
-		return send(l, plain)
+		full := c
+		c, number = newChunk(), number+1
+		return send(l, full)
 	}
 	next := records(in.Typetag, &counter{r: body, in: in}, in.MaxRecord)
 	for ctx.Err() == nil {
@@ -166,8 +167,8 @@ const appendLimit = 30 * time.Second
 
 // append seals a chunk and puts it on disk. An append that was begun is waited for even when the sender goes away: to leave
 // it half way would be not to know whether the chunk counts.
-func (s *Service) append(ctx context.Context, l label, plain []byte) error {
-	sealed, err := s.Keys.Seal(plain)
+func (s *Service) append(ctx context.Context, l label, c *chunk) error {
+	sealed, err := s.sealChunk(c)
 	if err != nil {
 		return err
 	}

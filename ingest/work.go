@@ -35,6 +35,7 @@ func (s *Service) workLake(ctx context.Context) error {
 		Concurrency: s.Workers,
 		AckWait:     s.Silence,
 		DeadLetter:  s.dead,
+		Gather:      s.Silence / 5,
 	}, s.work)
 }
 
@@ -89,7 +90,7 @@ func (s *Service) work(ctx context.Context, m bus.Message) error {
 func (s *Service) unpack(ctx context.Context, l label, sealed []byte) ([]Outcome, error) {
 	ctx, span := telemetry.Start(ctx, "filter", "typetag", s.metrics.tag(l.Typetag), "records", l.Records)
 	defer span.End(nil)
-	plain, err := s.Keys.Open(sealed)
+	plain, err := s.openChunk(sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +216,7 @@ func refusals(err error, into map[int]error) bool {
 func (s *Service) buryRecord(ctx context.Context, l label, from uint64, m *Outcome, why error, r *result) error {
 	var c chunk
 	c.add(m.Line, m.text)
-	sealed, err := s.Keys.Seal(c.plain)
+	sealed, err := s.sealChunk(&c)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // layoutVersion is the version of all that is kept beside the graph: streams and buckets of the bus, and what they hold; the files of the data folder,
 // Dgraph's and NATS' own among them. The graph has a version of its own. Whoever changes one of these so that an older cybexp would harm it adds one here, and
 // steps below.
-const layoutVersion = 1
+const layoutVersion = 2
 
 // layoutFile, in the data folder, and layoutKey, in a bucket of the bus, tell the version. Processes of a split deployment share the bus and have folders of
 // their own.
@@ -25,12 +25,16 @@ const (
 	layoutKey    = "version"
 )
 
+// layoutSteps bring a folder or a bus forward. In 2 the chunks of the lake are compressed, which older versions would take for damaged; those that are not
+// are read too, so that there is nothing to do.
+var layoutSteps = []layout.Step{{To: 2, Do: func(context.Context) error { return nil }}}
+
 func (p *platform) folderLayout() layout.Layout {
-	return layout.Layout{Name: p.data, Place: fileMark(filepath.Join(p.data, layoutFile)), Version: layoutVersion, Program: version, Steps: nil}
+	return layout.Layout{Name: p.data, Place: fileMark(filepath.Join(p.data, layoutFile)), Version: layoutVersion, Program: version, Steps: layoutSteps}
 }
 
 func (p *platform) busLayout() layout.Layout {
-	return layout.Layout{Name: "the bus", Place: busMark{p.bus}, Version: layoutVersion, Program: version, Steps: nil}
+	return layout.Layout{Name: "the bus", Place: busMark{p.bus}, Version: layoutVersion, Program: version, Steps: layoutSteps}
 }
 
 // bringUpToDate brings folder and bus to this version, which processes do that change them.

@@ -46,15 +46,15 @@ func TestLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "the bus was written by a newer version of cybexp: use cybexp v9.9 or a later one (its layout has version 2, this one knows 1)"
+	const want = "the bus was written by a newer version of cybexp: use cybexp v9.9 or a later one (its layout has version 3, this one knows 2)"
 	if err := withBus(t, data, func(*platform) {}); !errors.Is(err, layout.ErrNewer) || err.Error() != want {
 		t.Errorf("a newer bus: %v", err)
 	}
 	// The folder is looked at before anything in it, such as a bus of a newer NATS.
-	if err := os.WriteFile(filepath.Join(data, layoutFile), []byte("{\"version\":3,\"program\":\"v9.10\"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, layoutFile), []byte("{\"version\":4,\"program\":\"v9.10\"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const folder = " was written by a newer version of cybexp: use cybexp v9.10 or a later one (its layout has version 3, this one knows 1)"
+	const folder = " was written by a newer version of cybexp: use cybexp v9.10 or a later one (its layout has version 4, this one knows 2)"
 	if err := withBus(t, data, func(*platform) {}); !errors.Is(err, layout.ErrNewer) || err.Error() != data+folder {
 		t.Errorf("a newer folder: %v", err)
 	}

@@ -95,7 +95,7 @@ func TestRestoredPlatformAnswersAlike(t *testing.T) {
 	_, port, _ := net.SplitHostPort(syslog.LocalAddr().String())
 	restored.must("source", "add", "firewall", "--kind", "syslog", "--listen", "udp:"+port, "--org", "acme", "--typetag", "syslog")
 	restored.stop()
-	if mark, err := os.ReadFile(filepath.Join(data, "layout.json")); err != nil || !strings.Contains(string(mark), `"version":1,`) {
+	if mark, err := os.ReadFile(filepath.Join(data, "layout.json")); err != nil || !strings.Contains(string(mark), `"version":2,`) {
 		t.Errorf("the restored folder is marked %s, %v", mark, err)
 	}
 	refusesToRestore(t, tar, data)
