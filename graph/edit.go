@@ -74,10 +74,11 @@ func (s *Store) Edit(ctx context.Context, e Edit) (tahoe.Hash, error) {
 // edit is a try.
 func (r *removal) edit(ctx context.Context, e *Edit, sent *tahoe.Hash) error {
 	for {
-		a, announced, err := r.begin(ctx)
+		list, turn, err := r.begin(ctx, 1)
 		if err != nil {
 			return err
 		}
+		a := list[0]
 		c, err := a.edited(ctx, e)
 		if err != nil {
 			return err
@@ -89,7 +90,7 @@ func (r *removal) edit(ctx context.Context, e *Edit, sent *tahoe.Hash) error {
 		if err != nil {
 			return err
 		}
-		if uids := p.uids(); len(uids) > 0 && (!announced || !r.covers(uids)) {
+		if uids := p.uids(); !turn || !r.covers(uids) {
 			if err := r.announce(ctx, uids); err != nil {
 				return err
 			}
@@ -102,7 +103,7 @@ func (r *removal) edit(ctx context.Context, e *Edit, sent *tahoe.Hash) error {
 		c.follow(q)
 		q.remove(p)
 		*sent = c.hash
-		return r.commit(ctx, q)
+		return r.commit(ctx, q, true)
 	}
 }
 

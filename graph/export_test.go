@@ -3,6 +3,8 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"time"
 )
 
 // Rename is a step for tests: a predicate of texts gets another name. It calls each before it changes a vertex.
@@ -39,3 +41,32 @@ func Steps() (to []int) {
 	}
 	return to
 }
+
+// Turn is that of a change which has announced nothing but itself.
+type Turn struct{ r *removal }
+
+// TakeTurn announces a change, after it has waited so long for another.
+func (s *Store) TakeTurn(ctx context.Context, patience time.Duration) (Turn, error) {
+	r := newRemoval(s.writer)
+	r.patience = patience
+	if _, _, err := r.begin(ctx, 1); err != nil {
+		return Turn{}, err
+	}
+	return Turn{r}, r.announce(ctx, nil)
+}
+
+// Begin begins the transactions of the change, and tells whether it is still its turn. Commit commits all of them.
+func (t Turn) Begin(ctx context.Context) (commit func() error, is bool, err error) {
+	list, is, err := t.r.begin(ctx, removeParts)
+	commit = func() error {
+		var errs []error
+		for i, a := range list {
+			errs = append(errs, t.r.commit(ctx, &quads{attempt: a}, i == len(list)-1))
+		}
+		return errors.Join(errs...)
+	}
+	return commit, is, err
+}
+
+// Aborted tells whether a transaction was in another's way.
+func Aborted(err error) bool { return errors.Is(err, errAborted) }

@@ -99,10 +99,11 @@ func (q *quads) judge(e *goingEvent, n link, c tahoe.Category) {
 // judge changes an event, of which it finds a node, of one of the organisations in one transaction.
 func (w *writer) judge(ctx context.Context, orgs []string, event, node tahoe.Hash, change func(*quads, *goingEvent) error) error {
 	return w.change(ctx, func(ctx context.Context, r *removal) error {
-		a, _, err := r.begin(ctx)
+		list, _, err := r.begin(ctx, 1)
 		if err != nil {
 			return err
 		}
+		a := list[0]
 		var answer struct{ Q []*goingEvent }
 		q := `{ q(func: ` + hashFunction([]tahoe.Hash{event}) + `) @filter(type(Event)) { ` + eventFields + ` found: ref @filter(eq(hash, "` + node.String() + `")) { uid } } }`
 		if err := ask(ctx, a.txn, q, &answer); err != nil {
@@ -115,6 +116,6 @@ func (w *writer) judge(ctx context.Context, orgs []string, event, node tahoe.Has
 		if err := change(b, answer.Q[0]); err != nil || len(b.set)+len(b.del) == 0 {
 			return err
 		}
-		return r.commit(ctx, b)
+		return r.commit(ctx, b, false) // it meets who removes the event in the category that it writes
 	})
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -101,23 +102,25 @@ func (k *keeper) do(ctx context.Context, c chore) error {
 	if c.merge {
 		return k.merge(ctx, c.uid)
 	}
-	n, err := k.degree(ctx, c.uid)
-	if err != nil || n < k.hot {
+	hot, err := k.isHot(ctx, c.uid)
+	if err != nil || !hot {
 		return err
 	}
 	return k.open(ctx, c.uid)
 }
 
-// degree counts the events of a vertex.
-func (k *keeper) degree(ctx context.Context, uid uint64) (int, error) {
-	var answer struct{ Q []struct{ N int } }
-	if err := ask(ctx, k.store.transaction(), `{ q(func: uid(`+hex(uid)+`)) { n: count(~ref) } }`, &answer); err != nil {
-		return 0, fmt.Errorf("count events: %w", err)
+// isHot tells whether a vertex is in so many events that it needs a ledger, and has none: it may have been asked for more than once.
+func (k *keeper) isHot(ctx context.Context, uid uint64) (bool, error) {
+	var answer struct {
+		Q []struct {
+			N       int
+			Counted bool
+		}
 	}
-	if len(answer.Q) == 0 {
-		return 0, nil
+	if err := ask(ctx, k.store.transaction(), `{ q(func: uid(`+hex(uid)+`)) { n: count(~ref) counted } }`, &answer); err != nil {
+		return false, fmt.Errorf("count events: %w", err)
 	}
-	return answer.Q[0].N, nil
+	return len(answer.Q) > 0 && answer.Q[0].N >= k.hot && !answer.Q[0].Counted, nil
 }
 
 // OpenLedger gives the attribute or object with this hash a ledger, whatever its degree, and returns when its events are counted in it.
@@ -210,10 +213,23 @@ func (k *keeper) found(ctx context.Context, txn *dgo.Txn, uid uint64) error {
 
 // fence aborts all transactions that began before it and have not ended.
 func (k *keeper) fence(ctx context.Context, txn *dgo.Txn, _ uint64) error {
-	quads := `uid(l) <lane_beat> "` + strconv.FormatInt(time.Now().Unix(), 10) + `" .`
-	_, err := txn.Do(ctx, &api.Request{
-		Query:     `{ var(func: eq(ledgers, "` + registerKey + `")) { l as ledgers_lane } }`,
+	_, err := fence(ctx, txn, time.Now().UnixNano())
+	return err
+}
+
+// fence makes all lanes have a beat, which aborts who began before, and tells which they had.
+func fence(ctx context.Context, txn *dgo.Txn, beat int64) (beats, error) {
+	quads := `uid(l) <lane_beat> "` + strconv.FormatInt(beat, 10) + `" .`
+	res, err := txn.Do(ctx, &api.Request{
+		Query:     `{ var(func: eq(ledgers, "` + registerKey + `")) { l as ledgers_lane } l(func: uid(l)) { uid lane_beat } }`,
 		Mutations: []*api.Mutation{{Cond: "@if(gt(len(l), 0))", SetNquads: []byte(quads)}}, CommitNow: true,
 	})
-	return readable(ctx, err)
+	if err != nil {
+		return nil, readable(ctx, err)
+	}
+	var answer struct{ L []beatOf }
+	if err := json.Unmarshal(res.GetJson(), &answer); err != nil {
+		return nil, err
+	}
+	return beatsOf(answer.L), nil
 }

@@ -64,7 +64,7 @@ type headsAnswer struct {
 func (w *writer) enroll(ctx context.Context, l *lane) error {
 	quads := []string{
 		`uid(v) <ledgers> "` + registerKey + `" .`, `uid(v) <dgraph.type> "Ledgers" .`, `uid(v) <ledgers_lane> _:l .`,
-		`_:l <dgraph.type> "Lane" .`, `_:l <lane_beat> "` + strconv.FormatInt(time.Now().Unix(), 10) + `" .`,
+		`_:l <dgraph.type> "Lane" .`, `_:l <lane_beat> "` + strconv.FormatInt(time.Now().UnixNano(), 10) + `" .`,
 	}
 	res, err := w.store.transaction().Do(ctx, &api.Request{
 		Query:     `{ v as var(func: eq(ledgers, "` + registerKey + `")) }`,
@@ -125,7 +125,7 @@ func (w *writer) consult(ctx context.Context, a *attempt, heads headsAnswer) err
 
 // beat is what every transaction writes to its lane.
 func (a *attempt) beat() *api.NQuad {
-	return &api.NQuad{Subject: hex(a.lane.uid), Predicate: "lane_beat", ObjectValue: &api.Value{Val: &api.Value_IntVal{IntVal: time.Now().Unix()}}}
+	return &api.NQuad{Subject: hex(a.lane.uid), Predicate: "lane_beat", ObjectValue: &api.Value{Val: &api.Value_IntVal{IntVal: time.Now().UnixNano()}}}
 }
 
 // note says that n events more have the vertex of h in a context.

@@ -29,7 +29,6 @@ func TestAttemptsKeepNoOthers(t *testing.T) {
 	}
 	gone := weak.Make(first)
 	w.finish(first, false)
-	first = nil
 	runtime.GC()
 	if gone.Value() != nil {
 		t.Error("the first attempt is kept")

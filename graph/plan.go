@@ -2,11 +2,16 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dgraph-io/dgo/v230/protos/api"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cybexp/cybexp/tahoe"
 )
@@ -28,6 +33,13 @@ type plan struct {
 	nodes    map[uint64]*touchedNode
 	raws     map[uint64]*touchedRaw
 	cut      map[uint64][]uint64
+}
+
+func newPlan() *plan {
+	return &plan{
+		events: map[uint64]*goingEvent{}, sessions: map[uint64]*touchedSession{}, nodes: map[uint64]*touchedNode{},
+		raws: map[uint64]*touchedRaw{}, cut: map[uint64][]uint64{},
+	}
 }
 
 type goingEvent struct {
@@ -96,9 +108,12 @@ type touchedRaw struct {
 		link
 		Itype, Audience string
 	}
+	Hangs   int // 0 when nothing hangs on it
+	Uploads []string
+
+	// Of one that stays, once it is described.
 	State    tahoe.RawState
 	Timezone string
-	Uploads  []string
 
 	leave []string
 	goes  bool
@@ -129,10 +144,8 @@ func (n *number) UnmarshalText(text []byte) error {
 // An attribute or object stays when any event or session that stays has it among its descendants. Objects need not be asked: what is in an object
 // is among the descendants of whatever holds the object.
 func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
-	p := &plan{
-		events: map[uint64]*goingEvent{}, sessions: map[uint64]*touchedSession{}, nodes: map[uint64]*touchedNode{},
-		raws: map[uint64]*touchedRaw{}, cut: t.cut,
-	}
+	p := newPlan()
+	p.cut = t.cut
 	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookNodes} {
 		if err := step(ctx, p, t); err != nil {
 			return nil, fmt.Errorf("look what goes: %w", err)
@@ -141,21 +154,21 @@ func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 	return p, nil
 }
 
-// eventFields are what is read of an event.
-const eventFields = `uid audience tlp timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid } ~rref { ` + sharedFields + ` }`
+// What is read of an event that goes, and of one that changes.
+const (
+	markedFields = `uid audience tlp timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid }`
+	goingFields  = markedFields + ` ~rref { uid }`
+	eventFields  = markedFields + ` ~rref { ` + sharedFields + ` }`
+)
 
 func (a *attempt) lookEvents(ctx context.Context, p *plan, t target) error {
-	if len(t.events) == 0 {
-		return nil
-	}
-	var answer struct{ Q []*goingEvent }
-	if err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(t.events)+`)) { `+eventFields+` } }`, &answer); err != nil {
-		return err
-	}
-	for _, e := range answer.Q {
+	list, err := share[goingEvent](ctx, a, t.events, func(uids []uint64) string {
+		return `{ q(func: uid(` + uidList(uids) + `)) { ` + goingFields + ` } }`
+	})
+	for _, e := range list {
 		p.events[uint64(e.UID)] = e
 	}
-	return nil
+	return err
 }
 
 func (a *attempt) lookSessions(ctx context.Context, p *plan, t target) error {
@@ -184,20 +197,16 @@ func (a *attempt) lookSessions(ctx context.Context, p *plan, t target) error {
 			touch(session).loses[e] = true
 		}
 	}
-	bySize := map[int][]uint64{}
+	sizes := map[uint64]int{}
 	for uid, s := range p.sessions {
-		n := pageFor(len(s.loses))
-		bySize[n] = append(bySize[n], uid)
+		sizes[uid] = len(s.loses)
 	}
-	var answer map[string][]*touchedSession
-	err := a.askBySize(ctx, bySize, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid } ~span_of { uid }`, &answer)
-	for _, list := range answer {
-		for _, s := range list {
-			s.loses = p.sessions[uint64(s.UID)].loses
-			s.goes = !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) &&
-				(len(s.loses) > 0 || !p.hasRaws(s)) && !t.held[uint64(s.UID)]
-			p.sessions[uint64(s.UID)] = s
-		}
+	list, err := askBySize[touchedSession](ctx, a, sizes, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid } ~span_of { uid }`)
+	for _, s := range list {
+		s.loses = p.sessions[uint64(s.UID)].loses
+		s.goes = !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) &&
+			(len(s.loses) > 0 || !p.hasRaws(s)) && !t.held[uint64(s.UID)]
+		p.sessions[uint64(s.UID)] = s
 	}
 	return err
 }
@@ -221,21 +230,12 @@ func (a *attempt) lookNodes(ctx context.Context, p *plan, t target) error {
 			}
 		}
 	}
-	bySize := map[int][]uint64{}
-	for uid, n := range holders {
-		if !t.held[uid] {
-			size := pageFor(n)
-			bySize[size] = append(bySize[size], uid)
-		}
-	}
-	var answer map[string][]*touchedNode
-	err := a.askBySize(ctx, bySize, `uid ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`, &answer)
-	for _, list := range answer {
-		for _, n := range list {
-			n.goes = !slices.ContainsFunc(n.Events, func(e link) bool { return p.events[uint64(e.UID)] == nil }) &&
-				!slices.ContainsFunc(n.Sessions, func(s link) bool { held := p.sessions[uint64(s.UID)]; return held == nil || !held.goes })
-			p.nodes[uint64(n.UID)] = n
-		}
+	maps.DeleteFunc(holders, func(uid uint64, _ int) bool { return t.held[uid] })
+	list, err := askBySize[touchedNode](ctx, a, holders, `uid ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`)
+	for _, n := range list {
+		n.goes = !slices.ContainsFunc(n.Events, func(e link) bool { return p.events[uint64(e.UID)] == nil }) &&
+			!slices.ContainsFunc(n.Sessions, func(s link) bool { held := p.sessions[uint64(s.UID)]; return held == nil || !held.goes })
+		p.nodes[uint64(n.UID)] = n
 	}
 	return err
 }
@@ -254,23 +254,21 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 			}
 		}
 	}
-	if len(uids) == 0 {
-		return nil
+	among := "hangs: count(rref) rref @filter(type(Session))"
+	if t.raws { // their events that stay decide
+		among = "rref @filter(NOT uid(" + uidList(slices.Collect(maps.Keys(p.events))) + "))"
 	}
-	var answer struct{ Q []*touchedRaw }
-	q := `{ q(func: uid(` + uidList(uids) + `)) { uid audiences state timezone uploads rref { uid itype audience } ~span_raw { uid span_audience span_raw { uid } } } }`
-	if !t.raws {
-		q = strings.Replace(q, " rref", " rref @filter(type(Session))", 1)
-	}
-	if err := ask(ctx, a.txn, q, &answer); err != nil {
-		return err
-	}
-	for _, r := range answer.Q {
+	slices.Sort(uids)
+	list, err := share[touchedRaw](ctx, a, slices.Compact(uids), func(uids []uint64) string {
+		return `{ q(func: uid(` + uidList(uids) + `)) { uid audiences uploads ` + among + ` { uid itype audience } ~span_raw { uid span_audience span_raw { uid } } } }`
+	})
+	for _, r := range list {
 		r.leave = slices.Concat(t.leave[uint64(r.UID)], p.bare(r, losing[uint64(r.UID)]))
 		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(r.leave, orgOf(a)) })
+		r.Hangs += len(r.Rref) + len(losing[uint64(r.UID)])
 		p.raws[uint64(r.UID)] = r
 	}
-	return nil
+	return err
 }
 
 // leaves tells whether a raw loses an organisation.
@@ -298,26 +296,39 @@ func (p *plan) bare(r *touchedRaw, orgs []string) []string {
 	return slices.DeleteFunc(orgs, func(org string) bool { return stay[org] })
 }
 
-// describe finds out what those have that go with a plan, so that all of it goes.
+// describe finds out what those have that go with a plan, so that all of it goes, and what raws have that stay.
 func (a *attempt) describe(ctx context.Context, p *plan) error {
-	var uids, counted []uint64
+	var going, counted, staying []uint64
 	for uid, n := range p.nodes {
 		if n.goes {
-			uids = append(uids, uid)
+			going = append(going, uid)
 		}
 		if n.goes && a.register.counted[uid] {
 			counted = append(counted, uid)
 		}
 	}
-	if len(uids) == 0 {
+	for uid, r := range p.raws {
+		if !r.goes {
+			staying = append(staying, uid)
+		}
+	}
+	var q []string
+	block := func(name string, uids []uint64, fields string) {
+		if len(uids) > 0 {
+			q = append(q, name+"(func: uid("+uidList(uids)+")) { uid "+fields+" }")
+		}
+	}
+	block("q", going, "itype ip host number")
+	block("s", counted, "~segment_of { uid }")
+	block("r", staying, "state timezone")
+	if len(q) == 0 {
 		return nil
 	}
-	q := `q(func: uid(` + uidList(uids) + `)) { uid itype ip host number }`
-	if len(counted) > 0 {
-		q += ` s(func: uid(` + uidList(counted) + `)) { uid ~segment_of { uid } }`
+	var answer struct {
+		Q, S []*touchedNode
+		R    []*touchedRaw
 	}
-	var answer struct{ Q, S []*touchedNode }
-	if err := ask(ctx, a.txn, "{ "+q+" }", &answer); err != nil {
+	if err := ask(ctx, a.txn, "{ "+strings.Join(q, " ")+" }", &answer); err != nil {
 		return fmt.Errorf("look what goes: %w", err)
 	}
 	for _, n := range answer.Q {
@@ -326,6 +337,10 @@ func (a *attempt) describe(ctx context.Context, p *plan) error {
 	}
 	for _, n := range answer.S {
 		p.nodes[uint64(n.UID)].Segments = n.Segments
+	}
+	for _, r := range answer.R {
+		known := p.raws[uint64(r.UID)]
+		known.State, known.Timezone = r.State, r.Timezone
 	}
 	return nil
 }
@@ -339,17 +354,54 @@ func pageFor(n int) int {
 	return size
 }
 
-// askBySize asks for fields of vertices, in which $n stands for the number that each is listed under.
-func (a *attempt) askBySize(ctx context.Context, bySize map[int][]uint64, fields string, answer any) error {
-	if len(bySize) == 0 {
-		return nil
+// askBySize asks for fields of vertices, in which $n stands for enough edges to show whether there are more than are told for each.
+func askBySize[T any](ctx context.Context, a *attempt, sizes map[uint64]int, fields string) ([]*T, error) {
+	return share[T](ctx, a, slices.Collect(maps.Keys(sizes)), func(uids []uint64) string {
+		bySize := map[int][]uint64{}
+		for _, uid := range uids {
+			n := pageFor(sizes[uid])
+			bySize[n] = append(bySize[n], uid)
+		}
+		var q strings.Builder
+		for n, uids := range bySize {
+			size := strconv.Itoa(n)
+			q.WriteString("q" + size + "(func: uid(" + uidList(uids) + ")) { " + strings.ReplaceAll(fields, "$n", size) + " }\n")
+		}
+		return "{ " + q.String() + "}"
+	})
+}
+
+// shares is in how many requests at once a look is made: Dgraph does most of what one asks for one after the other.
+const shares = 2
+
+// share asks for vertices, some in each request, at the attempt's snapshot.
+func share[T any](ctx context.Context, a *attempt, uids []uint64, query func([]uint64) string) ([]*T, error) {
+	slices.Sort(uids)
+	answers := make([]map[string][]*T, shares)
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range shares {
+		part := uids[i*len(uids)/shares : (i+1)*len(uids)/shares]
+		if len(part) > 0 {
+			g.Go(func() error { return a.read(ctx, query(part), &answers[i]) })
+		}
 	}
-	var q strings.Builder
-	for n, uids := range bySize {
-		size := strconv.Itoa(n)
-		q.WriteString("q" + size + "(func: uid(" + uidList(uids) + ")) { " + strings.ReplaceAll(fields, "$n", size) + " }\n")
+	err := g.Wait()
+	var list []*T
+	for _, answer := range answers {
+		for _, found := range answer {
+			list = append(list, found...)
+		}
 	}
-	return ask(ctx, a.txn, "{ "+q.String()+"}", answer)
+	return list, err
+}
+
+// read asks at the attempt's snapshot. Unlike ask it may be called concurrently.
+func (a *attempt) read(ctx context.Context, q string, answer any) error {
+	res, err := a.store.alpha.Query(ctx, &api.Request{Query: q, StartTs: a.at, ReadOnly: true})
+	if err != nil {
+		return readable(ctx, err)
+	}
+	return json.Unmarshal(res.GetJson(), answer)
 }
 
 func uidList(uids []uint64) string {

@@ -11,8 +11,11 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// removeBatch is how many events one transaction removes.
-const removeBatch = 400
+const (
+	removeParts = 4                 // transactions in which a change is made, at most
+	removeBatch = removeParts * 400 // events that one change removes
+	bareBatch   = 3 * removeBatch   // raws, which are much less than events with all that they hold
+)
 
 // Removed counts the vertices that went. When Dgraph is killed, those of a transaction whose answer was lost may be missing in it.
 type Removed struct {
@@ -35,15 +38,14 @@ type Removal struct {
 }
 
 // RemoveEvents removes events with all that only they held: attributes, objects, and sessions without another event. Some hundred go in one
-// transaction; when it returns an error, those that went are told, and it may be repeated. At every snapshot the graph is whole.
+// transaction, and some transactions go on at once; when it returns an error, those that went are told, and it may be repeated. At every snapshot the graph is whole.
 func (s *Store) RemoveEvents(ctx context.Context, r Removal) (Removed, error) {
 	var sum Removed
 	for part := range slices.Chunk(r.Events, removeBatch) {
-		n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
+		err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			events, err := a.eventsOf(ctx, r.Orgs, part)
 			return target{events: events, raws: r.Raws}, err
-		})
-		sum.add(n)
+		}, sum.add)
 		if err != nil {
 			return sum, fmt.Errorf("remove events: %w", err)
 		}
@@ -56,10 +58,9 @@ func (s *Store) RemoveEvents(ctx context.Context, r Removal) (Removed, error) {
 func (s *Store) RemoveUploads(ctx context.Context, org string, raws []tahoe.Hash) (Removed, error) {
 	var sum Removed
 	for part := range slices.Chunk(raws, removeBatch) {
-		n, err := s.removeAll(ctx, func(ctx context.Context, a *attempt) (target, error) {
+		err := s.removeAll(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			return a.uploads(ctx, org, asked{}, hashFunction(part))
-		}, nil)
-		sum.add(n)
+		}, sum.add)
 		if err != nil {
 			return sum, fmt.Errorf("remove uploads: %w", err)
 		}
@@ -71,12 +72,7 @@ func (s *Store) RemoveUploads(ctx context.Context, org string, raws []tahoe.Hash
 // after each transaction with the sum so far. It may be repeated after an error; then it goes on.
 func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed)) (Removed, error) {
 	var sum Removed
-	report := func(n Removed) {
-		n.add(sum)
-		if progress != nil {
-			progress(n)
-		}
-	}
+	told := sum.telling(progress)
 	for _, find := range []func(context.Context, *attempt) (target, error){
 		func(ctx context.Context, a *attempt) (target, error) {
 			var answer struct{ Q []link }
@@ -88,53 +84,51 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
 			variables := asked{}
-			return a.uploads(ctx, org, variables, "eq(audiences, "+variables.org(org)+"), first: "+strconv.Itoa(removeBatch))
+			return a.uploads(ctx, org, variables, "eq(audiences, "+variables.org(org)+"), first: "+strconv.Itoa(bareBatch))
 		},
 	} {
-		n, err := s.removeAll(ctx, find, report)
-		sum.add(n)
-		if err != nil {
+		if err := s.removeAll(ctx, find, told); err != nil {
 			return sum, fmt.Errorf("remove organisation: %w", err)
 		}
 	}
 	return sum, nil
 }
 
+// telling adds up, and tells the sum to progress, which may be nil.
+func (r *Removed) telling(progress func(Removed)) func(Removed) {
+	return func(n Removed) {
+		r.add(n)
+		if progress != nil {
+			progress(*r)
+		}
+	}
+}
+
 // removeAll removes what find finds until it finds nothing.
-func (s *Store) removeAll(ctx context.Context, find func(context.Context, *attempt) (target, error), report func(Removed)) (Removed, error) {
-	var sum Removed
+func (s *Store) removeAll(ctx context.Context, find func(context.Context, *attempt) (target, error), told func(Removed)) error {
 	for more := true; more; {
-		n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
+		err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			t, err := find(ctx, a)
 			more = len(t.events)+len(t.cut)+len(t.leave) > 0
 			return t, err
-		})
-		sum.add(n)
+		}, told)
 		if err != nil {
-			return sum, err
-		}
-		if report != nil && more {
-			report(sum)
+			return err
 		}
 	}
-	return sum, nil
+	return nil
 }
 
-// remove removes what find finds at a snapshot, in one transaction.
-func (w *writer) remove(ctx context.Context, find func(context.Context, *attempt) (target, error)) (n Removed, err error) {
-	err = w.change(ctx, func(ctx context.Context, r *removal) error {
-		n, err = r.try(ctx, find)
-		return err
-	})
-	return n, err
+// remove removes what find finds at a snapshot. It tells what went with each transaction.
+func (w *writer) remove(ctx context.Context, find func(context.Context, *attempt) (target, error), told func(Removed)) error {
+	return w.change(ctx, func(ctx context.Context, r *removal) error { return r.try(ctx, find, told) })
 }
 
 // change makes changes that are not writes, one at a time in the process, again and again until they are made.
 func (w *writer) change(ctx context.Context, try func(context.Context, *removal) error) error {
 	select {
-	case l := <-w.edits:
-		defer func() { w.edits <- l }()
-		r := &removal{w: w, lane: l}
+	case r := <-w.edits:
+		defer func() { w.edits <- r }()
 		return w.again(ctx, func(ctx context.Context) error { return try(ctx, r) })
 	case <-ctx.Done():
 		return ctx.Err()
@@ -142,54 +136,89 @@ func (w *writer) change(ctx context.Context, try func(context.Context, *removal)
 }
 
 // try removes what find finds, or is aborted. It announces what is to go until all of it is announced.
-func (r *removal) try(ctx context.Context, find func(context.Context, *attempt) (target, error)) (Removed, error) {
+func (r *removal) try(ctx context.Context, find func(context.Context, *attempt) (target, error), told func(Removed)) error {
+	var p *plan
 	for {
-		a, announced, err := r.begin(ctx)
-		if err != nil {
-			return Removed{}, err
+		parts := 1 // to find out what to announce
+		if r.open {
+			parts = removeParts
 		}
-		t, err := find(ctx, a)
+		list, turn, err := r.begin(ctx, parts)
 		if err != nil {
-			return Removed{}, err
+			return err
 		}
-		p, err := a.look(ctx, t)
-		if err != nil {
-			return Removed{}, err
+		a := list[parts-1]
+		if p == nil || !r.nothingWritten() {
+			if p, err = a.plan(ctx, find); err != nil {
+				return err
+			}
 		}
-		if uids := p.uids(); len(uids) > 0 && (!announced || !r.covers(uids)) {
+		uids := p.uids()
+		if len(uids)+len(p.cut) == 0 {
+			return nil
+		}
+		if !turn || !r.covers(uids) {
 			if err := r.announce(ctx, uids); err != nil {
-				return Removed{}, err
+				return err
 			}
 			continue
 		}
 		if err := a.describe(ctx, p); err != nil {
-			return Removed{}, err
+			return err
 		}
-		q := &quads{attempt: a}
-		q.remove(p)
-		if len(q.del) == 0 {
-			return Removed{}, nil
-		}
-		return p.counts(), r.commit(ctx, q)
+		return r.commitParts(ctx, list, p.split(parts, a.register.counted), told)
 	}
 }
 
-// commit sends what q has, and what every removal writes.
-func (r *removal) commit(ctx context.Context, q *quads) error {
-	q.spellRest()
-	r.done(q)
-	q.set = append(q.set, q.beat())
-	err := r.w.sending(ctx, func() error {
-		_, err := q.txn.Do(ctx, &api.Request{Mutations: []*api.Mutation{{Set: q.set, Del: q.del}}, CommitNow: true})
-		return err
-	})
+// plan finds out what goes.
+func (a *attempt) plan(ctx context.Context, find func(context.Context, *attempt) (target, error)) (*plan, error) {
+	t, err := find(ctx, a)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.w.mu.Lock()
-	defer r.w.mu.Unlock()
-	r.w.keeper.written(q.attempt)
-	return nil
+	return a.look(ctx, t)
+}
+
+// commitParts makes the parts of a plan, some at once, and commits them in order.
+func (r *removal) commitParts(ctx context.Context, list []*attempt, parts []*plan, told func(Removed)) (err error) {
+	ends := make([]chan error, len(parts))
+	for i, p := range parts {
+		a := list[i]
+		if i > 0 {
+			a.needs = map[*ending]struct{}{list[i-1].ending: {}}
+		}
+		ends[i] = make(chan error, 1)
+		go func() {
+			q := &quads{attempt: a}
+			q.remove(p)
+			ends[i] <- r.commit(ctx, q, i == len(parts)-1)
+		}()
+	}
+	for i, p := range parts {
+		switch end := <-ends[i]; {
+		case err != nil: // an earlier one failed, and so has this
+		case end != nil:
+			err = end
+		default:
+			told(p.counts())
+		}
+	}
+	return err
+}
+
+// commit sends what q has. With the last transaction of a change what was announced is done.
+func (r *removal) commit(ctx context.Context, q *quads, last bool) error {
+	q.spellRest()
+	if last {
+		q.isDone(r.uid)
+	}
+	q.set = append(q.set, q.beat())
+	err := r.w.commit(ctx, q.attempt, &api.Mutation{Set: q.set, Del: q.del})
+	r.w.finish(q.attempt, err == nil)
+	if err == nil && last {
+		r.open, r.patience = false, firstPatience
+	}
+	return err
 }
 
 func (p *plan) counts() Removed {

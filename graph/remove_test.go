@@ -302,6 +302,48 @@ func TestRemovalRacesWithWritersAndItself(t *testing.T) {
 	checkNothingIsLeft(t)
 }
 
+// TestTheTurnIsTheLastAnnouncements lets two processes announce changes. What began in the first one's turn is aborted, and it finds that
+// its turn is over; of a process that has died nothing remains to wait for.
+func TestTheTurnIsTheLastAnnouncements(t *testing.T) {
+	one, other := testdgraph.Open(t), open(t, graph.Config{})
+	take := func(s *graph.Store, patience time.Duration) graph.Turn {
+		t.Helper()
+		turn, err := s.TakeTurn(t.Context(), patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn
+	}
+	begin := func(turn graph.Turn, want bool) func() error {
+		t.Helper()
+		commit, is, err := turn.Begin(t.Context())
+		if err != nil || is != want {
+			t.Fatalf("turn: %v %v, want %v", is, err, want)
+		}
+		return commit
+	}
+	first := take(one, time.Hour)
+	commit := begin(first, true)
+	second := take(other, 0)
+	if err := commit(); !graph.Aborted(err) {
+		t.Errorf("committed in another's turn: %v", err)
+	}
+	begin(first, false)
+	if err := begin(second, true)(); err != nil {
+		t.Error(err)
+	}
+	begin(second, false) // it is done
+	third := take(one, time.Hour)
+	if err := begin(third, true)(); err != nil {
+		t.Error(err)
+	}
+	killed := take(other, time.Hour) // waits for nobody
+	_ = take(one, 0)                 // as who has waited enough
+	begin(killed, false)
+	last := take(other, 0)
+	begin(last, true)
+}
+
 // checkWhole looks, at one snapshot, for edges to what is gone, for what nothing holds, and for raws that whoever has an event of cannot see.
 func checkWhole(t *testing.T) {
 	t.Helper()

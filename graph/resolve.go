@@ -25,6 +25,8 @@ type attempt struct {
 	batch *batch
 	lane  *lane
 	txn   *dgo.Txn
+	store *Store // and at, when read is used: the start timestamp of txn
+	at    uint64
 	have  map[tahoe.Hash]*existing // what the graph knows of those that merge
 	needs map[*ending]struct{}     // of attempts that make vertices which this one points at
 

@@ -23,12 +23,7 @@ type Aged struct {
 // transaction with the sum so far. It may be broken off at any time; when it is called again it goes on.
 func (s *Store) RemoveAged(ctx context.Context, what Aged, progress func(Removed)) (Removed, error) {
 	var sum Removed
-	told := func(n Removed) {
-		sum.add(n)
-		if progress != nil {
-			progress(sum)
-		}
-	}
+	told := sum.telling(progress)
 	if err := s.removeAgedEvents(ctx, what, told); err != nil {
 		return sum, fmt.Errorf("remove what is too old: %w", err)
 	}
@@ -48,16 +43,15 @@ func (s *Store) removeAgedEvents(ctx context.Context, what Aged, told func(Remov
 			return err
 		}
 		for part := range slices.Chunk(uidsOf(answer.Q), removeBatch) {
-			n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
+			err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 				// Somebody else may have removed it, and its uid is never another event's.
 				var still struct{ Q []link }
 				err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(part)+`)) @filter(type(Event)) { uid } }`, &still)
 				return target{events: uidsOf(still.Q), raws: true}, err
-			})
+			}, told)
 			if err != nil {
 				return err
 			}
-			told(n)
 		}
 	}
 }
@@ -109,11 +103,10 @@ func (s *Store) removeAgedRaws(ctx context.Context, what Aged, told func(Removed
 			return r.Received == nil || !r.Received.Before(what.Before) || r.held()
 		})
 		for part := range slices.Chunk(old, removeBatch) {
-			n, err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) { return a.unheld(ctx, what, part) })
+			err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) { return a.unheld(ctx, what, part) }, told)
 			if err != nil {
 				return err
 			}
-			told(n)
 		}
 	}
 }

@@ -16,7 +16,7 @@ var (
 	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
 	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "audience", "timestamp", "category", "cref", "ref")
 	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref")
-	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "received", "timezone", "state", "rref")
+	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "received", "timezone", "state")
 )
 
 // remove writes that what the plan names goes.
@@ -119,6 +119,9 @@ func (q *quads) removeNode(uid uint64, n *touchedNode) {
 func (q *quads) removeRaw(uid string, r *touchedRaw) {
 	if r.goes {
 		q.strip(uid, ofRaw...)
+		if r.Hangs > 0 {
+			q.strip(uid, "rref")
+		}
 		if len(r.Uploads) > 0 {
 			q.strip(uid, "uploads")
 		}

@@ -66,7 +66,7 @@ type writer struct {
 	turn  chan struct{} // held by the one who resolves; guards lease
 	lease lease
 	lanes chan *lane    // those that nobody uses
-	edits chan *lane    // the one of changes that are not writes
+	edits chan *removal // the one that makes changes which are not writes
 	send  chan struct{} // held by those whose request is on the way
 
 	mu      sync.Mutex
@@ -85,9 +85,9 @@ func newWriter(s *Store, cacheSize, hotDegree int) *writer {
 	w := &writer{
 		store: s, turn: make(chan struct{}, 1), send: make(chan struct{}, commits),
 		lease: lease{conn: s.conn}, known: newCache(cacheSize), claims: map[tahoe.Hash]claim{},
-		lanes: make(chan *lane, underWay), edits: make(chan *lane, 1), keeper: newKeeper(s, hotDegree),
+		lanes: make(chan *lane, underWay), edits: make(chan *removal, 1), keeper: newKeeper(s, hotDegree),
 	}
-	w.edits <- &lane{}
+	w.edits <- newRemoval(w)
 	for range underWay {
 		w.lanes <- &lane{}
 	}
