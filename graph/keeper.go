@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -91,36 +92,69 @@ func (k *keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case c := <-k.work:
-			if err := k.do(ctx, c); err != nil && ctx.Err() == nil {
-				k.store.logger.Warn("ledger not kept, trying again later", "vertex", hex(c.uid), "err", err)
+			if err := k.do(ctx, k.more(c)); err != nil && ctx.Err() == nil {
+				k.store.logger.Warn("ledgers not kept, trying again later", "err", err)
 			}
 		}
 	}
 }
 
-func (k *keeper) do(ctx context.Context, c chore) error {
-	if c.merge {
-		return k.merge(ctx, c.uid)
+// openAtOnce bounds the ledgers that are opened together.
+const openAtOnce = 100
+
+// more takes what else there is to do: what opens a ledger makes all writes under way start over, and vertices get hot together.
+func (k *keeper) more(c chore) []chore {
+	list := []chore{c}
+	for len(list) < openAtOnce {
+		select {
+		case c := <-k.work:
+			list = append(list, c)
+		default:
+			return list
+		}
 	}
-	hot, err := k.isHot(ctx, c.uid)
-	if err != nil || !hot {
-		return err
-	}
-	return k.open(ctx, c.uid)
+	return list
 }
 
-// isHot tells whether a vertex is in so many events that it needs a ledger, and has none: it may have been asked for more than once.
-func (k *keeper) isHot(ctx context.Context, uid uint64) (bool, error) {
+func (k *keeper) do(ctx context.Context, list []chore) error {
+	var errs []error
+	var asked []uint64
+	for _, c := range list {
+		if c.merge {
+			errs = append(errs, k.merge(ctx, c.uid))
+		} else {
+			asked = append(asked, c.uid)
+		}
+	}
+	hot, err := k.hotOf(ctx, asked)
+	errs = append(errs, err)
+	if len(hot) > 0 {
+		errs = append(errs, k.open(ctx, hot...))
+	}
+	return errors.Join(errs...)
+}
+
+// hotOf tells which vertices are in so many events that they need ledgers, and have none: each may have been asked for more than once.
+func (k *keeper) hotOf(ctx context.Context, uids []uint64) (hot []uint64, err error) {
+	if len(uids) == 0 {
+		return nil, nil
+	}
 	var answer struct {
 		Q []struct {
+			link
 			N       int
 			Counted bool
 		}
 	}
-	if err := ask(ctx, k.store.transaction(), `{ q(func: uid(`+hex(uid)+`)) { n: count(~ref) counted } }`, &answer); err != nil {
-		return false, fmt.Errorf("count events: %w", err)
+	if err := ask(ctx, k.store.transaction(), `{ q(func: uid(`+uidList(uids)+`)) { uid n: count(~ref) counted } }`, &answer); err != nil {
+		return nil, fmt.Errorf("count events: %w", err)
 	}
-	return len(answer.Q) > 0 && answer.Q[0].N >= k.hot && !answer.Q[0].Counted, nil
+	for _, v := range answer.Q {
+		if v.N >= k.hot && !v.Counted {
+			hot = append(hot, uint64(v.UID))
+		}
+	}
+	return hot, nil
 }
 
 // OpenLedger gives the attribute or object with this hash a ledger, whatever its degree, and returns when its events are counted in it.
@@ -139,15 +173,21 @@ func (s *Store) OpenLedger(ctx context.Context, h tahoe.Hash) error {
 	return s.writer.keeper.open(ctx, uid)
 }
 
-// open lists a vertex among those with ledgers, makes sure that whoever writes knows, and counts its events.
-func (k *keeper) open(ctx context.Context, uid uint64) error {
+// open lists vertices among those with ledgers, makes sure that whoever writes knows, and counts their events.
+func (k *keeper) open(ctx context.Context, uids ...uint64) error {
 	began := time.Now()
-	for _, step := range []func(context.Context, *dgo.Txn, uint64) error{k.list, k.fence, k.firstCount} {
-		if err := k.transact(ctx, uid, step); err != nil {
+	list := func(ctx context.Context, txn *dgo.Txn, _ uint64) error { return k.list(ctx, txn, uids) }
+	for _, step := range []func(context.Context, *dgo.Txn, uint64) error{list, k.fence} {
+		if err := k.transact(ctx, 0, step); err != nil {
 			return fmt.Errorf("open ledger: %w", err)
 		}
 	}
-	k.store.logger.Debug("ledger opened", "vertex", hex(uid), "took", time.Since(began))
+	for _, uid := range uids {
+		if err := k.transact(ctx, uid, k.firstCount); err != nil {
+			return fmt.Errorf("open ledger of %s: %w", hex(uid), err)
+		}
+		k.store.logger.Debug("ledger opened", "vertex", hex(uid), "took", time.Since(began))
+	}
 	return nil
 }
 
@@ -175,38 +215,44 @@ func set(ctx context.Context, txn *dgo.Txn, quads, remove []*api.NQuad) error {
 	return readable(ctx, err)
 }
 
-// list puts the vertex on the register's list.
-func (k *keeper) list(ctx context.Context, txn *dgo.Txn, uid uint64) error {
+// list puts the vertices on the register's list.
+func (k *keeper) list(ctx context.Context, txn *dgo.Txn, uids []uint64) error {
 	var answer struct {
 		V []struct {
 			UID     string
-			Version int64    `json:"ledgers_version"`
-			List    []vertex `json:"ledgers_list"`
+			Version int64  `json:"ledgers_version"`
+			List    []link `json:"ledgers_list"`
 		}
 	}
-	q := `{ v(func: eq(ledgers, "` + registerKey + `")) { uid ledgers_version ledgers_list @filter(uid(` + hex(uid) + `)) { uid } } }`
+	q := `{ v(func: eq(ledgers, "` + registerKey + `")) { uid ledgers_version ledgers_list @filter(uid(` + uidList(uids) + `)) { uid } } }`
 	if err := ask(ctx, txn, q, &answer); err != nil {
 		return err
 	}
 	if len(answer.V) != 1 {
-		return k.found(ctx, txn, uid)
+		return k.found(ctx, txn, uids)
 	}
 	v := answer.V[0]
-	if len(v.List) > 0 {
+	b := &quads{}
+	for _, uid := range uids {
+		if !slices.Contains(v.List, link{number(uid)}) {
+			b.edge(v.UID, "ledgers_list", hex(uid))
+		}
+	}
+	if len(b.set) == 0 {
 		return nil
 	}
-	b := &quads{}
-	b.edge(v.UID, "ledgers_list", hex(uid))
 	b.int(v.UID, "ledgers_version", v.Version+1)
 	return set(ctx, txn, b.set, nil)
 }
 
-// found makes the register, with the vertex on its list.
-func (k *keeper) found(ctx context.Context, txn *dgo.Txn, uid uint64) error {
+// found makes the register, with the vertices on its list.
+func (k *keeper) found(ctx context.Context, txn *dgo.Txn, uids []uint64) error {
 	b := &quads{}
 	b.text("_:v", "ledgers", registerKey)
 	b.types("_:v", "Ledgers")
-	b.edge("_:v", "ledgers_list", hex(uid))
+	for _, uid := range uids {
+		b.edge("_:v", "ledgers_list", hex(uid))
+	}
 	b.int("_:v", "ledgers_version", 1)
 	return set(ctx, txn, b.set, nil)
 }
