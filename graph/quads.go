@@ -29,6 +29,8 @@ type quads struct {
 	deltas map[uint64][]ledger.Entry // of ledgers, by the vertex whose they are
 	raised map[string]*raised        // raws that are there, by uid, of which fewer may see something from now on
 	tells  []telling
+
+	spansGone map[number]bool // spans that are deleted: a session and a raw may both take one with them
 }
 
 // spell lists what the attempt adds to the graph: all of a vertex that is new, and of one that exists only what it lacks.

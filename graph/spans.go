@@ -149,9 +149,15 @@ func (q *quads) raise(s span, m tahoe.Marking) {
 	}
 }
 
-// removeSpans takes spans out of the graph.
+// removeSpans takes spans out of the graph, each once.
 func (q *quads) removeSpans(list []span) {
 	for _, s := range list {
-		q.del = append(q.del, &api.NQuad{Subject: hex(uint64(s.UID)), Predicate: "_STAR_ALL", ObjectValue: everything})
+		if !q.spansGone[s.UID] {
+			if q.spansGone == nil {
+				q.spansGone = map[number]bool{}
+			}
+			q.spansGone[s.UID] = true
+			q.del = append(q.del, &api.NQuad{Subject: hex(uint64(s.UID)), Predicate: "_STAR_ALL", ObjectValue: everything})
+		}
 	}
 }
