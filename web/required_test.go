@@ -19,14 +19,16 @@ func TestBodiesNeedWhatTheDocumentSays(t *testing.T) {
 	object := r.hashesBy(r.admin, "event "+event+" | objects")["attacker"]
 	const password = "a long enough sentence"
 	reset, changes, signsIn := "nora@example.org", "quinn@example.org", "rosa@example.org" // whose passwords change or do not
-	nora := r.post(r.super, "/api/v1/users", `{"email":"`+reset+`","password":"`+password+`"}`).text(t, "hash")
-	for _, email := range []string{changes, signsIn} {
-		r.post(r.super, "/api/v1/users", `{"email":"`+email+`","password":"`+password+`"}`)
+	hashes := map[string]string{}
+	for _, email := range []string{reset, changes, signsIn} {
+		hashes[email] = r.post(r.super, "/api/v1/users", `{"email":"`+email+`","password":"`+password+`"}`).text(t, "hash")
 	}
+	nora, reader, member := hashes[reset], hashes[changes], hashes[signsIn]
 	saved := r.post(r.admin, "/api/v1/saved", `{"name":"mine","tdql":"events"}`).text(t, "id")
 	org, user := "/api/v1/orgs/"+r.orgName, "/api/v1/users/"+reset
 	session := person{token: r.post(person{}, "/api/v1/session", `{"email":"`+changes+`","password":"`+password+`","token":true}`).text(t, "token")}
-	role := `{"org_hash":"` + r.org.Hash.String() + `","user":"` + nora + `"`
+	role := `{"org_hash":"` + r.org.Hash.String() + `","user":"`
+	r.post(r.admin, "/org/add/user", role+reader+`","add_to":"acl"}`)
 	type sent struct {
 		as         person
 		path, body string // a path that is not the route's own
@@ -34,13 +36,13 @@ func TestBodiesNeedWhatTheDocumentSays(t *testing.T) {
 	rows := map[string]sent{
 		"POST /create/user":  {r.super, "", `{"email":"omar@example.org","password":"` + password + `","password2":"` + password + `","name":"Omar"}`},
 		"POST /create/org":   {r.super, "", `{"orgname":"` + r.orgName + `-2","user":"` + nora + `","admin":"` + nora + `","name":"Two"}`},
-		"POST /org/add/user": {r.admin, "", role + `,"add_to":"acl"}`},
-		"POST /org/del/user": {r.admin, "", role + `,"del_from":"acl"}`},
+		"POST /org/add/user": {r.admin, "", role + nora + `","add_to":"acl"}`},
+		"POST /org/del/user": {r.admin, "", role + reader + `","del_from":"acl"}`},
 		"POST /org/info":     {r.admin, "", `{"org_hash":"` + r.org.Hash.String() + `"}`},
 		"POST /query":        {r.admin, "", ""}, // either of two forms, which the document does not tell: FuzzClassicQuery
 
 		"POST /api/v1/orgs":                     {r.super, "", `{"name":"` + r.orgName + `-3"}`},
-		"PUT /api/v1/orgs/{org}/members/{user}": {r.admin, org + "/members/" + nora, `{"role":"member"}`},
+		"PUT /api/v1/orgs/{org}/members/{user}": {r.admin, org + "/members/" + member, `{"role":"member"}`},
 		"POST /api/v1/users":                    {r.super, "", `{"email":"pia@example.org"}`},
 		"PUT /api/v1/users/{user}/password":     {r.super, user + "/password", `{"password":"` + password + ` anew"}`},
 		"POST /api/v1/users/{user}/tokens":      {r.super, user + "/tokens", `{}`},
