@@ -2,6 +2,10 @@ package bus_test
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +69,38 @@ func BenchmarkPublish(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkNames tells what the server keeps in memory of a message on disk whose subject is like that of a chunk of an upload. Give it many:
+// -benchtime 100000x.
+func BenchmarkNames(b *testing.B) {
+	org := strings.Repeat("0123456789abcdef", 4)
+	for name, subject := range map[string]func(i int) string{
+		"an upload each": func(int) string { return strings.ToLower(rand.Text()) + "." + strings.ToLower(rand.Text()[:8]) + ".0" },
+		"one upload":     func(i int) string { return fmt.Sprintf("cqwkb7gc7qmtzy2kemmytxil5y.abcdefgh.%d", i) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := stream(b, open(b, b.TempDir()), bus.StreamConfig{Name: "lake", Subjects: []string{"lake.>"}, WorkQueue: true})
+			data, half, before := make([]byte, 400), b.N/2, int64(0)
+			for i := range b.N {
+				if i == half {
+					before = heap() // of the first half only its names are left besides, and buffers that do not grow
+				}
+				if _, err := s.Publish(b.Context(), "lake.cowrie."+org+"."+subject(i)+".1", nil, data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(heap()-before)/float64(b.N-half), "heap-B/op")
+		})
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // no machine has so much
 }
 
 func BenchmarkRead(b *testing.B) {

@@ -71,7 +71,7 @@ type Config struct {
 	Silence time.Duration // after which the work of a process that died goes to another
 
 	// When the lake is full: then Accept refuses, and holds back what is under way.
-	Backlog    uint64        // bytes in the lake
+	Backlog    uint64        // bytes in the lake, of which a chunk has 16 KiB at least
 	BacklogAge time.Duration // of the oldest of them; this alone does not hold back
 	MinFree    uint64        // bytes that stay free on the disk of an embedded bus
 

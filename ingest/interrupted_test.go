@@ -2,6 +2,8 @@ package ingest_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"io"
 	"io/fs"
@@ -157,6 +159,48 @@ type gate chan struct{}
 func (g gate) Read([]byte) (int, error) {
 	<-g
 	return 0, io.EOF
+}
+
+// TestLakeTakesSoMuch fills lakes to the limit, which they take, and with one more chunk beyond it.
+func TestLakeTakesSoMuch(t *testing.T) {
+	const atLeast = 16 << 10
+	long := func() string { return strings.TrimSuffix(login(1), "}") + `,"padding":"` + randomText(300<<10) + `"}` }
+	for name, c := range map[string]struct {
+		backlog uint64
+		record  func() string
+		chunks  uint64 // in a lake that takes no more
+		says    string
+	}{
+		"small chunks":          {4 * atLeast, func() string { return login(1) }, 5, "5 chunks are waiting"},
+		"small chunks, and one": {4*atLeast - 1, func() string { return login(1) }, 4, "4 chunks are waiting"},
+		"long chunks":           {1 << 20, long, 4, "1 MiB are waiting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, ingest.Config{Bus: openBus(t, t.TempDir()), Graph: &memory{}, Keys: sharedKeys(t), Logger: logger(t), Backlog: c.backlog})
+			var last ingest.Receipt
+			for range c.chunks {
+				last = accept(t, s, "cowrie", c.record())
+			}
+			more := ingest.Upload{Typetag: "cowrie", Org: org}
+			if _, err := s.Accept(t.Context(), more, strings.NewReader("x")); !errors.Is(err, ingest.ErrBusy) || !strings.HasSuffix(err.Error(), c.says) {
+				t.Errorf("got %v, want ErrBusy: %s", err, c.says)
+			}
+			if n, err := s.Backlog(t.Context()); n != c.chunks || err != nil {
+				t.Errorf("the lake has %d chunks, %v, want %d", n, err, c.chunks)
+			}
+			run(t, s)
+			finish(t, s, last.ID)
+			until(t, "the lake is empty", func() bool { n, err := s.Backlog(t.Context()); return n == 0 && err == nil })
+			accept(t, s, "cowrie", c.record())
+		})
+	}
+}
+
+// randomText is so many letters and digits that cannot be packed to less.
+func randomText(n int) string {
+	raw := make([]byte, n/4*3)
+	_, _ = rand.Read(raw)
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
 func TestLimitsOfAgeAndDisk(t *testing.T) {

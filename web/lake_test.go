@@ -86,17 +86,19 @@ func publicKeys(t *testing.T) *ingest.Keys {
 func TestFullLakeAsksToWait(t *testing.T) {
 	r := newRig(t, func(c *web.Config) {
 		full := c.Ingest.Config
-		full.Backlog, full.Bus = 1, must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir()}))(t)
+		full.Backlog, full.Bus = 20<<10, must(bus.Open(t.Context(), bus.Config{Dir: t.TempDir()}))(t)
 		t.Cleanup(func() { check(t, full.Bus.Close()) })
 		c.Ingest = must(ingest.New(t.Context(), full))(t)
 	})
 	path := "/api/v1/raw?typetag=cowrie&org=" + r.org.Hash.String()
-	if got := r.post(r.admin, path, login); got.status != http.StatusCreated {
-		t.Fatalf("the first: got %d %s", got.status, got.body)
+	for range 2 { // however short, a chunk counts as 16 KiB
+		if got := r.post(r.admin, path, login); got.status != http.StatusCreated {
+			t.Fatalf("got %d %s", got.status, got.body)
+		}
 	}
 	got := r.post(r.admin, path, login)
 	wait, err := strconv.Atoi(got.header.Get("Retry-After"))
-	if got.status != http.StatusTooManyRequests || err != nil || wait < 1 || !strings.Contains(got.text(t, "detail"), "Try again later") {
+	if got.status != http.StatusTooManyRequests || err != nil || wait < 1 || !strings.Contains(got.text(t, "detail"), "2 chunks are waiting. Try again later") {
 		t.Errorf("got %d, Retry-After %q, %s", got.status, got.header.Get("Retry-After"), got.body)
 	}
 }

@@ -152,7 +152,7 @@ func (s *settings) table() []setting {
 
 	t.part = "Uploads"
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.maxRecord, "max-record", in.MaxRecord, "`BYTES` of the longest record that an upload may have"))
-	t.add(roleUp|roleWeb|roleIngest, intVar(&s.backlog, "max-backlog", int(in.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait"))
+	t.add(roleUp|roleWeb|roleIngest, intVar(&s.backlog, "max-backlog", int(in.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait; a chunk counts as 16 KiB at least"))
 	t.add(roleUp|roleWeb|roleIngest, timeVar(&s.backlogAge, "max-backlog-age", in.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait"))
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.minFree, "min-free", int(in.MinFree>>20), "`MIB` of the disk that uploads leave free"))
 
