@@ -22,11 +22,12 @@ const (
 	codeInProcess     = 10158 // somebody else publishes the same message at this moment
 )
 
-// passing tells whether an error is one that an election ends. Whether the server did what it was asked, it does not tell.
+// passing tells whether an error is one that an election ends, or that ends when what lay in a server's memory is made again. Whether the server did
+// what it was asked, it does not tell.
 func passing(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return slices.Contains([]jetstream.ErrorCode{codeNotAvailable, codeNotLeader, codeStreamOffline, codeInProcess}, api.ErrorCode)
+		return slices.Contains([]jetstream.ErrorCode{codeNotAvailable, codeNotLeader, codeStreamOffline, codeInProcess, jetstream.JSErrCodeStreamNotFound}, api.ErrorCode)
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || unheard(err)
 }
