@@ -30,7 +30,7 @@ run: build ## build, start the whole platform with a small real sample, and stay
 	exec bin/cybexp up --data '$(DATA)' --listen '$(LISTEN)' --demo $(ARGS)
 
 .PHONY: test
-test: build deb debian bin/promtool ## run every test, on a real Dgraph, a real NATS and a real browser
+test: build deb debian bin/promtool bin/prometheus ## run every test, on a real Dgraph, a real NATS and a real browser
 	go test -timeout 15m ./...
 
 ##@ Build
@@ -96,17 +96,17 @@ debian: ## install what the tests and the page's build use from Debian's package
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends $$need
 
-# Debian's package would start a Prometheus; its promtool alone is enough to try the alert rules with.
-bin/promtool:
+# Debian's package would start a Prometheus for good; its programs alone are enough to try the configuration and the alert rules with.
+bin/promtool bin/prometheus &:
 	@mkdir -p bin && dir=$$(mktemp -d) && trap 'rm -r "$$dir"' EXIT && chmod 755 "$$dir" && \
 	{ sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; get() { (cd "$$dir" && apt-get download -qq prometheus); }; \
 	get 2>/dev/null || { $$sudo apt-get update -qq && get; }; } && \
-	dpkg-deb --fsys-tarfile "$$dir"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$$dir/promtool" && install "$$dir/promtool" $@
+	dpkg-deb --fsys-tarfile "$$dir"/prometheus_*.deb | tar -x -C "$$dir" ./usr/bin && install "$$dir"/usr/bin/promtool "$$dir"/usr/bin/prometheus bin
 
 ##@ Care
 
 .PHONY: check
-check: build deb debian bin/promtool ui-clean lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
+check: build deb debian bin/promtool bin/prometheus ui-clean lint tidy golden-clean ## format, lint, vet, race, goldens and tidiness: what every commit must pass
 	go vet ./...
 	go test -race -timeout 30m ./...
 

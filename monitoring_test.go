@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -32,6 +33,20 @@ func promtool(t *testing.T, args ...string) {
 
 func TestPrometheusConfig(t *testing.T) {
 	promtool(t, "check", "config", "deploy/prometheus/prometheus.yml") // and the rules that it names
+	var plain, secured map[string]any
+	readYAML(t, "deploy/prometheus/prometheus.yml", &plain)
+	readYAML(t, "deploy/prometheus/prometheus.tls.yml", &secured) // internal/endtoend has Prometheus scrape with it
+	for _, job := range secured["scrape_configs"].([]any) {
+		job := job.(map[string]any)
+		if job["scheme"] != "https" || job["tls_config"] == nil {
+			t.Errorf("%v is scraped without TLS", job["job_name"])
+		}
+		delete(job, "scheme")
+		delete(job, "tls_config")
+	}
+	if !reflect.DeepEqual(plain, secured) {
+		t.Errorf("prometheus.yml and prometheus.tls.yml differ in more than TLS:\n%v\n%v", plain, secured)
+	}
 }
 
 // TestAlerts has each alert fire after its time, and stay silent at the border, as alerts_test.yml says.

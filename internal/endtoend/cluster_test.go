@@ -255,6 +255,8 @@ func TestDeploymentWithTLS(t *testing.T) {
 		t.Errorf("the backup has %d bytes", len(text))
 	}
 	d.exec("web", "/usr/local/bin/cybexp", "doctor")
+	watcher := scraped(t, d, ca.Path(""))
+	watcher.seesAll(time.Time{})
 
 	t.Run("strangers stay outside", func(t *testing.T) {
 		for name, url := range map[string]string{
@@ -301,6 +303,7 @@ func TestDeploymentWithTLS(t *testing.T) {
 			}
 		}
 		mainJob(t, p)
+		watcher.seesAll(time.Now())
 		line := `{"eventid":"cowrie.login.failed","username":"newcomer","password":"x","src_ip":"10.9.9.9","session":"s","sensor":"s","timestamp":"2026-01-01T00:00:00Z"}`
 		if r := run(t, line, append(trust, "send", "-", "--typetag", "cowrie", "--org", "demo", "--follow", "--server", p.url, "--data", p.data)...); r.code != 0 {
 			t.Fatal(r.stderr)
