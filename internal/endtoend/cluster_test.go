@@ -5,13 +5,10 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -95,12 +92,14 @@ func TestClusterOutlivesOneOfEach(t *testing.T) {
 }
 
 // TestClusterWithTLS runs docker-compose.cluster.yml with docker-compose.cluster.tls.yml: servers that ask each other for certificates come
-// together, one of each kind may go, and who has a certificate of somebody else's authority gets to nobody, not as a server either.
+// together, and who has a certificate of somebody else's authority gets to nobody, not as a server either. Then that authority takes the place
+// of the first under all of them, and those that start again get on with those that ran all the time.
 func TestClusterWithTLS(t *testing.T) {
 	t.Parallel()
-	ca, strange := testcerts.New(t), testcerts.New(t)
-	ca.Issue("tls", "tls")
-	strange.Issue("tls", "tls")
+	ca, next := testcerts.New(t), testcerts.New(t)
+	ca.Issue("tls", "first")
+	ca.Issue("old", "an old client")
+	next.Issue("tls", "second")
 	d := deploy(t, "cluster tls", "CYBEXP_CERTS="+ca.Path(""))
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -113,65 +112,25 @@ func TestClusterWithTLS(t *testing.T) {
 	if r := p.send(sample, "demo"); r["mapped"] != 622.0 {
 		t.Errorf("mapped %v of 622 records", r["mapped"])
 	}
-	own := certs.Client{CA: ca.Path("ca.crt"), Cert: ca.Path("tls.crt"), Key: ca.Path("tls.key")}
-	stranger := own
-	stranger.Cert, stranger.Key = strange.Path("tls.crt"), strange.Path("tls.key")
-	ours := loaded(t, own)
-	streamsAreReplicated(t, d, ours)
-	for service, ports := range map[string][]int{"zero2": {5080, 6080}, "alpha2": {7080, 8080, 9080}, "nats2": {4222, 6222}, "web": {9099}, "ingest": {9099}} {
-		for _, port := range ports {
-			addr, greets := d.port(service, port), port == 4222
-			if err := knock(t, addr, greets, ours()); err != nil {
-				t.Errorf("%s:%d does not take its own: %v", service, port, err)
-			}
-			if knock(t, addr, greets, loaded(t, stranger)()) == nil {
-				t.Errorf("%s:%d takes a stranger", service, port)
-			}
-		}
-	}
+	streamsAreReplicated(t, d, loaded(t, certs.Client{CA: ca.Path("ca.crt"), Cert: ca.Path("tls.crt"), Key: ca.Path("tls.key")}))
+	renewAuthority(t, d, ca, next)
+
+	var back errgroup.Group
 	for _, service := range []string{"zero1", "alpha1", "nats1"} {
+		r := d.running[service][0]
+		r.kill()
+		back.Go(func() error { return errors.Join(r.start(), r.awaitHealthy(t.Context())) })
+	}
+	if err := back.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, service := range []string{"zero2", "alpha2"} { // no majority is without those that came back
 		d.running[service][0].kill()
 	}
+	if r := p.send(stormFile(t, t.TempDir(), 0), "demo"); r["mapped"] != float64(stormLines) {
+		t.Errorf("mapped %v of %d records", r["mapped"], stormLines)
+	}
 	mainJob(t, p)
-}
-
-func loaded(t *testing.T, files certs.Client) func() *tls.Config {
-	t.Helper()
-	config, err := files.Load(slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
-}
-
-// knock returns the refusal of a server that does not like a certificate. What it says to who talks to it so, if it hangs up or not, is another
-// matter. NATS greets clients before it speaks TLS.
-func knock(t *testing.T, addr string, greets bool, config *tls.Config) error {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(startLimit)); err != nil {
-		t.Fatal(err)
-	}
-	if greets {
-		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "INFO") {
-			t.Fatalf("%s greets with %q, %v", addr, line, err)
-		}
-	}
-	config.ServerName = "127.0.0.1"
-	secured := tls.Client(conn, config)
-	if _, err := secured.Write([]byte("PING / HTTP/1.0\r\n\r\n")); err != nil {
-		return err
-	}
-	_, err = secured.Read(make([]byte, 1))
-	var told *net.OpError
-	if errors.As(err, &told) && told.Op == "remote error" { // an alert of TLS
-		return err
-	}
-	return nil
 }
 
 // mainJob asks about the sample: a count, what is related, and a report of many rows.
@@ -289,15 +248,10 @@ func TestDeploymentWithTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// NATS reads its files again when it is told to, and Dgraph when it starts.
-		if err := d.running["nats"][0].cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		for _, server := range []string{"alpha", "zero"} {
-			d.running[server][0].kill()
-		}
-		for _, server := range []string{"zero", "alpha"} {
+		d.reloadNATS("nats")
+		for _, server := range []string{"alpha", "zero"} { // each meets the other, which runs since before the renewal
 			r := d.running[server][0]
+			r.kill()
 			if err := errors.Join(r.start(), r.awaitHealthy(t.Context())); err != nil {
 				t.Fatal(err)
 			}
