@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,19 +17,26 @@ import (
 
 func (a *app) ingestReprocessCommand() *cobra.Command {
 	var r remote
-	var typetag, org, since, until string
+	var typetag, org, since, until, job string
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "reprocess",
 		Short: "Run a filter again over the raws that are in the graph",
 		Long: "The platform runs the filter of a format again over the raws that it has, in the background; what is new is added to the graph.\n" +
-			"After a crash it goes on where it was. --since and --until are about when the raws came.\n" +
+			"After a crash it goes on where it was; --job shows how far that is. --since and --until are about when the raws came.\n" +
 			"Without --org it is about all organisations, which is for superusers.",
-		Example: "  cybexp ingest reprocess --typetag zeek --org demo --since 2026-01-01 --follow",
-		Args:    exactArgs(),
+		Example: "  cybexp ingest reprocess --typetag zeek --org demo --since 2026-01-01 --follow\n" +
+			"  cybexp ingest reprocess --job un5lyo6zzcmltsxcylhbqp5trg",
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (typetag == "") == (job == "") {
+				return usageError{errors.New("give either --typetag, for a new job, or --job, for one that has begun")}
+			}
 			if err := r.resolve(); err != nil {
 				return err
+			}
+			if job != "" {
+				return a.followJob(cmd.Context(), &r, job)
 			}
 			body := map[string]string{"typetag": typetag, "org": org}
 			for name, text := range map[string]string{"since": since, "until": until} {
@@ -46,14 +54,12 @@ func (a *app) ingestReprocessCommand() *cobra.Command {
 	}
 	r.bind(cmd)
 	f := cmd.Flags()
-	f.StringVar(&typetag, "typetag", "", "what the raws are, such as cowrie (required)")
+	f.StringVar(&typetag, "typetag", "", "what the raws are, such as cowrie")
 	f.StringVar(&org, "org", "", "organisation, by name or hash (default: all)")
 	f.StringVar(&since, "since", "", "`TIME` from which on the raws came")
 	f.StringVar(&until, "until", "", "`TIME` before which the raws came")
 	f.BoolVar(&follow, "follow", false, "wait for the end, and say what could not be used")
-	if err := cmd.MarkFlagRequired("typetag"); err != nil {
-		panic(err) // the flag is defined above
-	}
+	f.StringVar(&job, "job", "", "`ID` of a job to follow that has begun before")
 	return cmd
 }
 
@@ -64,6 +70,7 @@ func parseDay(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
+// reprocess begins a job.
 func (a *app) reprocess(ctx context.Context, r *remote, body map[string]string, follow bool) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -74,31 +81,53 @@ func (a *app) reprocess(ctx context.Context, r *remote, body map[string]string, 
 	if err := r.do(ctx, http.MethodPost, "/api/v1/reprocess", header, bytes.NewReader(text), &j); err != nil {
 		return err
 	}
-	if !follow {
-		return a.printAnswer(json.RawMessage(compactJSON(j)))
+	if follow {
+		return a.followJob(ctx, r, j.ID)
 	}
+	fmt.Fprintf(a.stderr, "job %s has begun; %s shows how far it is\n", j.ID, followCommand(j.ID))
+	return a.forPrograms(j)
+}
+
+func followCommand(id string) string { return "`cybexp ingest reprocess --job " + id + "`" }
+
+// followJob waits for the end of a job and says what became of the raws, in words and for programs. Who interrupts it stops nothing.
+func (a *app) followJob(ctx context.Context, r *remote, id string) error {
+	var j ingest.Job
 	note := newNote(a)
 	defer note.clear()
-	err = poll(ctx, 150*time.Millisecond, func() (bool, error) {
-		id := j.ID
+	err := poll(ctx, 150*time.Millisecond, func() (bool, error) {
 		j = ingest.Job{}
 		if err := r.do(ctx, http.MethodGet, "/api/v1/reprocess/"+url.PathEscape(id), nil, nil, &j); err != nil {
 			return false, err
 		}
-		note.show(fmt.Sprintf("%s: %d of %d raws", j.State, j.Seen, j.Total))
+		note.show(jobProgress(j))
 		return !j.Ended.IsZero(), nil
 	})
-	if err != nil {
-		return err
-	}
 	note.clear()
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintf(a.stderr, "it goes on without you; %s shows how far it is\n", followCommand(id))
+		}
+		return queryEnded(err)
+	}
 	fmt.Fprintf(a.stderr, "%s: %s\n", j.State, jobSummary(j))
 	showReasons(a.stderr, j.Reasons)
 	return a.forPrograms(j)
 }
 
+// jobProgress says in a line how far a job is.
+func jobProgress(j ingest.Job) string {
+	if j.State == ingest.JobWaiting {
+		return "waiting for its turn"
+	}
+	return fmt.Sprintf("%s: %d of %s", j.State, j.Seen, counted(j.Total, "raw"))
+}
+
 // jobSummary says in a line what became of the raws.
 func jobSummary(j ingest.Job) string {
+	if j.Seen > 0 && j.Mapped+j.Kept+j.NotSupported+j.Invalid+j.Lost+j.Undated+j.Refused == 0 {
+		return counted(j.Seen, "raw") + " looked at, none of them is of that organisation and time"
+	}
 	text := fmt.Sprintf("%s looked at, %d mapped to %s", counted(j.Seen, "raw"), j.Mapped, counted(j.Events, "event"))
 	if j.Added > 0 {
 		text += fmt.Sprintf(", %d of their vertices new", j.Added)

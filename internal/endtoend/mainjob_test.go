@@ -76,6 +76,7 @@ func TestMainJob(t *testing.T) {
 			t.Errorf("exit status %d, printed %q and\n%s", r.code, r.stdout, r.stderr)
 		}
 	})
+	t.Run("filters run again, as a person sees it", func(t *testing.T) { reprocessShows(t, p) })
 	t.Run("a watch tells what is written while it runs", func(t *testing.T) { watchTells(t, p) })
 	t.Run("an assistant asks with tools", func(t *testing.T) { assistantAsks(t, p) })
 	t.Run("an assistant asks over HTTP", func(t *testing.T) { assistantAsksOverHTTP(t, p) })
