@@ -114,12 +114,15 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	return b, nil
 }
 
+// connectTime is how long a server may take to answer who connects.
+const connectTime = 5 * time.Second
+
 func (b *Bus) connect(ctx context.Context, c Config) error {
 	opts := []nats.Option{
 		nats.Name("cybexp"),
 		nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(), // a password may be renewed here and there at different times
-		nats.Timeout(5 * time.Second),
+		nats.Timeout(connectTime),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				b.log.Warn("bus connection lost", "err", err)

@@ -43,6 +43,24 @@ func (c Config) security() ([]nats.Option, error) {
 	return append(opts, nats.UserCredentials(c.Creds)), nil
 }
 
+// Certificate connects to the server of c.URL for a moment, and returns what it shows of itself now. Connections that are open may have seen another.
+func (c Config) Certificate() (*x509.Certificate, error) {
+	opts, err := c.security()
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(c.URL, append(opts, nats.Name("cybexp"), nats.Timeout(connectTime))...)
+	if err != nil {
+		return nil, err
+	}
+	defer nc.Close()
+	state, err := nc.TLSConnectionState()
+	if err != nil {
+		return nil, err
+	}
+	return state.PeerCertificates[0], nil
+}
+
 // readUser reads a file of one line, user:password. It is none if the file is of NATS's own kind.
 func readUser(path string) (user, password string, ok bool, err error) {
 	text, err := os.ReadFile(path)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +53,7 @@ func (p *platform) diagnose(ctx context.Context) []web.Finding {
 	p.checkDisk(&f)
 	p.checkKeys(&f)
 	p.checkCertificates(&f)
+	p.checkNATS(&f)
 	p.checkBus(ctx, &f)
 	p.checkLayout(ctx, &f)
 	p.checkGraph(ctx, &f)
@@ -125,7 +127,6 @@ func openToOthers(data string) (open []string) {
 
 // checkCertificates looks at each file once. The alert CybexpCertificateEnds warns at the same time.
 func (p *platform) checkCertificates(f *findings) {
-	const advice = "renew it in its place: no restart is needed"
 	seen := map[string]bool{}
 	for _, c := range p.certificates() {
 		path := c.path
@@ -134,17 +135,44 @@ func (p *platform) checkCertificates(f *findings) {
 		}
 		seen[path] = true
 		begin, end, err := certs.Life(path)
-		left := time.Until(end)
-		switch {
-		case err != nil:
+		if err != nil {
 			f.fail("certificates", "what was read before is used until the process ends: put a whole file there", "%v", err)
-		case left < 0 || time.Until(begin) > 0:
-			f.fail("certificates", advice, "%s is valid from %s to %s only", path, begin.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
-		case left < min(renewBefore, end.Sub(begin)/5):
-			f.warn("certificates", advice, "%s ends at %s", path, end.UTC().Format(time.RFC3339))
-		default:
-			f.ok("certificates", "%s is valid until %s", path, end.UTC().Format(time.RFC3339))
+			continue
 		}
+		f.life(path, "renew it in its place: no restart is needed", begin, end)
+	}
+}
+
+// checkNATS asks each NATS for its certificate: one that was not told of a renewal goes on with what it had, until nobody can connect.
+func (p *platform) checkNATS(f *findings) {
+	const advice = "renew it, and have that NATS read it: nats-server --signal reload"
+	cfg, err := p.busConfig()
+	if err != nil || cfg.TLS == nil {
+		return // openBus has told what is wrong
+	}
+	for server := range strings.SplitSeq(p.nats, ",") {
+		cfg.URL = server
+		c, err := cfg.Certificate()
+		switch invalid := (x509.CertificateInvalidError{}); {
+		case err == nil:
+			f.life("that of "+server, advice, c.NotBefore, c.NotAfter)
+		case errors.As(err, &invalid):
+			f.fail("certificates", advice, "%s: %v", server, err)
+		default:
+			f.warn("bus", "look whether it runs, and at its log", "%s: %v", server, err)
+		}
+	}
+}
+
+// life tells how long a certificate is valid yet.
+func (f *findings) life(what, advice string, begin, end time.Time) {
+	switch left := time.Until(end); {
+	case left < 0 || time.Until(begin) > 0:
+		f.fail("certificates", advice, "%s is valid from %s to %s only", what, begin.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
+	case left < min(renewBefore, end.Sub(begin)/5):
+		f.warn("certificates", advice, "%s ends at %s", what, end.UTC().Format(time.RFC3339))
+	default:
+		f.ok("certificates", "%s is valid until %s", what, end.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/cybexp/cybexp/internal/testcerts"
 	"github.com/cybexp/cybexp/telemetry"
@@ -46,6 +51,52 @@ func TestDoctorLooksAtCertificates(t *testing.T) {
 	p.checkCertificates(&f)
 	if len(f) != 1 || f[0].Status != web.Fail {
 		t.Errorf("a cut file: %+v", f)
+	}
+}
+
+// TestDoctorAsksNATSForItsCertificate has a cluster of which one server was not told of a renewal, one was told too late, and one is away.
+func TestDoctorAsksNATSForItsCertificate(t *testing.T) {
+	ca := testcerts.New(t)
+	serve := func(name string, left time.Duration) string {
+		ca.IssueUntil(name, name, time.Now().Add(left))
+		pair, err := tls.LoadX509KeyPair(ca.Path(name+".crt"), ca.Path(name+".key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := server.NewServer(&server.Options{
+			Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, TLSTimeout: 10,
+			TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}, //nolint:gosec // Go's least version is a good one
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		if !s.ReadyForConnections(time.Minute) {
+			t.Fatal("NATS does not start")
+		}
+		return "nats://" + s.Addr().String()
+	}
+	away, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := away.Close(); err != nil {
+		t.Fatal(err)
+	}
+	servers := []string{serve("told", 3*time.Hour), serve("forgotten", 10*time.Minute), serve("ended", -time.Minute), "nats://" + away.Addr().String()}
+	p := &platform{log: slog.New(slog.DiscardHandler)}
+	p.nats, p.natsTLS.CA = strings.Join(servers, ","), ca.Path("ca.crt")
+	var f findings
+	p.checkNATS(&f)
+	want := []web.Health{web.OK, web.Warn, web.Fail, web.Warn}
+	if len(f) != len(want) {
+		t.Fatalf("%d findings, want %d: %+v", len(f), len(want), f)
+	}
+	for i, found := range f {
+		if found.Status != want[i] || !strings.Contains(found.Text, servers[i]) || i < 3 && found.Check != "certificates" {
+			t.Errorf("%s: %+v, want %s", servers[i], found, want[i])
+		}
 	}
 }
 
