@@ -6,6 +6,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -103,11 +104,35 @@ func named(paths ...string) (list []string) {
 }
 
 func readPair(cert, key string) ([]tls.Certificate, error) {
-	c, err := tls.LoadX509KeyPair(cert, key)
+	shown, err := readPEM(cert)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := readPEM(key)
+	if err != nil {
+		return nil, err
+	}
+	c, err := tls.X509KeyPair(shown, secret)
 	if err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", cert, key, err)
 	}
 	return []tls.Certificate{c}, nil
+}
+
+// readPEM reads a file, and refuses one that is cut: what is left of it may be valid, and have fewer CAs.
+func readPEM(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	begun, whole := bytes.Count(text, []byte("-----BEGIN ")), 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		whole++
+	}
+	if whole < begun {
+		return nil, fmt.Errorf("%s is cut: %d of its %d parts are whole", path, whole, begun)
+	}
+	return text, nil
 }
 
 // Life is from when to when the certificate of a PEM file is valid: the first in it, which is its holder's own.
@@ -128,7 +153,7 @@ func Life(path string) (begin, end time.Time, err error) {
 }
 
 func readCAs(path string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(path)
+	text, err := readPEM(path)
 	if err != nil {
 		return nil, err
 	}

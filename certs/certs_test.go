@@ -170,12 +170,20 @@ func TestWrongFilesAreToldAtStart(t *testing.T) {
 	ca.Issue("a", "a")
 	ca.Issue("b", "b")
 	crt, key, root := ca.Path("a.crt"), ca.Path("a.key"), ca.Path("ca.crt")
+	text, err := os.ReadFile(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(ca.Path("cut.crt"), append(text, text[:len(text)-10]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, s := range map[string]certs.Server{
 		"key of another":  {Cert: crt, Key: ca.Path("b.key")},
 		"no key":          {Cert: crt},
 		"absent":          {Cert: ca.Path("absent"), Key: key},
 		"no CA":           {Cert: crt, Key: key, ClientCA: key},
 		"clients, no TLS": {ClientCA: root},
+		"cut CAs":         {Cert: crt, Key: key, ClientCA: ca.Path("cut.crt")},
 	} {
 		if _, err := s.Load(quiet); err == nil {
 			t.Errorf("server, %s: no error", name)

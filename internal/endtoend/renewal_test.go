@@ -21,7 +21,7 @@ import (
 func renewAuthority(t *testing.T, d *deployment, ca, next *testcerts.Authority) {
 	t.Helper()
 	oldCA, newCA := content(t, ca.Path("ca.crt")), content(t, next.Path("ca.crt"))
-	crt, key := content(t, next.Path("tls.crt")), content(t, next.Path("tls.key"))
+	crt, key, oldKey := content(t, next.Path("tls.crt")), content(t, next.Path("tls.key")), content(t, ca.Path("tls.key"))
 	either := next.Path("either.crt") // whom callers trust: what they are told is about who they are
 	put(t, either, oldCA+newCA)
 	before := loaded(t, certs.Client{CA: either, Cert: ca.Path("old.crt"), Key: ca.Path("old.key")})
@@ -48,7 +48,8 @@ func renewAuthority(t *testing.T, d *deployment, ca, next *testcerts.Authority) 
 		{"at first", nil, "first", true, false},
 		{"with half an authority", map[string]string{"ca.crt": newCA[:len(newCA)/2]}, "first", true, false},
 		{"with both authorities", map[string]string{"ca.crt": oldCA + newCA}, "first", true, true},
-		{"with a certificate without its key", map[string]string{"tls.crt": crt}, "first", true, true},
+		{"with half of both", map[string]string{"ca.crt": oldCA + newCA[:len(newCA)/2], "tls.crt": crt, "tls.key": key}, "first", true, true},
+		{"with both authorities, and a certificate without its key", map[string]string{"ca.crt": oldCA + newCA, "tls.key": oldKey}, "first", true, true},
 		{"with the certificate", map[string]string{"tls.key": key}, "second", true, true},
 		{"with half a certificate, and the authority", map[string]string{"tls.crt": crt[:len(crt)/2], "ca.crt": newCA}, "second", true, true},
 		{"with the next authority only", map[string]string{"tls.crt": crt}, "second", false, true},
