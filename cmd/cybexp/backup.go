@@ -141,7 +141,7 @@ func (a *app) ownBackup(ctx context.Context, o *stores, w io.Writer) (err error)
 	}
 	p := &platform{settings: o.settings, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
-	if err := p.openBus(ctx); err != nil {
+	if err := p.openOwnBus(ctx); err != nil {
 		return err
 	}
 	write := func(store *graph.Store) error {

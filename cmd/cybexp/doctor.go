@@ -104,7 +104,7 @@ func (a *app) examineStores(ctx context.Context, o *stores, f *findings) (err er
 	if err := p.brokenRestore(); err != nil {
 		return err
 	}
-	if err := p.openBus(ctx); err != nil {
+	if err := p.openOwnBus(ctx); err != nil {
 		if p.nats == "" || errors.Is(err, layout.ErrNewer) {
 			return err
 		}

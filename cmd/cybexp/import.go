@@ -121,7 +121,7 @@ func (a *app) importFiles(ctx context.Context, o importOptions, files []string) 
 	}
 	p := &platform{settings: o.settings, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
-	if err := p.openBus(ctx); err != nil {
+	if err := p.openOwnBus(ctx); err != nil {
 		return err
 	}
 	if err := p.bringUpToDate(ctx); err != nil {

@@ -63,6 +63,9 @@ func (a *app) keyRotateCommand() *cobra.Command {
 		Example: "  cybexp key rotate --data /var/lib/cybexp",
 		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
+			if err := checkOwner(data); err != nil {
+				return err
+			}
 			pairs, err := ingest.RotateKeys(filepath.Join(data, "keys"))
 			if err != nil {
 				return err

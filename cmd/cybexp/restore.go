@@ -64,6 +64,9 @@ func (a *app) restore(ctx context.Context, o *stores, file string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkOwner(o.settings.data); err != nil {
+		return err
+	}
 	p := &platform{settings: o.settings, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()
 	dir := filepath.Join(p.data, restoreDir)

@@ -100,6 +100,16 @@ func (p *platform) openAudit(ctx context.Context) error {
 	return err
 }
 
+// openOwnBus is openBus of a command that looks after a platform which others run.
+func (p *platform) openOwnBus(ctx context.Context) error {
+	if p.nats == "" {
+		if err := checkOwner(p.data); err != nil {
+			return err
+		}
+	}
+	return p.openBus(ctx)
+}
+
 // openBus also refuses a folder or a bus that a newer version wrote, before anything of it is touched.
 func (p *platform) openBus(ctx context.Context) error {
 	if _, err := p.folderLayout().Check(ctx); err != nil {

@@ -123,7 +123,7 @@ func (s *settings) table() []setting {
 	t.add(roleServers|roleStores, pathVar(&s.dgraphTLS.Key, "dgraph-key", "", "PEM `FILE` with its private key"))
 	t.add(roleUp|roleImport|roleStores, textVar(&s.dgraphOffset, "dgraph-offset", "0",
 		"`N` is added to the ports of the embedded Dgraph, auto finds free ones; 0 is where Ratel looks"))
-	t.add(roleUp|roleImport|roleStores, pathVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, then in PATH)"))
+	t.add(roleUp|roleImport|roleStores, pathVar(&s.dgraphBin, "dgraph-bin", "", "dgraph program of the embedded Dgraph (default: beside this program, in ../lib/cybexp from there, then in PATH)"))
 	t.add(roleUp|roleImport|roleStores, intVar(&s.dgraphMemory, "dgraph-memory", 0, "`MIB` that the embedded Dgraph aims to stay under (default: a quarter of what there is)"))
 	t.add(roleUp|roleWeb|roleStores, pathVar(&s.exchange, "exchange", "", "`DIR` that the alphas of --dgraph see under the same path, for backups (default: none)"))
 

@@ -165,6 +165,9 @@ func (a *app) tokenRotateCommand() *cobra.Command {
 		Example: "  cybexp token rotate-key --data /var/lib/cybexp",
 		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
+			if err := checkOwner(data); err != nil {
+				return err
+			}
 			n, err := identity.RotateKeys(filepath.Join(data, tokenKeyFile), forget)
 			if err != nil {
 				return err

@@ -179,16 +179,18 @@ func parseOffset(text string) (int, error) {
 	return n, nil
 }
 
-// findDgraph finds the server program: the one given, the one beside this program, or one in PATH.
+// findDgraph finds the server program: the one given, the one beside this program, where a package has it, or one in PATH.
 func findDgraph(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
 	self, err := os.Executable()
 	if err == nil {
-		beside := filepath.Join(filepath.Dir(self), "dgraph")
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
-			return beside, nil
+		for _, dir := range []string{".", "../lib/cybexp"} {
+			path := filepath.Join(filepath.Dir(self), dir, "dgraph")
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				return path, nil
+			}
 		}
 	}
 	path, err := exec.LookPath("dgraph")

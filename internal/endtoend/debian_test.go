@@ -171,6 +171,14 @@ func TestDebianPackage(t *testing.T) {
 		t.Errorf("the data folder is of %s", owner)
 	}
 
+	m.run("systemctl", "stop", "cybexp")
+	if said, err := m.command("cybexp", "doctor", "--data", "/var/lib/cybexp").Output(); err == nil || !strings.Contains(string(said), "sudo -u 'cybexp'") {
+		t.Errorf("root looks into the folder of a service that is stopped: %v\n%s", err, said)
+	}
+	if said := m.run("runuser", "--user", "cybexp", "--", "cybexp", "doctor", "--data", "/var/lib/cybexp"); !strings.Contains(said, "ok    graph") {
+		t.Errorf("the service's user sees\n%s", said)
+	}
+
 	m.run("dpkg", "--remove", "cybexp")
 	m.run("test", "-d", "/var/lib/cybexp/keys") // what was stored outlives the program
 	if state, _ := m.command("pgrep", "--count", "cybexp|dgraph").Output(); strings.TrimSpace(string(state)) != "0" {
