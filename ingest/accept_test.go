@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/cybexp/cybexp/ingest"
 	"github.com/cybexp/cybexp/tahoe"
@@ -117,6 +118,25 @@ func TestUploadsAreChecked(t *testing.T) {
 		if _, err := s.Upload(t.Context(), id); !errors.Is(err, ingest.ErrNotFound) {
 			t.Errorf("upload %q: got %v, want ErrNotFound", id, err)
 		}
+	}
+}
+
+// TestAccountsAreKeptAsLongAsSaid has a platform come by that keeps them for less time than the one before.
+func TestAccountsAreKeptAsLongAsSaid(t *testing.T) {
+	b := openBus(t, t.TempDir())
+	before := service(t, b, &memory{})
+	stop := runUntil(t, before)
+	st := finish(t, before, accept(t, before, "cowrie", logins(10)).ID)
+	stop()
+	if got, err := service(t, b, &memory{}).Upload(t.Context(), st.ID); err != nil || got.Mapped != 10 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	short := ingest.Config{Bus: b, Graph: &memory{}, Keys: sharedKeys(t), Logger: logger(t), Keep: time.Second, BacklogAge: time.Second}
+	after := open(t, short)
+	until(t, "the account is gone", func() bool { _, err := after.Upload(t.Context(), st.ID); return errors.Is(err, ingest.ErrNotFound) })
+	short.BacklogAge = time.Hour
+	if _, err := ingest.New(t.Context(), short); err == nil || !strings.Contains(err.Error(), "less than the 1h0m0s that one may wait") {
+		t.Errorf("accounts that go before their uploads are worked on: got %v", err)
 	}
 }
 

@@ -67,7 +67,7 @@ type Config struct {
 	Written func(ctx context.Context, records []tahoe.Record)
 
 	Workers int           // chunks that are worked on at a time
-	Keep    time.Duration // how long the account of an upload is kept
+	Keep    time.Duration // how long the account of an upload is kept, and what is needed to take it back; not less than BacklogAge
 	Silence time.Duration // after which the work of a process that died goes to another
 
 	// When the lake is full: then Accept refuses, and holds back what is under way.
@@ -95,6 +95,8 @@ func (c Config) Validate() error {
 		return errors.New("ingest: no keys")
 	case c.Workers < 1 || c.Workers > 64:
 		return fmt.Errorf("ingest: %d workers are not within 1 to 64", c.Workers)
+	case c.Keep < c.BacklogAge:
+		return fmt.Errorf("ingest: accounts of uploads are kept for %v, which is less than the %v that one may wait", c.Keep, c.BacklogAge)
 	case c.MaxRecord < minRecord || c.MaxRecord > tahoe.MaxText:
 		return fmt.Errorf("ingest: records of %d bytes are not within %d to %d", c.MaxRecord, minRecord, tahoe.MaxText)
 	}

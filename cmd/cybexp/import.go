@@ -42,7 +42,7 @@ func (a *app) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take an export into a platform that runs, or fill an empty one from files, many times faster than uploads can",
+		Short: "Take an export into a platform that runs, or fill an empty one from files, with less than half the work of uploads",
 		Long: "Without --bulk, FILE is what `cybexp export` wrote: its raws and events, with all that they hold, come into the graph as they were there, each to the\n" +
 			"organisation of the same name, which must be there and which you must administer; with --org all come to that one, and their events get\n" +
 			"its hash. A document that cannot be used is told with its line, and the others count. To send a file again does no harm: what the\n" +

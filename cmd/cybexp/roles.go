@@ -207,6 +207,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 	p.ingest, err = ingest.New(ctx, ingest.Config{
 		Bus: p.bus, Graph: p.store, Archive: p.store, Keys: keys, Logger: p.log, Metrics: p.metrics, Written: p.written, MaxRecord: p.maxRecord,
 		Backlog: uint64(max(p.backlog, 0)) << 20, BacklogAge: p.backlogAge, MinFree: uint64(max(p.minFree, 0)) << 20,
+		Keep: p.uploadsTTL,
 	})
 	if err != nil {
 		return err

@@ -83,6 +83,7 @@ type settings struct {
 	maxRecord     int
 	backlog       int // MiB
 	backlogAge    time.Duration
+	uploadsTTL    time.Duration
 	minFree       int // MiB
 	auditTTL      time.Duration
 	sources       sourceLimits
@@ -155,6 +156,8 @@ func (s *settings) table() []setting {
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.backlog, "max-backlog", int(in.Backlog>>20), "`MIB` that may wait to be worked on before uploads are told to wait; a chunk counts as 16 KiB at least"))
 	t.add(roleUp|roleWeb|roleIngest, timeVar(&s.backlogAge, "max-backlog-age", in.BacklogAge, "`AGE` of the oldest of it before new uploads are told to wait"))
 	t.add(roleUp|roleWeb|roleIngest, intVar(&s.minFree, "min-free", int(in.MinFree>>20), "`MIB` of the disk that uploads leave free"))
+	t.add(roleUp|roleWeb|roleIngest, timeVar(&s.uploadsTTL, "uploads-ttl", in.Keep,
+		"`TIME` for which it is kept what became of an upload, and what came of it, to take it back; the same for web and ingest"))
 
 	t.part = "Retention"
 	t.add(roleUp|roleIngest, listVar(&s.retain, "retain", "`AGE` after which events go for good, such as 365d, or ORG=AGE for those of one organisation (default: never)"))
