@@ -42,6 +42,12 @@ func Steps() (to []int) {
 	return to
 }
 
+// InSmallSteps lets a removal take so many events in each change.
+func (s *Store) InSmallSteps(events int) *Store {
+	s.batch = events
+	return s
+}
+
 // Turn is that of a change which has announced nothing but itself.
 type Turn struct{ r *removal }
 

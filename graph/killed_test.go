@@ -99,6 +99,7 @@ func beChild(t *testing.T, u *universe) {
 	}
 	s, err := graph.Open(t.Context(), graph.Config{Target: target, HotDegree: universeHot})
 	u.check(err)
+	s.InSmallSteps(2)
 	u.check(s.Ready(t.Context()))
 	fmt.Println("ready")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {

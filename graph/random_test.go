@@ -105,13 +105,13 @@ func newUniverse(tb testing.TB, seed uint64) *universe {
 	return u
 }
 
-// open returns one more store, as another process would have, for which few events are many.
+// open returns one more store, as another process would have, for which few events are many, and very few enough for a change.
 func (u *universe) open(t *testing.T) *graph.Store {
 	t.Helper()
 	s, err := graph.Open(t.Context(), graph.Config{Target: testdgraph.Target(t), HotDegree: universeHot})
 	u.check(err)
 	t.Cleanup(func() { s.Close() })
-	return s
+	return s.InSmallSteps(2)
 }
 
 // some are one to n of a list.

@@ -14,7 +14,7 @@ import (
 const (
 	removeParts = 4                 // transactions in which a change is made, at most
 	removeBatch = removeParts * 400 // events that one change removes
-	bareBatch   = 3 * removeBatch   // raws, which are much less than events with all that they hold
+	barePart    = 3                 // times as many raws, which are much less than events with all that they hold
 )
 
 // Removed counts the vertices that went. When Dgraph is killed, those of a transaction whose answer was lost may be missing in it.
@@ -41,7 +41,7 @@ type Removal struct {
 // transaction, and some transactions go on at once; when it returns an error, those that went are told, and it may be repeated. At every snapshot the graph is whole.
 func (s *Store) RemoveEvents(ctx context.Context, r Removal) (Removed, error) {
 	var sum Removed
-	for part := range slices.Chunk(r.Events, removeBatch) {
+	for part := range slices.Chunk(r.Events, s.batch) {
 		err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			events, err := a.eventsOf(ctx, r.Orgs, part)
 			return target{events: events, raws: r.Raws}, err
@@ -57,7 +57,7 @@ func (s *Store) RemoveEvents(ctx context.Context, r Removal) (Removed, error) {
 // a raw that nobody else uploaded.
 func (s *Store) RemoveUploads(ctx context.Context, org string, raws []tahoe.Hash) (Removed, error) {
 	var sum Removed
-	for part := range slices.Chunk(raws, removeBatch) {
+	for part := range slices.Chunk(raws, s.batch) {
 		err := s.removeAll(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			return a.uploads(ctx, org, asked{}, hashFunction(part))
 		}, sum.add)
@@ -78,13 +78,13 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 			var answer struct{ Q []link }
 			variables := asked{}
 			list := variables.org(org)
-			q := fmt.Sprintf(`%s{ q(func: eq(audience, %s), first: %d) { uid } }`, variables.head(), list, removeBatch)
+			q := fmt.Sprintf(`%s{ q(func: eq(audience, %s), first: %d) { uid } }`, variables.head(), list, s.batch)
 			err := askFor(ctx, a.txn, q, variables, &answer)
 			return target{events: uidsOf(answer.Q), raws: true}, err
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
 			variables := asked{}
-			return a.uploads(ctx, org, variables, "eq(audiences, "+variables.org(org)+"), first: "+strconv.Itoa(bareBatch))
+			return a.uploads(ctx, org, variables, "eq(audiences, "+variables.org(org)+"), first: "+strconv.Itoa(barePart*s.batch))
 		},
 	} {
 		if err := s.removeAll(ctx, find, told); err != nil {
@@ -280,10 +280,11 @@ func (a *attempt) uploads(ctx context.Context, org string, variables asked, raws
 			}
 		}
 	}
+	most := a.store.batch
 	t := target{cut: map[uint64][]uint64{}, leave: map[uint64][]string{}}
 	own := variables.org(org)
 	q := fmt.Sprintf(`%s{ q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) {
-		uid rref @filter(type(Event) AND eq(audience, %s)) (first: %d) { uid ~rref { uid } } } }`, variables.head(), raws, own, own, removeBatch)
+		uid rref @filter(type(Event) AND eq(audience, %s)) (first: %d) { uid ~rref { uid } } } }`, variables.head(), raws, own, own, most)
 	if err := askFor(ctx, a.txn, q, variables, &answer); err != nil {
 		return t, fmt.Errorf("look up raws: %w", err)
 	}
@@ -293,7 +294,7 @@ func (a *attempt) uploads(ctx context.Context, org string, variables asked, raws
 	}
 	going := map[uint64]bool{}
 	for _, r := range answer.Q {
-		if len(going) >= removeBatch {
+		if len(going) >= most {
 			break
 		}
 		for _, e := range r.Rref {
@@ -303,7 +304,7 @@ func (a *attempt) uploads(ctx context.Context, org string, variables asked, raws
 				going[uint64(e.UID)] = true
 			}
 		}
-		if len(r.Rref) < removeBatch {
+		if len(r.Rref) < most {
 			t.leave[uint64(r.UID)] = []string{org}
 		}
 	}

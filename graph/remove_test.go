@@ -229,7 +229,8 @@ func aging(what graph.Aged) func(context.Context, *graph.Store) (graph.Removed, 
 }
 
 func TestRemovedOrganisationIsGone(t *testing.T) {
-	s := testdgraph.Open(t)
+	testdgraph.Open(t)
+	s := open(t, graph.Config{HotDegree: 40})
 	g := newGenerator(t, 33)
 	records := g.records(1500)
 	write(t, s, records...)
@@ -241,10 +242,11 @@ func TestRemovedOrganisationIsGone(t *testing.T) {
 	}
 	gone := hashesOf(records, g.orgs[0])
 	left := slices.DeleteFunc(without(g, records, set(gone)), func(r tahoe.Record) bool { return r.Raw.OrgID() == g.orgs[0] })
-	if sum.Events != len(gone) || sum.Raws != len(gone) || last != sum || calls < 1 {
+	if sum.Events != len(gone) || sum.Raws != len(gone) || last != sum || calls < 10 {
 		t.Errorf("removed %+v in %d steps, the last told %+v; want %d events and raws", sum, calls, last, len(gone))
 	}
 	check(t, left)
+	checkLedgers(t)
 }
 
 // Events are removed, by two processes at once, while two others write them and others with the same attributes again and again; the server is killed

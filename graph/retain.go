@@ -42,7 +42,7 @@ func (s *Store) removeAgedEvents(ctx context.Context, what Aged, told func(Remov
 		if err != nil || len(answer.Q) == 0 {
 			return err
 		}
-		for part := range slices.Chunk(uidsOf(answer.Q), removeBatch) {
+		for part := range slices.Chunk(uidsOf(answer.Q), s.batch) {
 			err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 				// Somebody else may have removed it, and its uid is never another event's.
 				var still struct{ Q []link }
@@ -102,7 +102,7 @@ func (s *Store) removeAgedRaws(ctx context.Context, what Aged, told func(Removed
 		old := slices.DeleteFunc(answer.Q, func(r agedRaw) bool {
 			return r.Received == nil || !r.Received.Before(what.Before) || r.held()
 		})
-		for part := range slices.Chunk(old, removeBatch) {
+		for part := range slices.Chunk(old, s.batch) {
 			err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) { return a.unheld(ctx, what, part) }, told)
 			if err != nil {
 				return err

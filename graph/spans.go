@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dgraph-io/dgo/v230/protos/api"
-
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -157,7 +155,7 @@ func (q *quads) removeSpans(list []span) {
 				q.spansGone = map[number]bool{}
 			}
 			q.spansGone[s.UID] = true
-			q.del = append(q.del, &api.NQuad{Subject: hex(uint64(s.UID)), Predicate: "_STAR_ALL", ObjectValue: everything})
+			q.strip(hex(uint64(s.UID)), ofSpan...)
 		}
 	}
 }

@@ -73,6 +73,7 @@ type Store struct {
 	segments *ledger.Cache
 	metrics  metrics
 	writer   *writer
+	batch    int // events that one change removes
 }
 
 // Open connects to a Dgraph. It does not wait for it: a Dgraph that is not there yet shows in Ready, and other calls wait for
@@ -91,7 +92,7 @@ func Open(_ context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{
 		conn: conn, alpha: api.NewDgraphClient(conn), base: base, client: client, logger: c.Logger, program: c.Program,
-		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries), metrics: newMetrics(c.Metrics),
+		patience: cmp.Or(c.Patience, DefaultConfig().Patience), segments: ledger.NewCache(keptEntries), batch: removeBatch, metrics: newMetrics(c.Metrics),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)

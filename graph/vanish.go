@@ -9,7 +9,7 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// What vertices of each kind hold, besides what only some do.
+// What vertices of each kind hold, besides what only some do. Of a span it is all that it may hold: to find that out costs Dgraph more than to delete it.
 var (
 	ofAll       = []string{"hash", "itype", "sub_type", "name", "dgraph.type"}
 	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value")
@@ -17,6 +17,7 @@ var (
 	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "audience", "timestamp", "category", "cref", "ref")
 	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref")
 	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "received", "timezone", "state")
+	ofSpan      = []string{"span_of", "span_audience", "span_raw", "span_start", "span_end", "span_duration", "name", "dgraph.type"}
 )
 
 // remove writes that what the plan names goes.

@@ -309,7 +309,7 @@ func open(t *testing.T, c graph.Config) *graph.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return s
+	return s.InSmallSteps(24)
 }
 
 func until(t *testing.T, what string, ok func() bool) {
