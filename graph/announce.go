@@ -256,16 +256,11 @@ func (r *removal) announce(ctx context.Context, uids []uint64) error {
 
 // fence aborts who began before it.
 func (r *removal) fence(ctx context.Context) error {
-	before := r.beats
 	return r.w.keeper.transact(ctx, 0, func(ctx context.Context, txn *dgo.Txn, _ uint64) error {
-		beat := time.Now().UnixNano()
-		had, err := fence(ctx, txn, beat)
+		had, have, err := fence(ctx, txn, time.Now())
 		r.quiet = nil
-		if err == nil && maps.Equal(r.others(had), before) {
-			for l := range before {
-				before[l] = beat
-			}
-			r.quiet = before
+		if err == nil && maps.Equal(r.others(had), r.beats) {
+			r.quiet = r.others(have)
 		}
 		return err
 	})

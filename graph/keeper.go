@@ -259,23 +259,41 @@ func (k *keeper) found(ctx context.Context, txn *dgo.Txn, uids []uint64) error {
 
 // fence aborts all transactions that began before it and have not ended.
 func (k *keeper) fence(ctx context.Context, txn *dgo.Txn, _ uint64) error {
-	_, err := fence(ctx, txn, time.Now().UnixNano())
+	_, _, err := fence(ctx, txn, time.Now())
 	return err
 }
 
-// fence makes all lanes have a beat, which aborts who began before, and tells which they had.
-func fence(ctx context.Context, txn *dgo.Txn, beat int64) (beats, error) {
-	quads := `uid(l) <lane_beat> "` + strconv.FormatInt(beat, 10) + `" .`
+// laneLife is how long a lane is kept that nobody writes on. Who does after all puts itself into the graph again.
+const laneLife = 24 * time.Hour
+
+// fence makes all lanes have another beat, the next number, which aborts who began before, and takes those out of the graph that are of processes long
+// gone. It tells which beats the lanes had, and which those have that are left.
+func fence(ctx context.Context, txn *dgo.Txn, now time.Time) (had, have beats, err error) {
+	oldest := now.Add(-laneLife).UnixNano()
 	res, err := txn.Do(ctx, &api.Request{
-		Query:     `{ var(func: eq(ledgers, "` + registerKey + `")) { l as ledgers_lane } l(func: uid(l)) { uid lane_beat } }`,
-		Mutations: []*api.Mutation{{Cond: "@if(gt(len(l), 0))", SetNquads: []byte(quads)}}, CommitNow: true,
+		Query: `{ v as var(func: eq(ledgers, "` + registerKey + `")) { l as ledgers_lane }
+			l(func: uid(l)) { uid b as lane_beat n as math(b + 1) }
+			dead as var(func: uid(l)) @filter(lt(val(b), ` + strconv.FormatInt(oldest, 10) + `)) }`,
+		Mutations: []*api.Mutation{
+			{Cond: "@if(gt(len(l), 0))", SetNquads: []byte(`uid(l) <lane_beat> val(n) .`)},
+			{Cond: "@if(gt(len(dead), 0))", DelNquads: []byte(`uid(v) <ledgers_lane> uid(dead) .
+				uid(dead) <lane_beat> * .
+				uid(dead) <dgraph.type> * .`)},
+		},
+		CommitNow: true,
 	})
 	if err != nil {
-		return nil, readable(ctx, err)
+		return nil, nil, readable(ctx, err)
 	}
 	var answer struct{ L []beatOf }
 	if err := json.Unmarshal(res.GetJson(), &answer); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return beatsOf(answer.L), nil
+	had, have = beatsOf(answer.L), beats{}
+	for l, b := range had {
+		if b >= oldest {
+			have[l] = b + 1
+		}
+	}
+	return had, have, nil
 }

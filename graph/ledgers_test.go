@@ -2,8 +2,12 @@ package graph_test
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -222,4 +226,79 @@ func TestLedgerStaysShort(t *testing.T) {
 		return len(a) == 1 && len(a[0].Parts) < 80
 	})
 	checkLedgers(t)
+}
+
+// TestLanesOfTheDeadGo lets a process that nobody has heard of for long be forgotten, and write again after all.
+func TestLanesOfTheDeadGo(t *testing.T) {
+	one, other := testdgraph.Open(t), open(t, graph.Config{})
+	g := newGenerator(t, 41)
+	records := g.records(3)
+	lanes := func() map[string]string {
+		t.Helper()
+		var answer struct {
+			Data struct {
+				Q []struct {
+					UID  string
+					Beat json.Number `json:"lane_beat"`
+				}
+			}
+		}
+		askDgraph(t, `{ q(func: type(Lane)) { uid lane_beat } }`, &answer)
+		m := map[string]string{}
+		for _, l := range answer.Data.Q {
+			m[l.UID] = l.Beat.String()
+		}
+		return m
+	}
+	write(t, one, records[0])
+	was := lanes()
+	if len(was) == 0 {
+		t.Fatal("no lanes")
+	}
+	at := time.Now().Add(-25 * time.Hour).UnixNano()
+	young := at + 2*int64(time.Hour)
+	var quads strings.Builder
+	kept := ""
+	for uid := range was {
+		beat := at
+		if kept == "" {
+			kept, beat = uid, young
+		}
+		fmt.Fprintf(&quads, "<%s> <lane_beat> \"%d\" .\n", uid, beat)
+	}
+	// One that lives, beside as many dead ones as there may be.
+	fmt.Fprintf(&quads, "_:dead <lane_beat> \"%d\" .\n_:dead <dgraph.type> \"Lane\" .\n", at)
+	var register struct {
+		Data struct{ Q []struct{ UID string } }
+	}
+	askDgraph(t, `{ q(func: type(Ledgers)) { uid } }`, &register)
+	fmt.Fprintf(&quads, "<%s> <ledgers_lane> _:dead .\n", register.Data.Q[0].UID)
+	var done any
+	post(t, "/mutate?commitNow=true", "application/rdf", "{ set {\n"+quads.String()+"} }", &done)
+
+	if _, err := other.TakeTurn(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	left := lanes()
+	if left[kept] != strconv.FormatInt(young+1, 10) {
+		t.Errorf("the beat of the lane that lives is %s, want %d", left[kept], young+1)
+	}
+	for uid, beat := range left {
+		if n, err := strconv.ParseInt(beat, 10, 64); err != nil || n < young {
+			t.Errorf("lane %s of %s is left", uid, beat)
+		}
+	}
+	var listed struct {
+		Data struct {
+			Q []struct {
+				Lanes []struct{ UID string } `json:"ledgers_lane"`
+			}
+		}
+	}
+	askDgraph(t, `{ q(func: type(Ledgers)) { ledgers_lane { uid } } }`, &listed)
+	if n := len(listed.Data.Q[0].Lanes); n != len(left) {
+		t.Errorf("%d lanes are listed, %d are there", n, len(left))
+	}
+	write(t, one, records[1:]...)
+	check(t, records)
 }

@@ -20,11 +20,14 @@ import (
 var hotOrgs = []tdql.Org{{Hash: tahoe.OrgHash("red"), Name: "red"}, {Hash: tahoe.OrgHash("blue"), Name: "blue"}, {Hash: tahoe.OrgHash("green"), Name: "green"}}
 
 // hotRecord makes an event of the year before testNow that holds 8.8.8.8, and one of a few thousand other values.
-func hotRecord(r *rand.Rand) tahoe.Record {
+func hotRecord(r *rand.Rand) tahoe.Record { return hotRecordOf(r, hotOrgs) }
+
+// hotRecordOf makes an event of one of the organisations.
+func hotRecordOf(r *rand.Rand, orgs []tdql.Org) tahoe.Record {
 	hot := must(tahoe.NewAttribute("ipv4", tahoe.String("8.8.8.8")))
 	other := must(tahoe.NewAttribute("domain", tahoe.String(fmt.Sprintf("d%d.example", r.IntN(5000)))))
 	at := testNow.Add(-time.Duration(r.Int64N(int64(365 * 24 * time.Hour)))).UnixMicro()
-	e := must(tahoe.NewEvent("dns", hotOrgs[r.IntN(3)].Hash.String(), float64(at)/1e6, hot, other))
+	e := must(tahoe.NewEvent("dns", orgs[r.IntN(len(orgs))].Hash.String(), float64(at)/1e6, hot, other))
 	must(0, e.SetCategory([]tahoe.Category{tahoe.Unknown, tahoe.Malicious, tahoe.Benign}[r.IntN(3)]))
 	if r.IntN(4) == 0 {
 		must(0, e.SetContext(tahoe.Malicious, hot))
@@ -94,6 +97,36 @@ func BenchmarkHotCount(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkRemoveHot removes an organisation's events, all of which hold an attribute that others have in ten thousand to a million events: how many others
+// there are should not matter. x-write is its speed as a share of that of writing them.
+func BenchmarkRemoveHot(b *testing.B) {
+	const events = 8000
+	org := tdql.Org{Hash: tahoe.OrgHash("yellow"), Name: "yellow"}
+	for _, n := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprintf("others=%d", n), func(b *testing.B) {
+			g := benchgraph.Open(b, hotGraph(n))
+			r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 10))
+			var writing, removal time.Duration
+			for b.Loop() {
+				records := make([]tahoe.Record, events)
+				for i := range records {
+					records[i] = hotRecordOf(r, []tdql.Org{org})
+				}
+				began := time.Now()
+				must(g.Write(b.Context(), records))
+				writing += time.Since(began)
+				began = time.Now()
+				if gone := must(g.RemoveOrg(b.Context(), org.Hash.String(), nil)); gone.Events != events {
+					b.Fatalf("removed %+v", gone)
+				}
+				removal += time.Since(began)
+			}
+			b.ReportMetric(float64(events*b.N)/removal.Seconds(), "events/s")
+			b.ReportMetric(writing.Seconds()/removal.Seconds(), "x-write")
 		})
 	}
 }
