@@ -361,7 +361,7 @@ func (r *recordReader) ofRaw(raw *recordRaw) ([]tahoe.Record, error) {
 	}
 	uploads := uploadsOf(raw.Uploads, raw.Audiences, raw.State, raw.Timezone)
 	var list []tahoe.Record
-	for _, audience := range raw.Audiences {
+	for _, audience := range slices.Sorted(slices.Values(raw.Audiences)) { // Dgraph's order is not the same in every graph
 		if !slices.Contains(r.audiences, audience) {
 			continue
 		}
