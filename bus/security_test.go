@@ -30,19 +30,10 @@ func secured(t *testing.T, ca *testcerts.Authority, dir, addr, password string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := server.NewServer(&server.Options{
+	return serving(t, &server.Options{
 		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
 		TLSConfig: config, TLSVerify: true, TLSTimeout: 10, Users: []*server.User{{Username: "cybexp", Password: password}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(patience) {
-		t.Fatal("server not ready")
-	}
-	return srv
 }
 
 func writeFile(t *testing.T, path, text string) {

@@ -266,16 +266,18 @@ func (k *keeper) fence(ctx context.Context, txn *dgo.Txn, _ uint64) error {
 // laneLife is how long a lane is kept that nobody writes on. Who does after all puts itself into the graph again.
 const laneLife = 24 * time.Hour
 
-// fence makes all lanes have another beat, the next number, which aborts who began before, and takes those out of the graph that are of processes long
-// gone. It tells which beats the lanes had, and which those have that are left.
+// fence makes all lanes have another beat, the next number, and takes those out of the graph that are of processes long gone; either aborts who began
+// before. It tells which beats the lanes had, and which those have that are left.
 func fence(ctx context.Context, txn *dgo.Txn, now time.Time) (had, have beats, err error) {
 	oldest := now.Add(-laneLife).UnixNano()
+	limit := strconv.FormatInt(oldest, 10)
 	res, err := txn.Do(ctx, &api.Request{
 		Query: `{ v as var(func: eq(ledgers, "` + registerKey + `")) { l as ledgers_lane }
 			l(func: uid(l)) { uid b as lane_beat n as math(b + 1) }
-			dead as var(func: uid(l)) @filter(lt(val(b), ` + strconv.FormatInt(oldest, 10) + `)) }`,
+			live as var(func: uid(l)) @filter(ge(val(b), ` + limit + `))
+			dead as var(func: uid(l)) @filter(lt(val(b), ` + limit + `)) }`,
 		Mutations: []*api.Mutation{
-			{Cond: "@if(gt(len(l), 0))", SetNquads: []byte(`uid(l) <lane_beat> val(n) .`)},
+			{Cond: "@if(gt(len(live), 0))", SetNquads: []byte(`uid(live) <lane_beat> val(n) .`)},
 			{Cond: "@if(gt(len(dead), 0))", DelNquads: []byte(`uid(v) <ledgers_lane> uid(dead) .
 				uid(dead) <lane_beat> * .
 				uid(dead) <dgraph.type> * .`)},

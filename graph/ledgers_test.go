@@ -2,11 +2,9 @@ package graph_test
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,64 +226,61 @@ func TestLedgerStaysShort(t *testing.T) {
 	checkLedgers(t)
 }
 
+// lanes are the beats of those that are in the graph.
+func lanes(t *testing.T) map[string]int64 {
+	t.Helper()
+	var answer struct {
+		Data struct {
+			Q []struct {
+				UID  string
+				Beat int64 `json:"lane_beat"`
+			}
+		}
+	}
+	askDgraph(t, `{ q(func: has(lane_beat)) { uid lane_beat } }`, &answer)
+	m := map[string]int64{}
+	for _, l := range answer.Data.Q {
+		m[l.UID] = l.Beat
+	}
+	return m
+}
+
+// setBeats writes beats of lanes.
+func setBeats(t *testing.T, beats map[string]int64) {
+	t.Helper()
+	var quads strings.Builder
+	for uid, beat := range beats {
+		fmt.Fprintf(&quads, "<%s> <lane_beat> \"%d\" .\n", uid, beat)
+	}
+	var done any
+	post(t, "/mutate?commitNow=true", "application/rdf", "{ set {\n"+quads.String()+"} }", &done)
+}
+
+// longAgo is when a process last wrote of which nobody has heard since.
+func longAgo() int64 { return time.Now().Add(-25 * time.Hour).UnixNano() }
+
 // TestLanesOfTheDeadGo lets a process that nobody has heard of for long be forgotten, and write again after all.
 func TestLanesOfTheDeadGo(t *testing.T) {
 	one, other := testdgraph.Open(t), open(t, graph.Config{})
-	g := newGenerator(t, 41)
-	records := g.records(3)
-	lanes := func() map[string]string {
-		t.Helper()
-		var answer struct {
-			Data struct {
-				Q []struct {
-					UID  string
-					Beat json.Number `json:"lane_beat"`
-				}
-			}
-		}
-		askDgraph(t, `{ q(func: type(Lane)) { uid lane_beat } }`, &answer)
-		m := map[string]string{}
-		for _, l := range answer.Data.Q {
-			m[l.UID] = l.Beat.String()
-		}
-		return m
-	}
+	records := newGenerator(t, 41).records(3)
 	write(t, one, records[0])
-	was := lanes()
-	if len(was) == 0 {
-		t.Fatal("no lanes")
+	write(t, other, records[0])
+	beats, young, kept := lanes(t), longAgo()+2*int64(time.Hour), ""
+	for uid := range beats {
+		beats[uid], kept = longAgo(), uid
 	}
-	at := time.Now().Add(-25 * time.Hour).UnixNano()
-	young := at + 2*int64(time.Hour)
-	var quads strings.Builder
-	kept := ""
-	for uid := range was {
-		beat := at
-		if kept == "" {
-			kept, beat = uid, young
-		}
-		fmt.Fprintf(&quads, "<%s> <lane_beat> \"%d\" .\n", uid, beat)
-	}
-	// One that lives, beside as many dead ones as there may be.
-	fmt.Fprintf(&quads, "_:dead <lane_beat> \"%d\" .\n_:dead <dgraph.type> \"Lane\" .\n", at)
-	var register struct {
-		Data struct{ Q []struct{ UID string } }
-	}
-	askDgraph(t, `{ q(func: type(Ledgers)) { uid } }`, &register)
-	fmt.Fprintf(&quads, "<%s> <ledgers_lane> _:dead .\n", register.Data.Q[0].UID)
-	var done any
-	post(t, "/mutate?commitNow=true", "application/rdf", "{ set {\n"+quads.String()+"} }", &done)
-
+	beats[kept] = young
+	setBeats(t, beats)
 	if _, err := other.TakeTurn(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	left := lanes()
-	if left[kept] != strconv.FormatInt(young+1, 10) {
-		t.Errorf("the beat of the lane that lives is %s, want %d", left[kept], young+1)
+	left := lanes(t)
+	if len(beats) < 2 || left[kept] != young+1 {
+		t.Errorf("of lanes with %v those with %v are left; want one with %d among them", beats, left, young+1)
 	}
 	for uid, beat := range left {
-		if n, err := strconv.ParseInt(beat, 10, 64); err != nil || n < young {
-			t.Errorf("lane %s of %s is left", uid, beat)
+		if beat < young {
+			t.Errorf("lane %s of %d is left", uid, beat)
 		}
 	}
 	var listed struct {
@@ -301,4 +296,34 @@ func TestLanesOfTheDeadGo(t *testing.T) {
 	}
 	write(t, one, records[1:]...)
 	check(t, records)
+}
+
+// TestWhoLosesItsLanesIsAborted takes away the lanes of a process that has begun.
+func TestWhoLosesItsLanesIsAborted(t *testing.T) {
+	one, other := testdgraph.Open(t), open(t, graph.Config{})
+	turn, err := one.TakeTurn(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func() func() error {
+		t.Helper()
+		commit, is, err := turn.Begin(t.Context())
+		if err != nil || !is {
+			t.Fatalf("turn: %v %v", is, err)
+		}
+		return commit
+	}
+	begin()
+	beats := lanes(t)
+	for uid := range beats {
+		beats[uid] = longAgo()
+	}
+	setBeats(t, beats)
+	commit := begin()
+	if _, err := other.TakeTurn(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := commit(); !graph.Aborted(err) {
+		t.Errorf("committed on a lane that is gone: %v", err)
+	}
 }
