@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -61,18 +62,19 @@ func (s *Store) TakeTurn(ctx context.Context, patience time.Duration) (Turn, err
 	return Turn{r}, r.announce(ctx, nil)
 }
 
-// Begin begins the transactions of the change, and tells whether it is still its turn. Commit commits all of them.
-func (t Turn) Begin(ctx context.Context) (commit func() error, is bool, err error) {
+// Begin begins the transactions of the change, and tells whether it is still its turn. Commit commits all of them, and returns the error of each.
+func (t Turn) Begin(ctx context.Context) (commit func() []error, is bool, err error) {
 	list, is, err := t.r.begin(ctx, removeParts)
-	commit = func() error {
-		var errs []error
+	commit = func() (errs []error) {
 		for i, a := range list {
 			errs = append(errs, t.r.commit(ctx, &quads{attempt: a}, i == len(list)-1))
 		}
-		return errors.Join(errs...)
+		return errs
 	}
 	return commit, is, err
 }
 
-// Aborted tells whether a transaction was in another's way.
-func Aborted(err error) bool { return errors.Is(err, errAborted) }
+// Aborted tells whether each of some transactions was in another's way.
+func Aborted(errs []error) bool {
+	return !slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, errAborted) })
+}

@@ -305,7 +305,7 @@ func TestWhoLosesItsLanesIsAborted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin := func() func() error {
+	begin := func() func() []error {
 		t.Helper()
 		commit, is, err := turn.Begin(t.Context())
 		if err != nil || !is {
@@ -323,7 +323,7 @@ func TestWhoLosesItsLanesIsAborted(t *testing.T) {
 	if _, err := other.TakeTurn(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := commit(); !graph.Aborted(err) {
-		t.Errorf("committed on a lane that is gone: %v", err)
+	if errs := commit(); !graph.Aborted(errs) {
+		t.Errorf("committed on a lane that is gone: %v", errs)
 	}
 }

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -316,7 +317,7 @@ func TestTheTurnIsTheLastAnnouncements(t *testing.T) {
 		}
 		return turn
 	}
-	begin := func(turn graph.Turn, want bool) func() error {
+	begin := func(turn graph.Turn, want bool) func() []error {
 		t.Helper()
 		commit, is, err := turn.Begin(t.Context())
 		if err != nil || is != want {
@@ -327,16 +328,16 @@ func TestTheTurnIsTheLastAnnouncements(t *testing.T) {
 	first := take(one, time.Hour)
 	commit := begin(first, true)
 	second := take(other, 0)
-	if err := commit(); !graph.Aborted(err) {
-		t.Errorf("committed in another's turn: %v", err)
+	if errs := commit(); !graph.Aborted(errs) {
+		t.Errorf("committed in another's turn: %v", errs)
 	}
 	begin(first, false)
-	if err := begin(second, true)(); err != nil {
+	if err := errors.Join(begin(second, true)()...); err != nil {
 		t.Error(err)
 	}
 	begin(second, false) // it is done
 	third := take(one, time.Hour)
-	if err := begin(third, true)(); err != nil {
+	if err := errors.Join(begin(third, true)()...); err != nil {
 		t.Error(err)
 	}
 	killed := take(other, time.Hour) // waits for nobody
