@@ -56,19 +56,33 @@ type replica struct {
 // notRun are services whose programs are not of this repository.
 var notRun = []string{"ratel"}
 
-// deploy starts the services in the order in which they depend on each other, and waits until all are healthy.
-func deploy(t *testing.T, name string, env ...string) *deployment {
+// plan reads a deployment, and starts nothing yet.
+func plan(t *testing.T, name string, env ...string) *deployment {
 	t.Helper()
 	d := &deployment{t: t, project: testdeploy.Load(t, name, env...), dir: t.TempDir(), entries: entryPoints(t), running: map[string][]*replica{}}
-	healthy := map[string]chan struct{}{}
 	for name, s := range d.project.Services {
 		if slices.Contains(notRun, name) {
 			continue
 		}
-		healthy[name] = make(chan struct{})
 		for n := range s.GetScale() {
 			d.running[name] = append(d.running[name], d.replica(s, n+1))
 		}
+	}
+	return d
+}
+
+// deploy starts the services in the order in which they depend on each other, and waits until all are healthy.
+func deploy(t *testing.T, name string, env ...string) *deployment {
+	t.Helper()
+	d := plan(t, name, env...)
+	t.Cleanup(func() {
+		if t.Failed() {
+			d.tell()
+		}
+	})
+	healthy := map[string]chan struct{}{}
+	for name := range d.running {
+		healthy[name] = make(chan struct{})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*startLimit)
 	defer cancel()
@@ -304,6 +318,22 @@ func (r *replica) stop() {
 	}
 }
 
+// signal sends the process a signal after which it goes on.
+func (r *replica) signal(sig syscall.Signal) {
+	r.d.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.cmd.Process.Signal(sig); err != nil {
+		r.d.t.Fatal(err)
+	}
+}
+
+// awaitLog waits until the process has said something.
+func (r *replica) awaitLog(text string) {
+	r.d.t.Helper()
+	eventually(r.d.t, startLimit, r.name+" says "+strconv.Quote(text), func() bool { return strings.Contains(r.log.String(), text) })
+}
+
 // awaitHealthy asks as the file says.
 func (r *replica) awaitHealthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
@@ -323,7 +353,7 @@ func (r *replica) awaitHealthy(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not healthy: %w\n%s\n%s", r.name, ctx.Err(), out, r.log)
+			return fmt.Errorf("%s is not healthy: %w\n%s", r.name, ctx.Err(), out)
 		}
 	}
 }

@@ -86,12 +86,8 @@ func (d *deployment) reloadNATS(services ...string) {
 	d.t.Helper()
 	for _, service := range services {
 		r := d.running[service][0]
-		if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			d.t.Fatal(err)
-		}
-		eventually(d.t, startLimit, service+" reads its files again", func() bool {
-			return strings.Contains(r.log.String(), "Reloaded server configuration")
-		})
+		r.signal(syscall.SIGHUP)
+		r.awaitLog("Reloaded server configuration")
 	}
 }
 
