@@ -151,7 +151,8 @@ func (g *groups) tieIf(holds bool, a, b uint64) {
 	}
 }
 
-// parts deals the groups out to at most n, of about the same weight, those with lower uids first: what was written together lies together.
+// parts deals the groups out to at most n, those with lower uids first: what was written together lies together. They are of about the same weight, but
+// for the last, which is small: until it is applied, nothing else goes on.
 func (g *groups) parts(n int) [][]uint64 {
 	members, total := map[uint64][]uint64{}, 0
 	for uid, weight := range g.weight {
@@ -162,7 +163,7 @@ func (g *groups) parts(n int) [][]uint64 {
 	n = min(n, 1+total/minPart)
 	parts, sum := make([][]uint64, 1, n), 0
 	for _, root := range slices.Sorted(maps.Keys(members)) {
-		if sum >= total*len(parts)/n && len(parts) < n {
+		if sum >= 4*total*len(parts)/(4*n-3) && len(parts) < n {
 			parts = append(parts, nil)
 		}
 		for _, uid := range members[root] {

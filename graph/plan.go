@@ -23,6 +23,7 @@ type target struct {
 	cut    map[uint64][]uint64 // raws, and to which events they lose the edge besides
 	leave  map[uint64][]string // raws, and which organisations they lose
 	raws   bool                // raws lose the organisations whose last event of theirs goes
+	leaver string              // an organisation that leaves also raws that have no event of its own, but a session that goes
 	held   map[uint64]bool     // vertices that something new refers to
 }
 
@@ -92,22 +93,19 @@ type touchedNode struct {
 	Events   []link `json:"~ref"` // not all, as above
 	Sessions []link `json:"~sattr"`
 
-	goes bool
-
-	// Of one that goes, once it is described.
 	Itype    string
 	IP, Host string
 	Number   *float64
-	Segments []stored `json:"~segment_of"`
+
+	goes bool
+
+	Segments []stored `json:"~segment_of"` // of one that goes, once it is described
 }
 
 // touchedRaw is one that loses organisations.
 type touchedRaw struct {
 	sharedRaw
-	Rref []struct {
-		link
-		Itype, Audience string
-	}
+	Rref    []hanging
 	Hangs   int // 0 when nothing hangs on it
 	Uploads []string
 
@@ -117,6 +115,12 @@ type touchedRaw struct {
 
 	leave []string
 	goes  bool
+}
+
+// hanging is an event or a session that hangs on a raw.
+type hanging struct {
+	link
+	Itype, Audience string
 }
 
 func orgOf(audience string) string {
@@ -146,7 +150,7 @@ func (n *number) UnmarshalText(text []byte) error {
 func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 	p := newPlan()
 	p.cut = t.cut
-	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookNodes} {
+	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookSessionRaws, a.lookTold, a.lookNodes} {
 		if err := step(ctx, p, t); err != nil {
 			return nil, fmt.Errorf("look what goes: %w", err)
 		}
@@ -199,16 +203,62 @@ func (a *attempt) lookSessions(ctx context.Context, p *plan, t target) error {
 	}
 	sizes := map[uint64]int{}
 	for uid, s := range p.sessions {
-		sizes[uid] = len(s.loses)
+		if s.UID == 0 {
+			sizes[uid] = len(s.loses)
+		}
 	}
-	list, err := askBySize[touchedSession](ctx, a, sizes, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid } ~span_of { uid }`)
+	list, err := askBySize[touchedSession](ctx, a, sizes, `uid sref (first: $n) { uid } sattr { uid } ~rref { uid } ~span_of { uid `+timeFields+` }`)
 	for _, s := range list {
 		s.loses = p.sessions[uint64(s.UID)].loses
-		s.goes = !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) &&
-			(len(s.loses) > 0 || !p.hasRaws(s)) && !t.held[uint64(s.UID)]
 		p.sessions[uint64(s.UID)] = s
 	}
+	for uid, s := range p.sessions {
+		s.goes = s.UID != 0 && !slices.ContainsFunc(s.Sref, func(e link) bool { return !s.loses[uint64(e.UID)] }) &&
+			(len(s.loses) > 0 || !p.hasRaws(s)) && !t.held[uid]
+	}
 	return err
+}
+
+// lookSessionRaws looks at the raws of sessions that go, and at the sessions that go with these.
+func (a *attempt) lookSessionRaws(ctx context.Context, p *plan, t target) error {
+	if t.leaver == "" {
+		return nil
+	}
+	losing := map[uint64][]string{}
+	for _, s := range p.sessions {
+		for _, r := range s.Raws {
+			if s.goes && p.raws[uint64(r.UID)] == nil {
+				losing[uint64(r.UID)] = []string{t.leaver}
+			}
+		}
+	}
+	if err := a.touchRaws(ctx, p, t, slices.Collect(maps.Keys(losing)), losing); err != nil {
+		return err
+	}
+	return a.lookSessions(ctx, p, t)
+}
+
+// lookTold finds what raws, which organisations leave, tell of sessions that stay. What is told of a session goes with it.
+func (a *attempt) lookTold(ctx context.Context, p *plan, _ target) error {
+	var uids []uint64
+	for uid, r := range p.raws {
+		if len(r.leave) > 0 && slices.ContainsFunc(r.Rref, func(l hanging) bool { return l.Itype == string(tahoe.KindSession) && !p.takesSession(l.UID) }) {
+			uids = append(uids, uid)
+		}
+	}
+	list, err := share[touchedRaw](ctx, a, uids, func(uids []uint64) string {
+		return `{ q(func: uid(` + uidList(uids) + `)) { uid ~span_raw { uid span_audience span_raw { uid } ` + timeFields + ` } } }`
+	})
+	for _, r := range list {
+		p.raws[uint64(r.UID)].Spans = r.Spans
+	}
+	return err
+}
+
+// takesSession tells whether a session goes.
+func (p *plan) takesSession(uid number) bool {
+	s := p.sessions[uint64(uid)]
+	return s != nil && s.goes
 }
 
 // hasRaws tells whether a raw that stays tells of the session.
@@ -231,7 +281,7 @@ func (a *attempt) lookNodes(ctx context.Context, p *plan, t target) error {
 		}
 	}
 	maps.DeleteFunc(holders, func(uid uint64, _ int) bool { return t.held[uid] })
-	list, err := askBySize[touchedNode](ctx, a, holders, `uid ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`)
+	list, err := askBySize[touchedNode](ctx, a, holders, `uid itype ip host number ~ref (first: $n) { uid } ~sattr (first: $n) { uid }`)
 	for _, n := range list {
 		n.goes = !slices.ContainsFunc(n.Events, func(e link) bool { return p.events[uint64(e.UID)] == nil }) &&
 			!slices.ContainsFunc(n.Sessions, func(s link) bool { held := p.sessions[uint64(s.UID)]; return held == nil || !held.goes })
@@ -241,10 +291,7 @@ func (a *attempt) lookNodes(ctx context.Context, p *plan, t target) error {
 }
 
 func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
-	var uids []uint64
-	for uid := range t.leave {
-		uids = append(uids, uid)
-	}
+	uids := slices.Collect(maps.Keys(t.leave))
 	losing := map[uint64][]string{} // by raw, whose events go
 	if t.raws {
 		for _, e := range p.events {
@@ -254,13 +301,18 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 			}
 		}
 	}
+	slices.Sort(uids)
+	return a.touchRaws(ctx, p, t, slices.Compact(uids), losing)
+}
+
+// touchRaws looks at raws, and lets each lose the organisations of which it has no event that stays, among those that may leave it.
+func (a *attempt) touchRaws(ctx context.Context, p *plan, t target, uids []uint64, losing map[uint64][]string) error {
 	among := "hangs: count(rref) rref @filter(type(Session))"
 	if t.raws { // their events that stay decide
 		among = "rref @filter(NOT uid(" + uidList(slices.Collect(maps.Keys(p.events))) + "))"
 	}
-	slices.Sort(uids)
-	list, err := share[touchedRaw](ctx, a, slices.Compact(uids), func(uids []uint64) string {
-		return `{ q(func: uid(` + uidList(uids) + `)) { uid audiences uploads ` + among + ` { uid itype audience } ~span_raw { uid span_audience span_raw { uid } } } }`
+	list, err := share[touchedRaw](ctx, a, uids, func(uids []uint64) string {
+		return `{ q(func: uid(` + uidList(uids) + `)) { uid audiences uploads ` + among + ` { uid itype audience } } }`
 	})
 	for _, r := range list {
 		r.leave = slices.Concat(t.leave[uint64(r.UID)], p.bare(r, losing[uint64(r.UID)]))
@@ -296,13 +348,10 @@ func (p *plan) bare(r *touchedRaw, orgs []string) []string {
 	return slices.DeleteFunc(orgs, func(org string) bool { return stay[org] })
 }
 
-// describe finds out what those have that go with a plan, so that all of it goes, and what raws have that stay.
+// describe finds out what else those have that go with a plan, so that all of it goes, and what raws have that stay.
 func (a *attempt) describe(ctx context.Context, p *plan) error {
-	var going, counted, staying []uint64
+	var counted, staying []uint64
 	for uid, n := range p.nodes {
-		if n.goes {
-			going = append(going, uid)
-		}
 		if n.goes && a.register.counted[uid] {
 			counted = append(counted, uid)
 		}
@@ -318,22 +367,17 @@ func (a *attempt) describe(ctx context.Context, p *plan) error {
 			q = append(q, name+"(func: uid("+uidList(uids)+")) { uid "+fields+" }")
 		}
 	}
-	block("q", going, "itype ip host number")
 	block("s", counted, "~segment_of { uid }")
 	block("r", staying, "state timezone")
 	if len(q) == 0 {
 		return nil
 	}
 	var answer struct {
-		Q, S []*touchedNode
-		R    []*touchedRaw
+		S []*touchedNode
+		R []*touchedRaw
 	}
 	if err := ask(ctx, a.txn, "{ "+strings.Join(q, " ")+" }", &answer); err != nil {
 		return fmt.Errorf("look what goes: %w", err)
-	}
-	for _, n := range answer.Q {
-		known := p.nodes[uint64(n.UID)]
-		known.Itype, known.IP, known.Host, known.Number = n.Itype, n.IP, n.Host, n.Number
 	}
 	for _, n := range answer.S {
 		p.nodes[uint64(n.UID)].Segments = n.Segments

@@ -80,7 +80,7 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 			list := variables.org(org)
 			q := fmt.Sprintf(`%s{ q(func: eq(audience, %s), first: %d) { uid } }`, variables.head(), list, s.batch)
 			err := askFor(ctx, a.txn, q, variables, &answer)
-			return target{events: uidsOf(answer.Q), raws: true}, err
+			return target{events: uidsOf(answer.Q), raws: true, leaver: org}, err
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
 			variables := asked{}

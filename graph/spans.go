@@ -27,7 +27,8 @@ type span struct {
 
 // What is read of a span, and of a raw.
 const (
-	spanFields   = `uid span_audience span_of { uid } span_raw { uid } span_start span_end span_duration`
+	spanFields   = `uid span_audience span_of { uid } span_raw { uid } ` + timeFields
+	timeFields   = `span_start span_end span_duration`
 	sharedFields = `uid audiences ~span_raw { uid span_audience }`
 )
 
@@ -150,12 +151,24 @@ func (q *quads) raise(s span, m tahoe.Marking) {
 // removeSpans takes spans out of the graph, each once.
 func (q *quads) removeSpans(list []span) {
 	for _, s := range list {
-		if !q.spansGone[s.UID] {
-			if q.spansGone == nil {
-				q.spansGone = map[number]bool{}
-			}
-			q.spansGone[s.UID] = true
-			q.strip(hex(uint64(s.UID)), ofSpan...)
+		if q.spansGone[s.UID] {
+			continue
+		}
+		if q.spansGone == nil {
+			q.spansGone = map[number]bool{}
+		}
+		q.spansGone[s.UID] = true
+		uid := hex(uint64(s.UID))
+		q.strip(uid, ofSpan...)
+		q.unset(uid, "dgraph.type", "Span")
+		if s.Start != nil {
+			q.strip(uid, "span_start")
+		}
+		if s.End != nil {
+			q.strip(uid, "span_end")
+		}
+		if s.Duration != nil {
+			q.strip(uid, "span_duration")
 		}
 	}
 }

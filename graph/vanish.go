@@ -9,15 +9,15 @@ import (
 	"github.com/cybexp/cybexp/tahoe"
 )
 
-// What vertices of each kind hold, besides what only some do. Of a span it is all that it may hold: to find that out costs Dgraph more than to delete it.
+// What vertices of each kind hold, besides what only some do, and their types where they have one: that is deleted by its name.
 var (
-	ofAll       = []string{"hash", "itype", "sub_type", "name", "dgraph.type"}
-	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value")
-	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref")
+	ofAll       = []string{"hash", "itype", "sub_type", "name"}
+	ofAttribute = append(ofAll[:len(ofAll):len(ofAll)], "data", "value", "dgraph.type")
+	ofObject    = append(ofAll[:len(ofAll):len(ofAll)], "data", "ocref", "dgraph.type")
 	ofEvent     = append(ofAll[:len(ofAll):len(ofAll)], "brief", "audience", "timestamp", "category", "cref", "ref")
 	ofSession   = append(ofAll[:len(ofAll):len(ofAll)], "data", "sattr", "sref")
-	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "audiences", "received", "timezone", "state")
-	ofSpan      = []string{"span_of", "span_audience", "span_raw", "span_start", "span_end", "span_duration", "name", "dgraph.type"}
+	ofRaw       = append(ofAll[:len(ofAll):len(ofAll)], "data", "received", "timezone", "state")
+	ofSpan      = []string{"span_of", "span_audience", "span_raw", "name"}
 )
 
 // remove writes that what the plan names goes.
@@ -46,6 +46,7 @@ func (q *quads) remove(p *plan) {
 
 func (q *quads) removeEvent(uid string, e *goingEvent, p *plan) {
 	q.strip(uid, ofEvent...)
+	q.unset(uid, "dgraph.type", "Event")
 	for predicate, to := range map[string][]link{"mal_ref": e.Mal, "ben_ref": e.Ben, "judged_ref": e.Judged} {
 		if len(to) > 0 {
 			q.strip(uid, predicate)
@@ -82,6 +83,7 @@ func (q *quads) removeSession(uid string, s *touchedSession, p *plan) {
 		return
 	}
 	q.strip(uid, ofSession...)
+	q.unset(uid, "dgraph.type", "Session")
 	q.removeSpans(s.Spans)
 	for _, r := range s.Raws {
 		q.unlinkRaw(uint64(r.UID), uid, p)
@@ -120,6 +122,10 @@ func (q *quads) removeNode(uid uint64, n *touchedNode) {
 func (q *quads) removeRaw(uid string, r *touchedRaw) {
 	if r.goes {
 		q.strip(uid, ofRaw...)
+		q.unset(uid, "dgraph.type", "Raw")
+		for _, a := range r.Audiences {
+			q.unset(uid, "audiences", a)
+		}
 		if r.Hangs > 0 {
 			q.strip(uid, "rref")
 		}
