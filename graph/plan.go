@@ -150,7 +150,7 @@ func (n *number) UnmarshalText(text []byte) error {
 func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 	p := newPlan()
 	p.cut = t.cut
-	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookSessionRaws, a.lookTold, a.lookNodes} {
+	for _, step := range []func(context.Context, *plan, target) error{a.lookEvents, a.lookRaws, a.lookSessions, a.lookSessionRaws, a.lookShared, a.lookNodes} {
 		if err := step(ctx, p, t); err != nil {
 			return nil, fmt.Errorf("look what goes: %w", err)
 		}
@@ -238,19 +238,21 @@ func (a *attempt) lookSessionRaws(ctx context.Context, p *plan, t target) error 
 	return a.lookSessions(ctx, p, t)
 }
 
-// lookTold finds what raws, which organisations leave, tell of sessions that stay. What is told of a session goes with it.
-func (a *attempt) lookTold(ctx context.Context, p *plan, _ target) error {
+// lookShared finds what raws have that few have: what was said by several organisations, and what those tell of sessions that stay which leave. What is
+// told of a session goes with it.
+func (a *attempt) lookShared(ctx context.Context, p *plan, _ target) error {
 	var uids []uint64
 	for uid, r := range p.raws {
-		if len(r.leave) > 0 && slices.ContainsFunc(r.Rref, func(l hanging) bool { return l.Itype == string(tahoe.KindSession) && !p.takesSession(l.UID) }) {
+		stays := func(l hanging) bool { return l.Itype == string(tahoe.KindSession) && !p.takesSession(l.UID) }
+		if len(r.Audiences) > 1 || len(r.leave) > 0 && slices.ContainsFunc(r.Rref, stays) {
 			uids = append(uids, uid)
 		}
 	}
 	list, err := share[touchedRaw](ctx, a, uids, func(uids []uint64) string {
-		return `{ q(func: uid(` + uidList(uids) + `)) { uid ~span_raw { uid span_audience span_raw { uid } ` + timeFields + ` } } }`
+		return `{ q(func: uid(` + uidList(uids) + `)) { uid uploads ~span_raw { uid span_audience span_raw { uid } ` + timeFields + ` } } }`
 	})
 	for _, r := range list {
-		p.raws[uint64(r.UID)].Spans = r.Spans
+		p.raws[uint64(r.UID)].Uploads, p.raws[uint64(r.UID)].Spans = r.Uploads, r.Spans
 	}
 	return err
 }
@@ -312,7 +314,7 @@ func (a *attempt) touchRaws(ctx context.Context, p *plan, t target, uids []uint6
 		among = "rref @filter(NOT uid(" + uidList(slices.Collect(maps.Keys(p.events))) + "))"
 	}
 	list, err := share[touchedRaw](ctx, a, uids, func(uids []uint64) string {
-		return `{ q(func: uid(` + uidList(uids) + `)) { uid audiences uploads ` + among + ` { uid itype audience } } }`
+		return `{ q(func: uid(` + uidList(uids) + `)) { uid audiences ` + among + ` { uid itype audience } } }`
 	})
 	for _, r := range list {
 		r.leave = slices.Concat(t.leave[uint64(r.UID)], p.bare(r, losing[uint64(r.UID)]))

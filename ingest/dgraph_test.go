@@ -165,7 +165,7 @@ func BenchmarkPipeline(b *testing.B) {
 }
 
 // BenchmarkHoneypotLog brings real honeypot logs from upload to Dgraph: sealed, archived, filtered, written. Beside it Dgraph's live loader
-// brings in the same quads, made before, which knows all vertices of the file by name.
+// brings in the same quads, made before, which knows all vertices of the file by name. Then the organisation is removed again.
 func BenchmarkHoneypotLog(b *testing.B) {
 	text, n := honeypotLogs(b)
 	var records []tahoe.Record
@@ -203,6 +203,14 @@ func BenchmarkHoneypotLog(b *testing.B) {
 		if err := want.Verify(server.HTTP()); err != nil {
 			b.Fatal(err)
 		}
+		began = time.Now()
+		if _, err := store.RemoveOrg(b.Context(), org.String(), nil); err != nil {
+			b.Fatal(err)
+		}
+		removal := time.Since(began)
+		if err := new(benchgraph.Contents).Verify(server.HTTP()); err != nil {
+			b.Fatal(err)
+		}
 		store.Close()
 		server.Stop()
 
@@ -219,6 +227,8 @@ func BenchmarkHoneypotLog(b *testing.B) {
 		server.Stop()
 		b.ReportMetric(float64(n)/ours.Seconds(), "records/s")
 		b.ReportMetric(float64(n)/live.Seconds(), "live-records/s")
+		b.ReportMetric(float64(n)/removal.Seconds(), "removed-records/s")
+		b.ReportMetric(ours.Seconds()/removal.Seconds(), "removal-x-ingest")
 		b.ReportMetric(float64(lines)/float64(n), "quads/record")
 		b.ReportMetric(alpha.Seconds()*1e6/float64(n), "alpha-cpu-µs/record")
 		b.ReportMetric(own.Seconds()*1e6/float64(n), "own-cpu-µs/record")
