@@ -64,12 +64,18 @@ func (b *Bus) KV(ctx context.Context, c KVConfig) (*KV, error) {
 	if _, err := b.keptStream(ctx, streamOf(c)); err != nil {
 		return nil, fmt.Errorf("make bucket %s: %w", c.Bucket, fault(err))
 	}
-	return b.FindKV(ctx, c.Bucket)
+	// Of several servers, one that answers may not know yet what another made.
+	return b.openKV(ctx, c.Bucket, func(err error) bool { return passing(err) || errors.Is(err, jetstream.ErrBucketNotFound) })
 }
 
 // FindKV opens a bucket that is there, whatever it is like; ErrNotFound if it is not.
 func (b *Bus) FindKV(ctx context.Context, bucket string) (*KV, error) {
-	kv, err := again(ctx, func(ctx context.Context) (jetstream.KeyValue, error) { return b.js.KeyValue(ctx, bucket) })
+	return b.openKV(ctx, bucket, passing)
+}
+
+// openKV opens a bucket, again and again while the errors are worth it.
+func (b *Bus) openKV(ctx context.Context, bucket string, worth func(error) bool) (*KV, error) {
+	kv, err := retry(ctx, worth, func(ctx context.Context) (jetstream.KeyValue, error) { return b.js.KeyValue(ctx, bucket) })
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		err = ErrNotFound
 	}
