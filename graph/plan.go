@@ -238,8 +238,8 @@ func (a *attempt) lookSessionRaws(ctx context.Context, p *plan, t target) error 
 	return a.lookSessions(ctx, p, t)
 }
 
-// lookShared finds what raws have that few have: what was said by several organisations, and what those tell of sessions that stay which leave. What is
-// told of a session goes with it.
+// lookShared finds what few raws have: what several organisations said with one, and what one that an organisation leaves tells of a session that stays.
+// What is told of a session that goes is found with the session.
 func (a *attempt) lookShared(ctx context.Context, p *plan, _ target) error {
 	var uids []uint64
 	for uid, r := range p.raws {

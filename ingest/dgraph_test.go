@@ -203,6 +203,7 @@ func BenchmarkHoneypotLog(b *testing.B) {
 		if err := want.Verify(server.HTTP()); err != nil {
 			b.Fatal(err)
 		}
+		benchgraph.Rest(b, server)
 		began = time.Now()
 		if _, err := store.RemoveOrg(b.Context(), org.String(), nil); err != nil {
 			b.Fatal(err)

@@ -8,7 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
+
+	"github.com/cybexp/cybexp/graph/dgraphd"
 )
 
 // Resident is how many bytes of memory a process holds, from Linux' /proc.
@@ -75,4 +78,25 @@ func CPU(pid int) (time.Duration, error) {
 	}
 	system, err := strconv.ParseInt(words[12], 10, 64)
 	return time.Duration(user+system) * time.Second / ticks, err
+}
+
+// Rest waits until an alpha has done what is left to do after writes: it rolls lists up for some seconds.
+func Rest(tb testing.TB, server *dgraphd.Server) {
+	tb.Helper()
+	const look, little = 500 * time.Millisecond, 30 * time.Millisecond
+	_, alpha := server.PIDs()
+	before, err := CPU(alpha)
+	for quiet := 0; quiet < 2 && err == nil; {
+		time.Sleep(look)
+		var now time.Duration
+		if now, err = CPU(alpha); now-before > little {
+			quiet = 0
+		} else {
+			quiet++
+		}
+		before = now
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
