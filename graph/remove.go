@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	removeParts = 4                 // transactions in which a change is made, at most
+	removeParts = 6                 // transactions in which a change is made, at most
 	removeBatch = removeParts * 400 // events that one change removes
 	barePart    = 3                 // times as many raws, which are much less than events with all that they hold
 )
