@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -37,14 +39,20 @@ func (s *Service) noteRaws(ctx context.Context, l label, records []Outcome) erro
 	return nil
 }
 
-// TakeBack undoes an upload that has ended: it calls remove with its raws, some hundred at a time, and then forgets it and its dead letters.
+// takenAtOnce is how many raws are taken back at a time: some seconds of work, and few enough changes of the graph, each of which is announced and awaited.
+const takenAtOnce = 2400
+
+// forgottenAtOnce is how many records are looked for at once: each is a request that takes NATS less time than its way there.
+const forgottenAtOnce = 16
+
+// TakeBack undoes an upload that has ended: it calls remove with its raws, some thousand at a time, and then forgets it and its dead letters.
 // When remove fails nothing is forgotten, and it can be tried again. What came in another upload too goes with either.
 func (s *Service) TakeBack(ctx context.Context, id string, remove func(ctx context.Context, raws []tahoe.Hash) error) error {
 	raws, err := s.toTakeBack(ctx, id)
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(raws, maxRecords) {
+	for part := range slices.Chunk(raws, takenAtOnce) {
 		if err := remove(ctx, part); err != nil {
 			return err
 		}
@@ -102,16 +110,13 @@ func (s *Service) forgetUpload(ctx context.Context, id string, raws []tahoe.Hash
 	if err := s.dead.Purge(ctx, dead); err != nil {
 		return fmt.Errorf("forget dead letters: %w", err)
 	}
+	g, within := errgroup.WithContext(ctx)
+	g.SetLimit(forgottenAtOnce)
 	for _, hash := range raws {
-		if _, err := s.raws.Newest(ctx, wholeSubject(hash)); err != nil {
-			continue // most are short
-		}
-		if _, _, err := s.Raw(ctx, hash); !errors.Is(err, ErrNotFound) {
-			continue // another organisation has it
-		}
-		if err := s.raws.Purge(ctx, wholeSubject(hash)); err != nil {
-			return fmt.Errorf("forget long record: %w", err)
-		}
+		g.Go(func() error { return s.forgetLong(within, hash) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	for _, filter := range []string{"chunk." + id + ".>", "refused." + id + ".>"} {
 		keys, err := s.accounts.Keys(ctx, filter)
@@ -129,6 +134,20 @@ func (s *Service) forgetUpload(ctx context.Context, id string, raws []tahoe.Hash
 	}
 	if err := s.uploaded.Purge(ctx, rawsOfSubjects+id+".>"); err != nil {
 		return fmt.Errorf("forget upload: %w", err)
+	}
+	return nil
+}
+
+// forgetLong forgets the whole of a long record that nobody has any more. Most records are short.
+func (s *Service) forgetLong(ctx context.Context, raw tahoe.Hash) error {
+	if _, err := s.raws.Newest(ctx, wholeSubject(raw)); err != nil {
+		return nil
+	}
+	if _, _, err := s.Raw(ctx, raw); !errors.Is(err, ErrNotFound) {
+		return nil // another organisation has it
+	}
+	if err := s.raws.Purge(ctx, wholeSubject(raw)); err != nil {
+		return fmt.Errorf("forget long record: %w", err)
 	}
 	return nil
 }
