@@ -344,6 +344,8 @@ func (r *recordReader) records(ctx context.Context, raws []*recordRaw) ([]tahoe.
 	}
 	var list []tahoe.Record
 	for _, raw := range raws {
+		slices.SortFunc(raw.Events, func(a, b *treeEvent) int { return a.Hash.Compare(b.Hash) })
+		r.order(raw.Sessions)
 		records, err := r.ofRaw(raw)
 		if err != nil {
 			return nil, err
@@ -351,6 +353,17 @@ func (r *recordReader) records(ctx context.Context, raws []*recordRaw) ([]tahoe.
 		list = append(list, records...)
 	}
 	return list, nil
+}
+
+// order puts sessions in the order of their hashes: that of uids is not the same in every graph that holds the same.
+func (r *recordReader) order(sessions []link) {
+	hash := func(l link) (h tahoe.Hash) {
+		if s := r.sessions[uint64(l.UID)]; s != nil {
+			h = s.Hash
+		}
+		return h
+	}
+	slices.SortFunc(sessions, func(a, b link) int { return hash(a).Compare(hash(b)) })
 }
 
 // ofRaw makes the records of a raw.
@@ -428,6 +441,7 @@ func (r *recordReader) with(of []link, list []*treeEvent) (events []*tahoe.Event
 func (r *recordReader) withSessions(events []*treeEvent) ([]tahoe.Record, error) {
 	list := make([]tahoe.Record, len(events))
 	for i, v := range events {
+		r.order(v.goingEvent.Sessions)
 		var err error
 		if list[i].Events, list[i].Sessions, err = r.with(v.goingEvent.Sessions, []*treeEvent{v}); err != nil {
 			return nil, err

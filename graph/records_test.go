@@ -3,6 +3,7 @@ package graph_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func lines(t *testing.T, records []tahoe.Record) (list []string) {
 	return list
 }
 
-// TestRecordsMakeTheGraphAgain writes what is read of a graph, after all that may change one, into an empty one.
+// TestRecordsMakeTheGraphAgain writes what is read of a graph, after all that may change one, into an empty one, the last first. That tells the same.
 func TestRecordsMakeTheGraphAgain(t *testing.T) {
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -63,11 +64,20 @@ func TestRecordsMakeTheGraphAgain(t *testing.T) {
 			if len(all) < 10 {
 				t.Fatalf("only %d records: the test shows little", len(all))
 			}
-			goesOnBehindEach(t, s, lines(t, all))
+			told := lines(t, all)
+			goesOnBehindEach(t, s, told)
 			testdgraph.Wipe(t)
-			write(t, testdgraph.Open(t), all...)
+			again := testdgraph.Open(t)
+			slices.Reverse(all) // what a graph tells does not depend on what came first
+			write(t, again, all...)
 			if diff := cmp.Diff(want, stored(t)); diff != "" {
 				t.Errorf("the graph differs (-before +after):\n%.3000s", diff)
+			}
+			retold := lines(t, readRecords(t, again, tahoe.RecordQuery{Audiences: audiencesOf(universeOrgs...)}))
+			slices.Sort(told)
+			slices.Sort(retold)
+			if diff := cmp.Diff(told, retold); diff != "" {
+				t.Errorf("what is read of it differs (-before +after):\n%.3000s", diff)
 			}
 		})
 	}
