@@ -25,6 +25,10 @@ type target struct {
 	raws   bool                // raws lose the organisations whose last event of theirs goes
 	leaver string              // an organisation that leaves also raws that have no event of its own, but a session that goes
 	held   map[uint64]bool     // vertices that something new refers to
+	more   bool                // what is to go is more than the target has
+
+	readEvents []*goingEvent // those of events that are read already
+	readRaws   []*touchedRaw // those of leave that are read already
 }
 
 // plan is what goes, at a snapshot.
@@ -158,19 +162,22 @@ func (a *attempt) look(ctx context.Context, t target) (*plan, error) {
 	return p, nil
 }
 
-// What is read of an event that goes, and of one that changes.
+// What is read of an event that goes, of one that changes, and of a raw that loses organisations whatever events of theirs it has.
 const (
 	markedFields = `uid audience tlp timestamp category sub_type ref { uid } mal_ref { uid } ben_ref { uid } judged_ref { uid } ~sref { uid }`
 	goingFields  = markedFields + ` ~rref { uid }`
 	eventFields  = markedFields + ` ~rref { ` + sharedFields + ` }`
+	leaverFields = `uid audiences hangs: count(rref) rref @filter(type(Session)) { uid itype audience }`
 )
 
 func (a *attempt) lookEvents(ctx context.Context, p *plan, t target) error {
 	list, err := share[goingEvent](ctx, a, t.events, func(uids []uint64) string {
 		return `{ q(func: uid(` + uidList(uids) + `)) { ` + goingFields + ` } }`
 	})
-	for _, e := range list {
-		p.events[uint64(e.UID)] = e
+	for _, e := range append(list, t.readEvents...) {
+		if e.Audience != "" { // else somebody has removed it: its uid is never another's
+			p.events[uint64(e.UID)] = e
+		}
 	}
 	return err
 }
@@ -293,7 +300,15 @@ func (a *attempt) lookNodes(ctx context.Context, p *plan, t target) error {
 }
 
 func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
-	uids := slices.Collect(maps.Keys(t.leave))
+	for _, r := range t.readRaws {
+		p.touch(r, t, nil)
+	}
+	var uids []uint64
+	for uid := range t.leave {
+		if p.raws[uid] == nil {
+			uids = append(uids, uid)
+		}
+	}
 	losing := map[uint64][]string{} // by raw, whose events go
 	if t.raws {
 		for _, e := range p.events {
@@ -309,20 +324,25 @@ func (a *attempt) lookRaws(ctx context.Context, p *plan, t target) error {
 
 // touchRaws looks at raws, and lets each lose the organisations of which it has no event that stays, among those that may leave it.
 func (a *attempt) touchRaws(ctx context.Context, p *plan, t target, uids []uint64, losing map[uint64][]string) error {
-	among := "hangs: count(rref) rref @filter(type(Session))"
+	fields := leaverFields
 	if t.raws { // their events that stay decide
-		among = "rref @filter(NOT uid(" + uidList(slices.Collect(maps.Keys(p.events))) + "))"
+		fields = "uid audiences rref @filter(NOT uid(" + uidList(slices.Collect(maps.Keys(p.events))) + ")) { uid itype audience }"
 	}
 	list, err := share[touchedRaw](ctx, a, uids, func(uids []uint64) string {
-		return `{ q(func: uid(` + uidList(uids) + `)) { uid audiences ` + among + ` { uid itype audience } } }`
+		return `{ q(func: uid(` + uidList(uids) + `)) { ` + fields + ` } }`
 	})
 	for _, r := range list {
-		r.leave = slices.Concat(t.leave[uint64(r.UID)], p.bare(r, losing[uint64(r.UID)]))
-		r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(r.leave, orgOf(a)) })
-		r.Hangs += len(r.Rref) + len(losing[uint64(r.UID)])
-		p.raws[uint64(r.UID)] = r
+		p.touch(r, t, losing[uint64(r.UID)])
 	}
 	return err
+}
+
+// touch lets a raw lose organisations: those that leave it, and those of losing, whose events go, that have no other.
+func (p *plan) touch(r *touchedRaw, t target, losing []string) {
+	r.leave = slices.Concat(t.leave[uint64(r.UID)], p.bare(r, losing))
+	r.goes = len(r.leave) > 0 && !slices.ContainsFunc(r.Audiences, func(a string) bool { return !slices.Contains(r.leave, orgOf(a)) })
+	r.Hangs += len(r.Rref) + len(losing)
+	p.raws[uint64(r.UID)] = r
 }
 
 // leaves tells whether a raw loses an organisation.
@@ -423,13 +443,25 @@ const shares = 2
 // share asks for vertices, some in each request, at the attempt's snapshot.
 func share[T any](ctx context.Context, a *attempt, uids []uint64, query func([]uint64) string) ([]*T, error) {
 	slices.Sort(uids)
-	answers := make([]map[string][]*T, shares)
-	g, ctx := errgroup.WithContext(ctx)
-	for i := range shares {
-		part := uids[i*len(uids)/shares : (i+1)*len(uids)/shares]
-		if len(part) > 0 {
-			g.Go(func() error { return a.read(ctx, query(part), &answers[i]) })
+	return askAtOnce[T](ctx, a, nil, cut(uids, shares), query)
+}
+
+// cut cuts a list into at most n of about the same length.
+func cut[T any](list []T, n int) (parts [][]T) {
+	for i := range n {
+		if part := list[i*len(list)/n : (i+1)*len(list)/n]; len(part) > 0 {
+			parts = append(parts, part)
 		}
+	}
+	return parts
+}
+
+// askAtOnce makes a request for each of the parts, at the attempt's snapshot.
+func askAtOnce[T, P any](ctx context.Context, a *attempt, variables asked, parts []P, query func(P) string) ([]*T, error) {
+	answers := make([]map[string][]*T, len(parts))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, part := range parts {
+		g.Go(func() error { return a.read(ctx, query(part), variables, &answers[i]) })
 	}
 	err := g.Wait()
 	var list []*T
@@ -442,8 +474,8 @@ func share[T any](ctx context.Context, a *attempt, uids []uint64, query func([]u
 }
 
 // read asks at the attempt's snapshot. Unlike ask it may be called concurrently.
-func (a *attempt) read(ctx context.Context, q string, answer any) error {
-	res, err := a.store.alpha.Query(ctx, &api.Request{Query: q, StartTs: a.at, ReadOnly: true})
+func (a *attempt) read(ctx context.Context, q string, variables asked, answer any) error {
+	res, err := a.store.alpha.Query(ctx, &api.Request{Query: q, Vars: variables, StartTs: a.at, ReadOnly: true})
 	if err != nil {
 		return readable(ctx, err)
 	}

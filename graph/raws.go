@@ -53,6 +53,22 @@ func (s *Store) Raws(ctx context.Context, q tahoe.RawQuery) (page tahoe.RawPage,
 	return page, err
 }
 
+// HasRaws tells which of the hashes are of raws that are there.
+func (s *Store) HasRaws(ctx context.Context, hashes []tahoe.Hash) (map[tahoe.Hash]bool, error) {
+	had := map[tahoe.Hash]bool{}
+	if len(hashes) == 0 {
+		return had, nil
+	}
+	var answer struct{ Q []struct{ Hash tahoe.Hash } }
+	if err := s.readInto(ctx, `{ q(func: `+hashFunction(hashes)+`) @filter(type(Raw)) { hash } }`, nil, &answer); err != nil {
+		return nil, fmt.Errorf("look up raws: %w", err)
+	}
+	for _, r := range answer.Q {
+		had[r.Hash] = true
+	}
+	return had, nil
+}
+
 // rawsRequest asks by the state when that leaves out most of them, and else by the format, whose name events and objects may share.
 func rawsRequest(q tahoe.RawQuery) (*api.Request, error) {
 	if !q.Hash.IsZero() {

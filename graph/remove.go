@@ -59,7 +59,12 @@ func (s *Store) RemoveUploads(ctx context.Context, org string, raws []tahoe.Hash
 	var sum Removed
 	for part := range slices.Chunk(raws, s.batch) {
 		err := s.removeAll(ctx, func(ctx context.Context, a *attempt) (target, error) {
-			return a.uploads(ctx, org, asked{}, hashFunction(part))
+			return a.uploads(ctx, org, func(string) (functions []string) {
+				for _, raws := range cut(part, shares) {
+					functions = append(functions, hashFunction(raws))
+				}
+				return functions
+			})
 		}, sum.add)
 		if err != nil {
 			return sum, fmt.Errorf("remove uploads: %w", err)
@@ -80,11 +85,13 @@ func (s *Store) RemoveOrg(ctx context.Context, org string, progress func(Removed
 			list := variables.org(org)
 			q := fmt.Sprintf(`%s{ q(func: eq(audience, %s), first: %d) { uid } }`, variables.head(), list, s.batch)
 			err := askFor(ctx, a.txn, q, variables, &answer)
-			return target{events: uidsOf(answer.Q), raws: true, leaver: org}, err
+			return target{events: uidsOf(answer.Q), raws: true, leaver: org, more: len(answer.Q) == s.batch}, err
 		},
 		func(ctx context.Context, a *attempt) (target, error) {
-			variables := asked{}
-			return a.uploads(ctx, org, variables, "eq(audiences, "+variables.org(org)+"), first: "+strconv.Itoa(barePart*s.batch))
+			most := barePart * s.batch
+			t, err := a.uploads(ctx, org, func(own string) []string { return []string{"eq(audiences, " + own + "), first: " + strconv.Itoa(most)} })
+			t.more = t.more || len(t.readRaws) == most
+			return t, err
 		},
 	} {
 		if err := s.removeAll(ctx, find, told); err != nil {
@@ -104,12 +111,12 @@ func (r *Removed) telling(progress func(Removed)) func(Removed) {
 	}
 }
 
-// removeAll removes what find finds until it finds nothing.
+// removeAll removes what find finds until there is no more of it.
 func (s *Store) removeAll(ctx context.Context, find func(context.Context, *attempt) (target, error), told func(Removed)) error {
 	for more := true; more; {
 		err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
 			t, err := find(ctx, a)
-			more = len(t.events)+len(t.cut)+len(t.leave) > 0
+			more = t.more
 			return t, err
 		}, told)
 		if err != nil {
@@ -268,48 +275,52 @@ func (a *attempt) eventsOf(ctx context.Context, orgs []string, hashes []tahoe.Ha
 	return uids, nil
 }
 
-// uploads finds what goes with the uploads of an organisation: of the raws that a function finds, as many events as one transaction takes. A
+// uploadedRaw is a raw of an organisation, with events of it.
+type uploadedRaw struct {
+	touchedRaw
+	Events []*goingEvent
+}
+
+// uploads finds what goes with the uploads of an organisation: of the raws that functions find, as many events as one change takes. A
 // raw of which no more hang on loses the organisation.
-func (a *attempt) uploads(ctx context.Context, org string, variables asked, raws string) (target, error) {
-	var answer struct {
-		Q []struct {
-			link
-			Rref []struct {
-				link
-				Raws []link `json:"~rref"`
-			}
-		}
-	}
+func (a *attempt) uploads(ctx context.Context, org string, raws func(own string) []string) (target, error) {
 	most := a.store.batch
 	t := target{cut: map[uint64][]uint64{}, leave: map[uint64][]string{}}
+	variables := asked{}
 	own := variables.org(org)
-	q := fmt.Sprintf(`%s{ q(func: %s) @filter(type(Raw) AND eq(audiences, %s)) {
-		uid rref @filter(type(Event) AND eq(audience, %s)) (first: %d) { uid ~rref { uid } } } }`, variables.head(), raws, own, own, most)
-	if err := askFor(ctx, a.txn, q, variables, &answer); err != nil {
+	// That it is a raw or an event need not be asked: nothing else has such a predicate.
+	fields := fmt.Sprintf(`@filter(eq(audiences, %[1]s)) { %[2]s events: rref @filter(eq(audience, %[1]s)) (first: %[3]d) { %[4]s } }`, own, leaverFields, most, goingFields)
+	list, err := askAtOnce[uploadedRaw](ctx, a, variables, raws(own), func(function string) string {
+		return variables.head() + "{ q(func: " + function + ") " + fields + " }"
+	})
+	if err != nil {
 		return t, fmt.Errorf("look up raws: %w", err)
 	}
 	mine := map[number]bool{}
-	for _, r := range answer.Q {
+	for _, r := range list {
 		mine[r.UID] = true
 	}
-	going := map[uint64]bool{}
-	for _, r := range answer.Q {
+	going := map[number]bool{}
+	for _, r := range list {
 		if len(going) >= most {
+			t.more = true
 			break
 		}
-		for _, e := range r.Rref {
-			if slices.ContainsFunc(e.Raws, func(o link) bool { return !mine[o.UID] }) {
+		for _, e := range r.Events {
+			switch {
+			case slices.ContainsFunc(e.Raws, func(o sharedRaw) bool { return !mine[o.UID] }):
 				t.cut[uint64(r.UID)] = append(t.cut[uint64(r.UID)], uint64(e.UID))
-			} else {
-				going[uint64(e.UID)] = true
+			case !going[e.UID]:
+				going[e.UID] = true
+				t.readEvents = append(t.readEvents, e)
 			}
 		}
-		if len(r.Rref) < most {
+		if len(r.Events) < most {
 			t.leave[uint64(r.UID)] = []string{org}
+			t.readRaws = append(t.readRaws, &r.touchedRaw)
+		} else {
+			t.more = true
 		}
-	}
-	for uid := range going {
-		t.events = append(t.events, uid)
 	}
 	return t, nil
 }

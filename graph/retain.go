@@ -43,11 +43,8 @@ func (s *Store) removeAgedEvents(ctx context.Context, what Aged, told func(Remov
 			return err
 		}
 		for part := range slices.Chunk(uidsOf(answer.Q), s.batch) {
-			err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) {
-				// Somebody else may have removed it, and its uid is never another event's.
-				var still struct{ Q []link }
-				err := ask(ctx, a.txn, `{ q(func: uid(`+uidList(part)+`)) @filter(type(Event)) { uid } }`, &still)
-				return target{events: uidsOf(still.Q), raws: true}, err
+			err := s.writer.remove(ctx, func(context.Context, *attempt) (target, error) {
+				return target{events: part, raws: true}, nil
 			}, told)
 			if err != nil {
 				return err

@@ -39,9 +39,10 @@ type Graph interface {
 	Write(ctx context.Context, records []tahoe.Record) (added int, err error)
 }
 
-// Archive reads back the raws that the graph has, in pages of one snapshot.
+// Archive reads back the raws that the graph has, in pages of one snapshot, and tells which of some it has.
 type Archive interface {
 	Raws(ctx context.Context, q tahoe.RawQuery) (tahoe.RawPage, error)
+	HasRaws(ctx context.Context, hashes []tahoe.Hash) (map[tahoe.Hash]bool, error)
 }
 
 // Refusal says that one of the records given to Graph.Write can never be written.

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,32 +92,56 @@ func (s *Service) whole(ctx context.Context, raw tahoe.Hash, sum string) ([]byte
 	return text, nil
 }
 
+// longRecords lists those of which the whole is kept. Each is more than 1 MiB on disk, so the list is small beside them.
+func (s *Service) longRecords(ctx context.Context) (map[tahoe.Hash]bool, error) {
+	subjects, err := s.raws.Subjects(ctx, wholeSubjects+"*")
+	if err != nil {
+		return nil, fmt.Errorf("list long records: %w", err)
+	}
+	hashes := make(map[tahoe.Hash]bool, len(subjects))
+	for subject := range subjects {
+		hash, err := tahoe.ParseHash(strings.TrimPrefix(subject, wholeSubjects))
+		if err != nil {
+			return nil, fmt.Errorf("list long records: %w", err)
+		}
+		hashes[hash] = true
+	}
+	return hashes, nil
+}
+
 // ForgetWhole removes the texts of long records of which the graph has no raw any more, of those that were kept before a time.
 func (s *Service) ForgetWhole(ctx context.Context, before time.Time) error {
-	for after := uint64(0); ; {
-		list, err := s.raws.List(ctx, wholeSubjects+"*", after, forgetPage)
-		if err != nil || len(list) == 0 {
-			return err
+	long, err := s.longRecords(ctx)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(slices.Collect(maps.Keys(long)), forgetPage) {
+		had, err := s.Archive.HasRaws(ctx, part)
+		if err != nil {
+			return fmt.Errorf("forget long records: %w", err)
 		}
-		for _, m := range list {
-			after = m.Sequence
-			if err := s.forgetWhole(ctx, m, before); err != nil {
-				return fmt.Errorf("forget long record: %w", err)
+		for _, hash := range part {
+			if had[hash] {
+				continue
+			}
+			if err := s.forgetWhole(ctx, hash, before); err != nil {
+				return fmt.Errorf("forget long records: %w", err)
 			}
 		}
 	}
+	return nil
 }
 
 // forgetPage is how many long records or dead letters are looked up at a time.
 const forgetPage = 500
 
-func (s *Service) forgetWhole(ctx context.Context, m bus.Message, before time.Time) error {
-	hash, err := tahoe.ParseHash(strings.TrimPrefix(m.Subject, wholeSubjects))
-	if err != nil || !m.Time.Before(before) {
-		return err
+// forgetWhole removes the text of a long record, unless it was kept later.
+func (s *Service) forgetWhole(ctx context.Context, hash tahoe.Hash, before time.Time) error {
+	m, err := s.raws.Newest(ctx, wholeSubject(hash))
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil
 	}
-	page, err := s.Archive.Raws(ctx, tahoe.RawQuery{Hash: hash})
-	if err != nil || len(page.Raws) > 0 {
+	if err != nil || !m.Time.Before(before) {
 		return err
 	}
 	return s.raws.Delete(ctx, m.Sequence)

@@ -221,24 +221,12 @@ func TestLongRecordsAreForgottenWithTheirRaws(t *testing.T) {
 	going := accept(t, s, "cowrie", largeLogin(2<<20)).ID
 	finish(t, s, going)
 	finish(t, s, accept(t, s, "cowrie", largeLogin(3<<20)).ID)
-	raws, err := b.Stream(t.Context(), bus.StreamConfig{Name: "raws", Subjects: []string{"raws.*"}, Latest: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := func() uint64 {
-		t.Helper()
-		st, err := raws.State(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return st.Messages
-	}
 	forget := func(before time.Time, want uint64) {
 		t.Helper()
 		if err := s.ForgetWhole(t.Context(), before); err != nil {
 			t.Fatal(err)
 		}
-		if got := kept(); got != want {
+		if got := keptWhole(t, b); got != want {
 			t.Errorf("%d long records are kept, want %d", got, want)
 		}
 	}
@@ -267,6 +255,52 @@ func TestLongRecordsAreForgottenWithTheirRaws(t *testing.T) {
 	if _, text, err := s.Raw(t.Context(), stays); err != nil || string(text) != largeLogin(3<<20) {
 		t.Errorf("the one that stays has %d bytes, %v", len(text), err)
 	}
+}
+
+// keptWhole counts the long records that are kept.
+func keptWhole(t *testing.T, b *bus.Bus) uint64 {
+	t.Helper()
+	raws, err := b.Stream(t.Context(), bus.StreamConfig{Name: "raws", Subjects: []string{"raws.*"}, Latest: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := raws.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Messages
+}
+
+// TestTakenBackUploadsTakeTheirLongRecords takes back an upload with two long records, of which another organisation has one.
+func TestTakenBackUploadsTakeTheirLongRecords(t *testing.T) {
+	store := testdgraph.Open(t)
+	b := openBus(t, t.TempDir())
+	s := archive(t, b, store)
+	run(t, s)
+	shared := largeLogin(3 << 20)
+	going := accept(t, s, "cowrie", largeLogin(2<<20)+"\n"+login(2)+"\n"+shared).ID
+	finish(t, s, going)
+	other := tahoe.OrgHash("other")
+	r, err := s.Accept(t.Context(), ingest.Upload{Typetag: "cowrie", Org: other, Name: "test"}, strings.NewReader(shared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	finish(t, s, r.ID)
+	takeBack := func(id string, owner tahoe.Hash, want uint64) {
+		t.Helper()
+		err := s.TakeBack(t.Context(), id, func(ctx context.Context, raws []tahoe.Hash) error {
+			_, err := store.RemoveUploads(ctx, owner.String(), raws)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := keptWhole(t, b); got != want {
+			t.Errorf("%d long records are kept, want %d", got, want)
+		}
+	}
+	takeBack(going, org, 1)
+	takeBack(r.ID, other, 0)
 }
 
 func TestJobGoesOnWhereItWas(t *testing.T) {

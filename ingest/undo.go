@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cybexp/cybexp/tahoe"
 )
 
@@ -41,9 +39,6 @@ func (s *Service) noteRaws(ctx context.Context, l label, records []Outcome) erro
 
 // takenAtOnce is how many raws are taken back at a time: some seconds of work, and few enough changes of the graph, each of which is announced and awaited.
 const takenAtOnce = 2400
-
-// forgottenAtOnce is how many records are looked for at once: each is a request that takes NATS less time than its way there.
-const forgottenAtOnce = 16
 
 // TakeBack undoes an upload that has ended: it calls remove with its raws, some thousand at a time, and then forgets it and its dead letters.
 // When remove fails nothing is forgotten, and it can be tried again. What came in another upload too goes with either.
@@ -110,12 +105,7 @@ func (s *Service) forgetUpload(ctx context.Context, id string, raws []tahoe.Hash
 	if err := s.dead.Purge(ctx, dead); err != nil {
 		return fmt.Errorf("forget dead letters: %w", err)
 	}
-	g, within := errgroup.WithContext(ctx)
-	g.SetLimit(forgottenAtOnce)
-	for _, hash := range raws {
-		g.Go(func() error { return s.forgetLong(within, hash) })
-	}
-	if err := g.Wait(); err != nil {
+	if err := s.forgetLong(ctx, raws); err != nil {
 		return err
 	}
 	for _, filter := range []string{"chunk." + id + ".>", "refused." + id + ".>"} {
@@ -138,16 +128,26 @@ func (s *Service) forgetUpload(ctx context.Context, id string, raws []tahoe.Hash
 	return nil
 }
 
-// forgetLong forgets the whole of a long record that nobody has any more. Most records are short.
-func (s *Service) forgetLong(ctx context.Context, raw tahoe.Hash) error {
-	if _, err := s.raws.Newest(ctx, wholeSubject(raw)); err != nil {
-		return nil
+// forgetLong forgets the whole of those raws that were long records and that nobody has any more.
+func (s *Service) forgetLong(ctx context.Context, raws []tahoe.Hash) error {
+	long, err := s.longRecords(ctx)
+	if err != nil {
+		return err
 	}
-	if _, _, err := s.Raw(ctx, raw); !errors.Is(err, ErrNotFound) {
-		return nil // another organisation has it
-	}
-	if err := s.raws.Purge(ctx, wholeSubject(raw)); err != nil {
-		return fmt.Errorf("forget long record: %w", err)
+	raws = slices.DeleteFunc(raws, func(h tahoe.Hash) bool { return !long[h] })
+	for part := range slices.Chunk(raws, forgetPage) {
+		had, err := s.Archive.HasRaws(ctx, part)
+		if err != nil {
+			return fmt.Errorf("forget long records: %w", err)
+		}
+		for _, hash := range part {
+			if had[hash] {
+				continue // another organisation has it
+			}
+			if err := s.raws.Purge(ctx, wholeSubject(hash)); err != nil {
+				return fmt.Errorf("forget long records: %w", err)
+			}
+		}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (s *settings) retention() ([]keptFor, error) {
 	return list, nil
 }
 
-// runRetention has removed what somebody asked for, and what is too old, if anything ever is, in the platform's group.
+// runRetention has removed what somebody asked for, what is too old, if anything ever is, and what nothing tells of any more, in the platform's group.
 func (p *platform) runRetention(ctx context.Context) error {
 	jobs, err := retention.OpenJobs(ctx, p.bus, p.log)
 	if err != nil {
@@ -57,12 +57,14 @@ func (p *platform) runRetention(ctx context.Context) error {
 			return usageError{fmt.Errorf("--retain-dead %q: %w", p.retainDead, err)}
 		}
 	}
-	if len(kept) == 0 && dead == 0 {
-		return nil
-	}
 	r, err := retention.New(ctx, retention.Config{
 		Bus: p.bus, Logger: p.log, Remove: p.removeAged,
-		Clean: func(ctx context.Context) error { return p.forgetDead(ctx, dead) },
+		Clean: func(ctx context.Context) error {
+			if err := p.forgetDead(ctx, dead); err != nil {
+				return err
+			}
+			return p.ingest.ForgetWhole(ctx, time.Now().Add(-wholeSettles))
+		},
 		Rules: func(ctx context.Context) ([]retention.Rule, error) { return p.rules(ctx, kept) },
 	})
 	if err != nil {
@@ -97,10 +99,7 @@ func (p *platform) removeAged(ctx context.Context, before time.Time, org string,
 	_, err := p.store.RemoveAged(ctx, graph.Aged{Before: before, Org: org}, func(n graph.Removed) {
 		told(n.Events + n.Sessions + n.Attributes + n.Objects + n.Raws)
 	})
-	if err != nil {
-		return err
-	}
-	return p.ingest.ForgetWhole(ctx, time.Now().Add(-wholeSettles))
+	return err
 }
 
 // forgetDead deletes dead letters that are older than an age, if any.
