@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cybexp/cybexp/bus"
@@ -20,8 +21,8 @@ import (
 
 // Rule says how long events are kept.
 type Rule struct {
-	Org  string // hash of whose they are; "" is everybody
-	Keep time.Duration
+	Org  string        `json:"org"` // hash of whose they are; "" is everybody
+	Keep time.Duration `json:"keep"`
 }
 
 // Config is what a Service needs. Every, Silence and Now have defaults.
@@ -49,6 +50,7 @@ type State struct {
 	Begun    time.Time `json:"begun"`
 	Ended    time.Time `json:"ended,omitzero"` // zero while it goes on, or after it was broken off
 	Vertices int       `json:"vertices"`       // that went
+	Rules    []Rule    `json:"rules"`          // by which it goes
 }
 
 // Bucket is the name of the bucket with the state.
@@ -81,7 +83,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	return &Service{Config: c, kv: kv, name: rand.Text()}, nil
 }
 
-// Run looks for what is too old until ctx ends: when the last look, by whatever process, was long enough ago, or was broken off.
+// Run looks for what is too old until ctx ends: when the last look, by whatever process, was long enough ago, by other rules, or broken off.
 func (s *Service) Run(ctx context.Context) error {
 	for {
 		wait, err := s.look(ctx)
@@ -108,14 +110,18 @@ func (s *Service) look(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	rules, err := s.Rules(ctx)
+	if err != nil {
+		return 0, err
+	}
 	now := s.Now()
 	switch {
 	case state.Holder != "" && state.Holder != s.name && now.Sub(state.Beat) < s.Silence:
 		return s.Silence, nil
-	case state.Holder == "" && now.Sub(state.Begun) < s.Every:
+	case state.Holder == "" && now.Sub(state.Begun) < s.Every && slices.Equal(rules, state.Rules):
 		return state.Begun.Add(s.Every).Sub(now), nil
 	}
-	l := &look{s: s, state: State{Holder: s.name, Beat: now, Begun: now}, revision: revision}
+	l := &look{s: s, state: State{Holder: s.name, Beat: now, Begun: now, Rules: rules}, revision: revision}
 	if err := l.save(ctx); err != nil {
 		if errors.Is(err, bus.ErrConflict) || errors.Is(err, bus.ErrExists) {
 			return s.Silence, nil // somebody else was quicker
@@ -157,12 +163,8 @@ type look struct {
 }
 
 func (l *look) remove(ctx context.Context) error {
-	rules, err := l.s.Rules(ctx)
-	if err != nil {
-		return err
-	}
 	done := 0
-	for _, r := range rules {
+	for _, r := range l.state.Rules {
 		err := l.s.Remove(ctx, l.state.Begun.Add(-r.Keep), r.Org, func(vertices int) {
 			l.state.Vertices = done + vertices
 			l.beat(ctx)

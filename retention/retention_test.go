@@ -164,3 +164,25 @@ func TestWhatFailedIsTriedAgain(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestOtherRulesCountAtOnce has a look half an hour ago, by one rule less.
+func TestOtherRulesCountAtOnce(t *testing.T) {
+	r := newRig(t)
+	kv, err := r.bus.KV(t.Context(), bus.KVConfig{Bucket: retention.Bucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := `{"begun":"2026-02-28T23:30:00Z","ended":"2026-02-28T23:31:00Z","rules":[{"org":"","keep":2419200000000000}]}`
+	if _, err := kv.Create(t.Context(), "state", []byte(last)); err != nil {
+		t.Fatal(err)
+	}
+	r.run(t, 2)
+	for range 3 {
+		<-r.did
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if diff := cmp.Diff([]string{"2026-02-01 ", "2026-02-28 acme", "cleaned"}, r.removed); diff != "" {
+		t.Error(diff)
+	}
+}
