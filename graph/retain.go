@@ -99,7 +99,7 @@ func (s *Store) removeAgedRaws(ctx context.Context, what Aged, told func(Removed
 		old := slices.DeleteFunc(answer.Q, func(r agedRaw) bool {
 			return r.Received == nil || !r.Received.Before(what.Before) || r.held()
 		})
-		for part := range slices.Chunk(old, s.batch) {
+		for part := range slices.Chunk(old, barePart*s.batch) {
 			err := s.writer.remove(ctx, func(ctx context.Context, a *attempt) (target, error) { return a.unheld(ctx, what, part) }, told)
 			if err != nil {
 				return err
