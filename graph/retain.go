@@ -72,11 +72,10 @@ func (what Aged) events(variables asked) string {
 
 // agedRaw is a raw, an event of those in question that hangs on it, if there is any, and what of them is in its sessions.
 type agedRaw struct {
-	link
-	Received  *time.Time
-	Audiences []string
-	Events    []link
-	Sessions  []struct{ Sref []link }
+	touchedRaw
+	Received *time.Time
+	Events   []link
+	Sessions []struct{ Sref []link }
 }
 
 // held tells whether the raw tells of an event, itself or by a session.
@@ -117,19 +116,22 @@ func (a *attempt) unheld(ctx context.Context, what Aged, raws []agedRaw) (target
 	}
 	variables := asked{}
 	whose := what.events(variables)
-	var still struct{ Q []agedRaw }
-	q := fmt.Sprintf(`%s{ q(func: uid(%s)) @filter(type(Raw)) { uid audiences events: rref @filter(type(Event)%s) (first: 1) { uid }
-		sessions: rref @filter(has(sref)) { sref @filter(type(Event)%s) (first: 1) { uid } } } }`, headOf(variables), uidList(uids), whose, whose)
-	if err := askFor(ctx, a.txn, q, variables, &still); err != nil {
+	fields := fmt.Sprintf(`@filter(type(Raw)) { %s events: rref @filter(type(Event)%s) (first: 1) { uid }
+		sessions: rref @filter(has(sref)) { sref @filter(type(Event)%s) (first: 1) { uid } } }`, leaverFields, whose, whose)
+	still, err := askAtOnce[agedRaw](ctx, a, variables, cut(uids, shares), func(uids []uint64) string {
+		return headOf(variables) + `{ q(func: uid(` + uidList(uids) + `)) ` + fields + ` }`
+	})
+	if err != nil {
 		return t, err
 	}
-	for _, r := range still.Q {
+	for _, r := range still {
 		orgs := orgsOf(r.Audiences)
 		if what.Org != "" {
 			orgs = []string{what.Org}
 		}
 		if !r.held() {
 			t.leave[uint64(r.UID)] = orgs
+			t.readRaws = append(t.readRaws, &r.touchedRaw)
 		}
 	}
 	return t, nil
