@@ -134,7 +134,7 @@ func (s *Service) forgetLong(ctx context.Context, raws []tahoe.Hash) error {
 	if err != nil {
 		return err
 	}
-	raws = slices.DeleteFunc(raws, func(h tahoe.Hash) bool { return !long[h] })
+	raws = slices.DeleteFunc(slices.Clone(raws), func(h tahoe.Hash) bool { return !long[h] })
 	for part := range slices.Chunk(raws, forgetPage) {
 		had, err := s.Archive.HasRaws(ctx, part)
 		if err != nil {

@@ -110,15 +110,15 @@ func (s *Service) look(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	now := s.Now()
+	if state.Holder != "" && state.Holder != s.name && now.Sub(state.Beat) < s.Silence {
+		return s.Silence, nil
+	}
 	rules, err := s.Rules(ctx)
 	if err != nil {
 		return 0, err
 	}
-	now := s.Now()
-	switch {
-	case state.Holder != "" && state.Holder != s.name && now.Sub(state.Beat) < s.Silence:
-		return s.Silence, nil
-	case state.Holder == "" && now.Sub(state.Begun) < s.Every && slices.Equal(rules, state.Rules):
+	if state.Holder == "" && now.Sub(state.Begun) < s.Every && slices.Equal(rules, state.Rules) {
 		return state.Begun.Add(s.Every).Sub(now), nil
 	}
 	l := &look{s: s, state: State{Holder: s.name, Beat: now, Begun: now, Rules: rules}, revision: revision}
