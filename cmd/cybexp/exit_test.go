@@ -22,6 +22,8 @@ func TestExitStatus(t *testing.T) {
 		{"tdql check", "count", exitUsage},
 		{"tdql check", "events", exitDone},
 		{"tdql check no-such-file", "", exitFailed},
+		{"up --data /nowhere --retain 30d=acme", "", exitUsage},
+		{"ingest --dgraph dgraph://127.0.0.1:1 --nats nats://127.0.0.1:1 --retain-dead soon", "", exitUsage},
 		{"query events --server http://127.0.0.1:1 --token t", "", exitFailed},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

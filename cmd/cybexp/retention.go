@@ -20,9 +20,8 @@ type keptFor struct {
 	age time.Duration
 }
 
-// retention reads --retain.
-func (s *settings) retention() ([]keptFor, error) {
-	var list []keptFor
+// retention reads --retain, and --retain-dead, which is 0 when dead letters are kept for good.
+func (s *settings) retention() (list []keptFor, dead time.Duration, err error) {
 	for _, text := range s.retain {
 		org, age, named := strings.Cut(text, "=")
 		if !named {
@@ -33,11 +32,16 @@ func (s *settings) retention() ([]keptFor, error) {
 			err = errors.New("no organisation is named before =")
 		}
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--retain %q: %w", text, err)}
+			return nil, 0, usageError{fmt.Errorf("--retain %q: %w", text, err)}
 		}
 		list = append(list, keptFor{org, d})
 	}
-	return list, nil
+	if s.retainDead != "" {
+		if dead, err = retention.ParseAge(s.retainDead); err != nil {
+			return nil, 0, usageError{fmt.Errorf("--retain-dead %q: %w", s.retainDead, err)}
+		}
+	}
+	return list, dead, nil
 }
 
 // runRetention has removed what somebody asked for, what is too old, if anything ever is, and what nothing tells of any more, in the platform's group.
@@ -47,15 +51,9 @@ func (p *platform) runRetention(ctx context.Context) error {
 		return err
 	}
 	p.group.Go(func() error { return jobs.Run(ctx, p.removeAsked) })
-	kept, err := p.retention()
+	kept, dead, err := p.retention()
 	if err != nil {
 		return err
-	}
-	var dead time.Duration
-	if p.retainDead != "" {
-		if dead, err = retention.ParseAge(p.retainDead); err != nil {
-			return usageError{fmt.Errorf("--retain-dead %q: %w", p.retainDead, err)}
-		}
 	}
 	r, err := retention.New(ctx, retention.Config{
 		Bus: p.bus, Logger: p.log, Remove: p.removeAged,

@@ -307,6 +307,9 @@ func (a *app) runRole(ctx context.Context, name string, s settings, run func(con
 	if err := s.checkServers(); err != nil {
 		return err
 	}
+	if _, _, err := s.retention(); err != nil {
+		return err // before anything is started
+	}
 	spareMemory()
 	p := &platform{settings: s, log: log}
 	defer func() { err = errors.Join(err, p.close()) }()

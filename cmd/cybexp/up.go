@@ -60,6 +60,9 @@ func (a *app) up(ctx context.Context, s settings) (err error) {
 	if err := s.checkServers(); err != nil {
 		return err
 	}
+	if _, _, err := s.retention(); err != nil {
+		return err // before anything is started
+	}
 	spareMemory()
 	l, err := listenOn(ctx, s.listen, s.tls, log)
 	if err != nil {
