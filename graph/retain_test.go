@@ -92,6 +92,33 @@ func TestAgedEventsGoAndNothingElse(t *testing.T) {
 	}
 }
 
+// TestAgedEventsAreRemovedOnce has another process remove all that is too old after the first change, which the first one had found, too.
+func TestAgedEventsAreRemovedOnce(t *testing.T) {
+	s := testdgraph.Open(t).InSmallSteps(100)
+	g := newGenerator(t, 37)
+	records := g.records(600)
+	before, gone, left := aged(g, records, "")
+	write(t, s, records...)
+	other := testdgraph.Connect(t)
+	var theirs graph.Removed
+	sum, err := s.RemoveAged(t.Context(), graph.Aged{Before: before}, func(graph.Removed) {
+		if theirs.Events > 0 {
+			return
+		}
+		var err error
+		if theirs, err = other.RemoveAged(t.Context(), graph.Aged{Before: before}, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWithoutTimes(t, left)
+	if sum.Events == 0 || theirs.Events == 0 || sum.Events+theirs.Events != len(gone) {
+		t.Errorf("one removed %d and the other %d of %d events", sum.Events, theirs.Events, len(gone))
+	}
+}
+
 // sessionTimes are what a session keeps of the events that it had, too.
 var sessionTimes = regexp.MustCompile(`\b(start|end|duration)=\S+ ?`)
 

@@ -165,7 +165,7 @@ func BenchmarkPipeline(b *testing.B) {
 }
 
 // BenchmarkHoneypotLog brings real honeypot logs from upload to Dgraph: sealed, archived, filtered, written. Beside it Dgraph's live loader
-// brings in the same quads, made before, which knows all vertices of the file by name. Then the organisation is removed again.
+// brings in the same quads, made before, which knows all vertices of the file by name. What was brought in is removed in each way that there is.
 func BenchmarkHoneypotLog(b *testing.B) {
 	text, n := honeypotLogs(b)
 	var records []tahoe.Record
